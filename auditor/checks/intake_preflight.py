@@ -1,0 +1,120 @@
+"""intake.preflight: is this the model that was meant, and does it get the inputs it was trained on?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from auditor.errors import LoadError
+from auditor.intake.outputs import need_finite
+from auditor.registry import Context, check
+from auditor.stats import rate
+from auditor.subject import Model
+from auditor.types import Measure, Result, Scalar, Table
+
+
+@check(
+    "intake.preflight",
+    title="Preflight",
+    source="what users of other tools trip over first: wrong normalisation, value range, or label order",
+)
+def preflight(ctx: Context) -> Result:
+    """Whether the model, as configured, is the one that was meant: clean accuracy and what goes in and out.
+
+    What it measures: accuracy on every row, the range of the inputs against their bounds, what kind of outputs the
+    model gives, and whether they depend on the input. NaN or infinity in the outputs, and labels that no output
+    belongs to, end the audit.
+
+    How to read it: every later figure is about the function measured here. An accuracy at chance level nearly always
+    means that mean, std, channel order or labels are not those of training.
+
+    When it misleads: a wrong preprocessing can still leave an accuracy well above chance.
+    """
+    ranges, caveats = _inputs(ctx)
+    _need_sound(ctx)
+    caveats = [*ctx.data.caveats, *caveats]
+    n = len(ctx.data)
+    if ctx.is_regression:
+        values = ctx.predictions.values
+        error = float(np.abs(values - ctx.data.y).mean()) if values is not None else None
+        return Result((Measure("mean_absolute_error", "", error, n, better="lower"),), (ranges,), caveats=tuple(caveats))
+    accuracy = rate("clean_accuracy", int(ctx.right.sum()), n)
+    caveats += _about_outputs(ctx) + _about_chance(ctx, accuracy) + _about_labels(ctx)
+    return Result((accuracy,), (ranges,), caveats=tuple(caveats))
+
+
+def _inputs(ctx: Context) -> tuple[Table, list[str]]:
+    """What goes in and comes out as a table, with a caveat where inputs leave their bounds."""
+    rows: list[tuple[Scalar, ...]] = [("samples", f"{len(ctx.data):,}")]
+    caveats: list[str] = []
+    seen = ctx.predictions.inputs
+    if ctx.model is not None and seen is not None:
+        if not math.isfinite(seen.low) or not math.isfinite(seen.high):
+            msg = "the inputs hold NaN or infinity; an audit needs finite inputs"
+            raise LoadError(msg)
+        bounds = _shown_bounds(ctx.model)
+        rows += [
+            ("shape of one input", " x ".join(map(str, ctx.data.shape))),
+            ("smallest and largest input", f"{seen.low:.4g} and {seen.high:.4g}"),
+            ("bounds", bounds),
+        ]
+        if seen.outside:
+            caveats.append(
+                f"{seen.outside:,} of {len(ctx.data):,} samples leave the bounds ({bounds}); "
+                "epsilons and attacks are meant inside them."
+            )
+    outputs = {"logits": "logits", "probabilities": "probabilities", "value": "one value"}
+    rows += [("outputs", outputs[ctx.model.output] if ctx.model else "predictions that came with the data")]
+    rows += [("classes", str(len(ctx.classes)))] if ctx.classes else []
+    return Table("What goes in and comes out", ("", "found"), tuple(rows)), caveats
+
+
+def _shown_bounds(model: Model) -> str:
+    low, high = (torch.as_tensor(b) for b in model.bounds)
+    if low.numel() > 1:
+        return "the observed range of each column"
+    return f"{float(low):.4g} to {float(high):.4g}"
+
+
+def _need_sound(ctx: Context) -> None:
+    """LoadError for labels without an output, and for outputs that are no numbers."""
+    found = ctx.predictions
+    for outputs in (found.probabilities, found.values):
+        if outputs is not None:
+            need_finite(torch.from_numpy(outputs))
+    if not ctx.is_regression and int(ctx.data.y.max()) >= len(ctx.classes):
+        top = int(ctx.data.y.max())
+        row = int(ctx.data.row_ids[int(ctx.data.y.argmax())])
+        msg = f"label {top} (row {row}) has no output: the model has {len(ctx.classes)} classes, 0 to {len(ctx.classes) - 1}"
+        raise LoadError(msg)
+
+
+def _about_outputs(ctx: Context) -> list[str]:
+    found = ctx.predictions
+    if len(ctx.data) < 2:
+        return []
+    if found.probabilities is not None and float(np.ptp(found.probabilities, axis=0).max()) < 1e-7:
+        return ["The model gives the same output for every input."]
+    if len(np.unique(found.predicted)) == 1:
+        name = ctx.classes[int(found.predicted[0])]
+        return [f"The model calls every one of the {len(ctx.data):,} samples {name!r}."]
+    return []
+
+
+def _about_chance(ctx: Context, accuracy: Measure) -> list[str]:
+    chance = 1 / len(ctx.classes)
+    if accuracy.value is None or accuracy.low is None or accuracy.low > chance:
+        return []
+    return [
+        f"{accuracy.value:.1%} on {len(ctx.classes)} classes is chance level ({chance:.1%}): "
+        "are mean, std, channel order or labels right? Every later figure would be about the wrong function."
+    ]
+
+
+def _about_labels(ctx: Context) -> list[str]:
+    present = np.unique(ctx.data.y)
+    if len(present) > 1:
+        return []
+    return [f"Only the class {ctx.classes[int(present[0])]!r} occurs in the data: figures that need two classes have none."]

@@ -1,0 +1,57 @@
+"""performance.accuracy: how often the model is right, as a whole and for each class."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from auditor.registry import Context, check
+from auditor.stats import rate
+from auditor.types import Measure, Result, Scalar, Table
+
+
+@check(
+    "performance.accuracy",
+    title="Accuracy",
+    source="Wilson 1927, J. Am. Stat. Assoc. 22:209 (intervals)",
+)
+def accuracy(ctx: Context) -> Result:
+    """How often the model is right, as a whole and for each class.
+
+    What it measures: `accuracy`, the share of rows classified correctly; `majority_share`, what always naming the
+    commonest class would reach; for each class `recall`, the share of its rows that are found, and `precision`, the
+    share of rows given its name that are its own. 1 is perfect, 0 always wrong; None where there are no such rows.
+
+    How to read it: an accuracy whose interval does not clear `majority_share` shows no skill. A class with low recall
+    is one the model overlooks.
+
+    When it misleads: one figure hides rare classes and groups; the interval is about chance in drawing these rows,
+    not about data of another origin.
+    """
+    ctx.need_classes()
+    predicted, y = ctx.predictions.predicted, ctx.data.y
+    k = len(ctx.classes)
+    table = np.bincount(y * k + predicted, minlength=k * k).reshape(k, k)
+    right, actual, named = table.diagonal(), table.sum(1), table.sum(0)
+    n = int(table.sum())
+    measures = [
+        rate("accuracy", int(right.sum()), n),
+        Measure("majority_share", "", float(actual.max()) / n, n),
+    ]
+    rows: list[tuple[Scalar, ...]] = []
+    for c in np.flatnonzero(actual + named):
+        name = ctx.classes[c]
+        recall = rate("recall", int(right[c]), int(actual[c]), slice=f"class={name}")
+        precision = rate("precision", int(right[c]), int(named[c]), slice=f"class={name}")
+        measures += [recall, precision]
+        confused = _confused(table[c], int(c), ctx.classes)
+        rows.append((name, int(actual[c]), recall.value, recall.low, recall.high, precision.value, int(named[c]), confused))
+    columns = ("class", "n", "recall", "low", "high", "precision", "named so", "most often called")
+    return Result(tuple(measures), (Table("Accuracy by class", columns, tuple(rows)),))
+
+
+def _confused(row: np.ndarray[tuple[int], np.dtype[np.int64]], own: int, classes: tuple[str, ...]) -> str:
+    """What this class is most often mistaken for."""
+    others = row.copy()
+    others[own] = 0
+    worst = int(others.argmax())
+    return f"{classes[worst]} ({others[worst]})" if others[worst] else ""

@@ -1,0 +1,272 @@
+"""The audit file and the policy file as data. Unknown keys are errors that list the known ones."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from auditor.errors import UsageError
+from auditor.types import Limit, Policy
+
+__all__ = ["AuditFile", "ColumnSpec", "DataSpec", "InputSpec", "ModelSpec", "load_audit_file", "parse_policy"]
+
+Kind = Literal["image", "table", "text", "tensor"]
+Output = Literal["logits", "probabilities", "value"]
+Profile = Literal["quick", "standard", "deep"]
+Number = int | float
+Text = Annotated[str, Field(max_length=10_000)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SubjectSpec(_Section):
+    """Printed, never judged."""
+
+    name: Text = ""
+    version: Text = ""
+    provider: Text = ""
+    purpose: Text = ""
+    intended_use: Text = ""
+    out_of_scope: Text = ""
+
+
+class ModelSpec(_Section):
+    """Where the weights are and what they belong to."""
+
+    path: str
+    architecture: str = ""
+    arguments: dict[str, Any] = {}
+    output: Output = "logits"
+    trust: Literal["data", "program", "pickle"] = "data"
+
+
+class InputSpec(_Section):
+    """How a file's samples become the model's inputs."""
+
+    kind: Kind | None = None
+    resize: Annotated[int, Field(gt=0)] | None = None
+    size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None = None
+    mean: tuple[Number, ...] | None = None
+    std: tuple[Annotated[Number, Field(gt=0)], ...] | None = None
+    bounds: tuple[Number, Number] | None = None
+    tokenizer: str | None = None
+    max_length: Annotated[int, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.mean is None) != (self.std is None):
+            msg = "mean and std are given together or not at all"
+            raise ValueError(msg)
+        if self.mean is not None and self.std is not None and len(self.mean) != len(self.std):
+            msg = f"mean has {len(self.mean)} values and std {len(self.std)}; both need one a channel"
+            raise ValueError(msg)
+        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
+            msg = f"bounds are {list(self.bounds)}; the first must be below the second"
+            raise ValueError(msg)
+        return self
+
+
+class DataSpec(_Section):
+    """Where the samples are and what their columns mean."""
+
+    path: str
+    inputs: str | tuple[str, ...] | None = None
+    target: str | None = None
+    header: bool = True
+    columns: tuple[str, ...] | None = None
+    labels: str | None = None
+    classes: tuple[str, ...] | str | None = None
+    positive: int | str | None = None
+    sensitive: tuple[str, ...] = ()
+    where: dict[str, str | int | float | bool] = {}
+    limit: Annotated[int, Field(gt=0)] | None = None
+    reference: str | None = None
+    missing: tuple[str, ...] = ("", "?")
+    score: str | tuple[str, ...] | None = None
+    prediction: str | None = None
+    threshold: float = 0.5
+
+
+class ColumnSpec(_Section):
+    """How one column of a table becomes elements of the input vector."""
+
+    name: str
+    kind: Literal["number", "category", "flag"] = "number"
+    values: tuple[str | int | float | bool, ...] = ()
+    mean: float | None = None
+    std: Annotated[float, Field(gt=0)] | None = None
+    mutable: bool = True
+    min: float | None = None
+    max: float | None = None
+    integer: bool = False
+    increasing_only: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.kind == "category" and not self.values:
+            msg = f"column {self.name!r} is a category without values; list them in the order of the model's inputs"
+            raise ValueError(msg)
+        if (self.mean is None) != (self.std is None):
+            msg = f"column {self.name!r}: mean and std are given together or not at all"
+            raise ValueError(msg)
+        return self
+
+
+class RelationSpec(_Section):
+    """A linear relation of table columns that attacks must keep."""
+
+    weights: dict[str, float]
+    equals: float | None = None
+    at_most: float | None = None
+
+
+class ChecksSpec(_Section):
+    """Which checks run, how large, and their own settings by id."""
+
+    profile: Profile = "standard"
+    seed: Annotated[int, Field(ge=0)] = 0
+    device: str = "cpu"
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    settings: dict[str, dict[str, Any]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_settings(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        """Tables under a check's id become `settings`; the key itself is not one a file may use."""
+        if not isinstance(given, dict):
+            return given
+        if "settings" in given:
+            msg = 'has no key settings; a check\'s settings stand in a table of its own, [checks."CHECK.ID"]'
+            raise ValueError(msg)
+        plain = {k: v for k, v in given.items() if "." not in k}
+        return plain | {"settings": {k: v for k, v in given.items() if "." in k}}
+
+
+class PolicySpec(_Section):
+    """The policy file, or a built-in name."""
+
+    path: str = "default"
+
+
+class AuditFile(_Section):
+    """One audit file. `folder` is where it lies: its paths are relative to that."""
+
+    subject: SubjectSpec = SubjectSpec()
+    statements: dict[str, Text] = {}
+    model: ModelSpec | None = None
+    input: InputSpec = InputSpec()
+    data: DataSpec
+    columns: tuple[ColumnSpec, ...] = ()
+    relations: tuple[RelationSpec, ...] = ()
+    checks: ChecksSpec = ChecksSpec()
+    defend: dict[str, dict[str, Any]] = {}
+    policy: PolicySpec = PolicySpec()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.columns and self.data.inputs:
+            msg = "[[columns]] and [data] inputs both say what the inputs are; keep one"
+            raise ValueError(msg)
+        if self.model is None and not (self.data.score or self.data.prediction):
+            msg = "no [model], and [data] names no score or prediction column; one of them is needed"
+            raise ValueError(msg)
+        if self.data.score and self.data.prediction:
+            msg = "[data] names both score and prediction; keep one"
+            raise ValueError(msg)
+        return self
+
+
+def load_audit_file(path: Path) -> AuditFile:
+    """The audit file at `path`, checked; UsageError with one line when it cannot be read or does not fit."""
+    try:
+        given = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        msg = f"no audit file {path.name!r} in {path.resolve().parent.name!r}; give the path of a TOML file"
+        raise UsageError(msg) from None
+    except IsADirectoryError:
+        msg = f"{path.name!r} is a folder; give the path of an audit file (TOML)"
+        raise UsageError(msg) from None
+    except OSError as e:
+        msg = f"audit file {path.name!r} cannot be read: {e.strerror}"
+        raise UsageError(msg) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        msg = f"audit file {path.name!r} is not TOML: {e}"
+        raise UsageError(msg) from None
+    return parse_audit_file(given, path.name)
+
+
+def parse_audit_file(given: Mapping[str, Any], name: str = "audit file") -> AuditFile:
+    """An audit file from its parsed TOML."""
+    try:
+        return AuditFile.model_validate(given)
+    except ValidationError as e:
+        msg = f"{name}: {_first_error(e, AuditFile)}"
+        raise UsageError(msg) from None
+
+
+def parse_policy(given: Mapping[str, Any], name: str) -> Policy:
+    """A policy from its parsed TOML: `[[limit]]` tables, each with at least one bound."""
+    unknown = sorted(set(given) - {"limit"})
+    if unknown:
+        msg = f"policy {name!r}: unknown key {unknown[0]!r}; known: limit"
+        raise UsageError(msg)
+    try:
+        limits = _LIMITS.validate_python(given.get("limit", ()))
+    except ValidationError as e:
+        msg = f"policy {name!r}: {_first_error(e, None)}"
+        raise UsageError(msg) from None
+    bounds = ("fail_below", "fail_above", "warn_below", "warn_above")
+    for limit in limits:
+        if all(getattr(limit, b) is None for b in bounds):
+            msg = f"policy {name!r}: the limit on {limit.check} {limit.measure} has none of {', '.join(bounds)}"
+            raise UsageError(msg)
+        if not 0 < limit.confidence < 1:
+            msg = f"policy {name!r}: confidence is {limit.confidence}; it must lie between 0 and 1"
+            raise UsageError(msg)
+    return Policy(name, limits)
+
+
+_LIMITS = TypeAdapter(tuple[Limit, ...], config=ConfigDict(extra="forbid"))
+
+
+# ---- one line for what pydantic found -------------------------------------------------------------------------------
+def _first_error(error: ValidationError, root: type[BaseModel] | None) -> str:
+    """The first problem as one line: where, what was found, what would be accepted."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
+        *parents, key = first["loc"]
+        place = f"[{'.'.join(str(p) for p in parents if not isinstance(p, int))}]" if parents else "the top level"
+        return f"unknown key {key!r} in {place}; known: {', '.join(_known_keys(root, parents))}"
+    if first["type"] == "value_error":
+        text = str(first["ctx"]["error"])
+        return f"[{where}] {text}" if where else text
+    found = f", found {first['input']!r:.80}" if first["type"] != "missing" else ""
+    message = first["msg"]
+    return f"{where}: {message[0].lower()}{message[1:]}{found}"
+
+
+def _known_keys(root: type[BaseModel] | None, parents: list[int | str]) -> list[str]:
+    """The keys that the section at `parents` may have."""
+    if root is None:
+        return [f for f in Limit.__dataclass_fields__]
+    section: Any = root
+    for part in parents:
+        if isinstance(part, str) and part in section.model_fields:
+            section = _section_of(section.model_fields[part].annotation) or section
+    keys = sorted(section.model_fields)
+    return [k for k in keys if k != "settings"] + (['"CHECK.ID"'] if section is ChecksSpec else [])
+
+
+def _section_of(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - a type annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    arguments = getattr(annotation, "__args__", ())
+    return next((s for a in arguments if (s := _section_of(a)) is not None), None)

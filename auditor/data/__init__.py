@@ -1,0 +1,1 @@
+"""A file becomes samples: arrays, image folders and tables, read in batches; targets and groups by name."""

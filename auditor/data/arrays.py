@@ -1,0 +1,100 @@
+"""Samples from an .npz file. Arrays are mapped from disk, so that a file larger than memory can be audited."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.lib import format as npy
+from PIL import Image
+from torch import Tensor
+
+from auditor.config import DataSpec, InputSpec
+from auditor.data.columns import ArrayColumns, need
+from auditor.data.pixels import to_inputs, to_size
+from auditor.data.source import Source
+from auditor.errors import LoadError
+from auditor.intake.recognise import sha256
+from auditor.subject import Integers
+
+__all__ = ["read_arrays"]
+
+Array = np.ndarray[Any, Any]
+
+
+def read_arrays(path: Path, spec: DataSpec, given: InputSpec) -> Source:
+    """The arrays of `path`: `spec.inputs` (default "x") as inputs, every array of one value a row as a column."""
+    arrays = _open(path)
+    name = spec.inputs if isinstance(spec.inputs, str) else "x"
+    if isinstance(spec.inputs, tuple):
+        msg = f"[data] inputs is a list; an .npz file has its inputs in one array (it has: {', '.join(arrays)})"
+        raise LoadError(msg)
+    need(ArrayColumns(arrays, spec.missing, 0), name, "inputs", path.name)
+    x = arrays[name]
+    if x.ndim == 0 or len(x) == 0:
+        msg = f"{path.name!r}: array {name!r} has no samples"
+        raise LoadError(msg)
+    columns = {n: a for n, a in arrays.items() if n != name and a.ndim == 1 and len(a) == len(x)}
+    _need_same_length(path, spec, arrays, columns, len(x))
+    pixels = x.dtype == np.uint8 and x.ndim in (3, 4)
+    kind = given.kind or ("image" if pixels or x.ndim == 4 else "tensor")
+    if not pixels and x.dtype.kind != "f":
+        msg = f"{path.name!r}: array {name!r} is {x.dtype} {x.shape}; expected uint8 pixels (N,H,W[,C]) or floats"
+        raise LoadError(msg)
+
+    def inputs(rows: Integers) -> Tensor:
+        part = np.asarray(x[rows])
+        if not pixels:
+            return torch.from_numpy(part.astype(np.float32))
+        if given.resize is None and given.size is None:
+            return to_inputs(part)
+        return to_inputs(np.stack([np.asarray(to_size(Image.fromarray(p.squeeze()), given)) for p in part]))
+
+    return Source(
+        path.name,
+        ArrayColumns(columns, spec.missing, len(x)),
+        inputs,
+        np.arange(len(x)),
+        kind,
+        sha256=lambda _: sha256(path),
+    )
+
+
+def _need_same_length(path: Path, spec: DataSpec, arrays: dict[str, Array], columns: dict[str, Array], n: int) -> None:
+    for name in (spec.target, *spec.sensitive, *spec.where):
+        if name in arrays and name not in columns:
+            msg = f"{path.name!r}: array {name!r} is {arrays[name].shape}; expected ({n},), a value a sample"
+            raise LoadError(msg)
+
+
+def _open(path: Path) -> dict[str, Array]:
+    try:
+        with zipfile.ZipFile(path) as z:
+            members = [n for n in z.namelist() if n.endswith(".npy")]
+            return {n.removesuffix(".npy"): _mapped(z, n) for n in members}
+    except (zipfile.BadZipFile, OSError, ValueError) as e:
+        reason = "it holds Python objects" if "Object arrays" in str(e) else type(e).__name__
+        msg = f"{path.name!r} cannot be read as .npz: {reason}; expected arrays of numbers or text (numpy.savez)"
+        raise LoadError(msg) from None
+
+
+def _mapped(z: zipfile.ZipFile, member: str) -> Array:
+    """The array behind `member`, unpacked to a nameless file and mapped from there."""
+    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - the mapping keeps it open
+    with z.open(member) as packed:
+        shutil.copyfileobj(packed, unpacked, 1 << 20)
+    unpacked.seek(0)
+    version = npy.read_magic(unpacked)
+    shape, fortran, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(unpacked)
+    if dtype.hasobject:
+        msg = "Object arrays are refused"
+        raise ValueError(msg)
+    if 0 in shape or shape == ():
+        unpacked.seek(0)
+        return np.asarray(npy.read_array(unpacked, allow_pickle=False))
+    return np.memmap(unpacked, dtype, "r", unpacked.tell(), shape, "F" if fortran else "C")

@@ -1,0 +1,95 @@
+"""Samples from a folder of images: a folder a class, or a labels csv beside them. Decoded when read."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from auditor.config import DataSpec, InputSpec
+from auditor.data.columns import ArrowColumns, need
+from auditor.data.pixels import to_inputs, to_size
+from auditor.data.source import Source
+from auditor.data.tables import read_all
+from auditor.errors import LoadError, UsageError
+from auditor.intake.load import locate
+from auditor.intake.recognise import sha256
+from auditor.subject import Integers
+
+__all__ = ["read_images"]
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+MOST_PIXELS = 20_000_000
+
+
+def read_images(path: Path, spec: DataSpec, given: InputSpec, *, folder: Path, uploaded: bool) -> Source:
+    """The images of `path`, labelled by `spec.labels` (a csv with a `file` column) or by the folder each lies in."""
+    columns, files, classes = (
+        _from_csv(path, spec, folder, uploaded=uploaded) if spec.labels else _from_folders(path, spec)
+    )
+
+    def inputs(rows: Integers) -> Tensor:
+        pictures = [_decode(files[i], given) for i in rows]
+        if len({p.shape for p in pictures}) > 1:
+            msg = f"the images of {path.name!r} differ in size; bring them to one with [input] size = [height, width]"
+            raise LoadError(msg)
+        return to_inputs(np.stack(pictures))
+
+    def digest(rows: Integers) -> str:
+        total = hashlib.sha256()
+        for i in rows:
+            total.update(f"{files[i].name} {sha256(files[i])}\n".encode())
+        return total.hexdigest()
+
+    return Source(path.name, columns, inputs, np.arange(len(files)), "image", classes=classes, sha256=digest)
+
+
+def _from_csv(
+    path: Path, spec: DataSpec, folder: Path, *, uploaded: bool
+) -> tuple[ArrowColumns, list[Path], tuple[str, ...] | None]:
+    table = locate(spec.labels or "", folder, "labels file", uploaded=uploaded)
+    columns = read_all(table, spec)
+    need(columns, "file", "file names", table.name)
+    names = columns.table.column("file").to_pylist()
+    if not names:
+        msg = f"{table.name!r} lists no images"
+        raise LoadError(msg)
+    files = []
+    for row, name in enumerate(names):
+        file = path / str(name)
+        if Path(str(name)).is_absolute() or ".." in Path(str(name)).parts:
+            msg = f"{table.name!r}, row {row}: {name!r} lies outside {path.name!r}"
+            raise UsageError(msg)
+        if not file.is_file():
+            msg = f"{table.name!r}, row {row}: there is no image {name!r} in {path.name!r}"
+            raise LoadError(msg)
+        files.append(file)
+    return columns, files, None
+
+
+def _from_folders(path: Path, spec: DataSpec) -> tuple[ArrowColumns, list[Path], tuple[str, ...] | None]:
+    classes = tuple(sorted(p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")))
+    found = [(f, c) for c in classes for f in sorted((path / c).iterdir()) if f.suffix.lower() in ENDINGS]
+    if not found:
+        msg = f"{path.name!r} has no images ({', '.join(ENDINGS)}) in class folders; give [data] labels for a flat folder"
+        raise LoadError(msg)
+    target = spec.target or "class"
+    table = pa.table({target: [c for _, c in found], "file": [f.name for f, _ in found]})
+    return ArrowColumns(table, ()), [f for f, _ in found], classes
+
+
+def _decode(file: Path, given: InputSpec) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
+    try:
+        with Image.open(file, formats=FORMATS) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                msg = f"image {file.name!r} has {picture.width} x {picture.height} pixels; at most {MOST_PIXELS:,} are read"
+                raise LoadError(msg)
+            return np.asarray(to_size(picture.convert("RGB"), given))
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as e:
+        msg = f"image {file.name!r} cannot be read ({type(e).__name__}); expected PNG, JPEG, WebP or BMP"
+        raise LoadError(msg) from None

@@ -1,0 +1,175 @@
+"""The data of an audit file: which file, which rows, what their targets and groups are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from auditor.config import AuditFile, DataSpec
+from auditor.data.arrays import read_arrays
+from auditor.data.columns import need
+from auditor.data.images import read_images
+from auditor.data.source import Source
+from auditor.data.tables import ENDINGS, as_text, read_table
+from auditor.data.targets import class_names, encode_target, given_predictions, group_column
+from auditor.errors import LoadError, UsageError
+from auditor.intake.load import locate
+from auditor.registry import derive_seed
+from auditor.subject import Column, Data, Integers
+
+__all__ = ["Read", "read_data"]
+
+SUPPORTED = ".npz, a folder of images, .csv, .tsv or .parquet"
+
+
+@dataclass(frozen=True)
+class Read:
+    """Everything the data part of an audit file gives.
+
+    `classes` is None when the model must say how many there are. `bounds` and `unit` are the model handle's.
+    """
+
+    data: Data
+    reference: Data | None
+    classes: tuple[str, ...] | None
+    bounds: tuple[Tensor | float, Tensor | float]
+    unit: Tensor | float
+    facts: dict[str, Any]
+
+
+def read_data(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Read:
+    """The data and reference data of `file`; LoadError or UsageError, in one line, when they do not fit it."""
+    spec = file.data
+    named = class_names(spec, folder, uploaded=uploaded)
+    whole = _source(file, spec, folder, uploaded=uploaded)
+    source = whole.at(_chosen(whole, spec, file.checks.seed))
+    data, classes = _data(source, file, spec, named or source.classes)
+    facts = {"file": source.file, "kind": source.kind, "rows": len(data), "sha256": source.sha256(np.arange(len(data)))}
+    reference = None
+    if spec.reference is not None:
+        plain = spec.model_copy(update={"path": spec.reference, "where": {}, "limit": None, "sensitive": ()})
+        other = _source(file, plain, folder, uploaded=uploaded)
+        reference, _ = _data(other, file, plain, classes or other.classes)
+        facts |= {"reference": other.file, "reference_rows": len(reference)}
+        facts |= {"reference_sha256": other.sha256(np.arange(len(reference)))}
+    bounds, unit = _bounds(file, source, data if reference is None else reference)
+    return Read(data, reference, classes, bounds, unit, facts)
+
+
+def _source(file: AuditFile, spec: DataSpec, folder: Path, *, uploaded: bool) -> Source:
+    if file.input.kind == "text":
+        msg = "[input] kind = 'text' cannot be audited yet; image, table and tensor can"
+        raise UsageError(msg)
+    path = locate(spec.path, folder, "data file", uploaded=uploaded)
+    if path.is_dir():
+        return read_images(path, spec, file.input, folder=folder, uploaded=uploaded)
+    if path.suffix == ".npz":
+        return read_arrays(path, spec, file.input)
+    if path.suffix in ENDINGS:
+        return read_table(path, spec, file.columns, with_inputs=file.model is not None)
+    msg = f"data file {path.name!r} is of a kind that cannot be read; expected {SUPPORTED}"
+    raise LoadError(msg)
+
+
+# ---- rows -----------------------------------------------------------------------------------------------------------
+def _chosen(source: Source, spec: DataSpec, seed: int) -> Integers:
+    """Positions of the rows that `where` and `limit` leave."""
+    keep = np.ones(len(source.row_ids), np.bool_)
+    for name, value in spec.where.items():
+        need(source.columns, name, "where column", source.file)
+        labels = source.columns.labels(name)
+        keep &= np.array([n == as_text(value) for n in labels.names], np.bool_)[labels.codes]
+    rows = np.flatnonzero(keep)
+    if not len(rows):
+        condition = " and ".join(f"{k} = {as_text(v)!r}" for k, v in spec.where.items())
+        reason = f"no row has {condition}" if condition else "it has no rows"
+        msg = f"data file {source.file!r} is empty: {reason}; an audit needs at least one sample"
+        raise LoadError(msg)
+    if spec.limit is None or spec.limit >= len(rows):
+        return rows
+    return _stratified(source, spec, rows, spec.limit, seed)
+
+
+def _stratified(source: Source, spec: DataSpec, rows: Integers, limit: int, seed: int) -> Integers:
+    """`limit` of the rows, each target value in its share (largest remainders first), in file order."""
+    codes = source.columns.labels(_target_name(source, spec)).codes[rows]
+    values, counts = np.unique(codes, return_counts=True)
+    shares = counts * limit / len(rows)
+    take = np.floor(shares).astype(np.int64)
+    for i in np.argsort(take - shares, kind="stable")[: limit - int(take.sum())]:
+        take[i] += 1
+    draw = np.random.default_rng(derive_seed(seed, "limit"))
+    parts = [draw.permutation(rows[codes == v])[:n] for v, n in zip(values, take, strict=True)]
+    return np.sort(np.concatenate(parts))
+
+
+# ---- targets and groups ---------------------------------------------------------------------------------------------
+def _target_name(source: Source, spec: DataSpec) -> str:
+    name = spec.target or ("class" if source.classes else "y")
+    need(source.columns, name, "target", source.file)
+    return name
+
+
+def _data(
+    source: Source, file: AuditFile, spec: DataSpec, named: Sequence[str] | None
+) -> tuple[Data, tuple[str, ...] | None]:
+    """The rows of `source` as samples, and the class names if any are known."""
+    target, columns = _target_name(source, spec), source.columns
+    caveats, groups = list(source.caveats), {}
+    for name in spec.sensitive:
+        need(columns, name, "sensitive column", source.file)
+        groups[name], caveat = group_column(columns, name)
+        caveats += [caveat] if caveat else []
+    classes: tuple[str, ...] | None = None
+    given = None
+    if file.model is not None and file.model.output == "value":
+        y = columns.numbers(target)
+        if not np.isfinite(y).all():
+            msg = f"target {target!r} is missing or infinite in {int((~np.isfinite(y)).sum()):,} rows"
+            raise LoadError(msg)
+    else:
+        y, found = encode_target(columns.labels(target), named, target)
+        classes = tuple(named) if named else found
+    if file.model is None:
+        classes = classes or tuple(map(str, range(max(2, int(y.max()) + 1))))
+        given = given_predictions(columns, spec, classes)
+    read = source.inputs or _no_inputs
+    return Data(read, y, source.row_ids, groups, source.features, None, given, tuple(caveats)), classes
+
+
+def _no_inputs(rows: Integers) -> Tensor:
+    return torch.zeros(len(rows), 0)
+
+
+# ---- what an input may be -------------------------------------------------------------------------------------------
+def _bounds(
+    file: AuditFile, source: Source, observed: Data
+) -> tuple[tuple[Tensor | float, Tensor | float], Tensor | float]:
+    """The legal range of each input element, and what an epsilon of 1 means for it.
+
+    Pixels: [0, 1] and 1. Tables: the observed range of each column and its standard deviation, 0 where nobody may
+    change it or only whole categories change. Tensors: the observed range, unless the audit file gives bounds.
+    """
+    if source.kind == "table" and source.features and file.model is not None:
+        return _table_bounds(source.features, observed)
+    if file.input.bounds is not None:
+        return (float(file.input.bounds[0]), float(file.input.bounds[1])), 1.0
+    if source.kind == "tensor":
+        batches = [(float(b.x.min()), float(b.x.max())) for b in observed.batches(1024)]
+        return (min(low for low, _ in batches), max(high for _, high in batches)), 1.0
+    return (0.0, 1.0), 1.0
+
+
+def _table_bounds(features: Sequence[Column], observed: Data) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    x = observed.read(np.arange(len(observed)))
+    unit = x.double().std(0, correction=0).float()
+    for column in features:
+        if column.kind != "number" or not column.mutable:
+            unit[column.start : column.stop] = 0.0
+    return (x.amin(0), x.amax(0)), unit

@@ -1,0 +1,43 @@
+"""What every reader gives: columns by name and inputs by row, before anybody has chosen rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from auditor.data.columns import Columns
+from auditor.subject import Column, Integers
+
+__all__ = ["Source"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The rows of one file or folder.
+
+    `inputs` gives the inputs (k, ...) of k rows (positions), None for a table of predictions; `row_ids` are the rows'
+    numbers in the file; `features` says what each element of a table's input vector is; `kind` is what the inputs are.
+    """
+
+    file: str
+    columns: Columns
+    inputs: Callable[[Integers], Tensor] | None
+    row_ids: Integers
+    kind: str
+    features: tuple[Column, ...] = ()
+    classes: tuple[str, ...] | None = None
+    caveats: tuple[str, ...] = ()
+    sha256: Callable[[Integers], str] = lambda _: ""
+
+    def at(self, rows: Integers) -> Source:
+        """The same file with `rows` (positions) only."""
+        inputs, digest = self.inputs, self.sha256
+        return replace(
+            self,
+            columns=self.columns.at(rows),
+            inputs=None if inputs is None else lambda inner: inputs(rows[inner]),
+            row_ids=self.row_ids[rows],
+            sha256=lambda inner: digest(rows[inner]),
+        )

@@ -1,0 +1,143 @@
+"""Samples from a table: .csv, .tsv, .parquet. Read in batches; each batch's rows become input vectors at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import torch
+
+from auditor.config import ColumnSpec, DataSpec
+from auditor.data.columns import ArrowColumns, need
+from auditor.data.encode import Encoder, columns_for
+from auditor.data.source import Source
+from auditor.errors import LoadError, UsageError, one_line
+from auditor.intake.recognise import sha256
+
+__all__ = ["ENDINGS", "read_all", "read_table"]
+
+ENDINGS = (".csv", ".tsv", ".parquet")
+BLOCK = 16 << 20
+
+
+def read_table(path: Path, spec: DataSpec, columns: Sequence[ColumnSpec], *, with_inputs: bool) -> Source:
+    """The rows of `path` for which `where` holds; `columns` (or `inputs`, or all that is left) make the inputs."""
+    names = _header(path, spec)
+    specs = columns_for(names, spec, columns) if with_inputs else ()
+    side = [n for n in names if n in _beside(spec)]
+    for name in _beside(spec):
+        need(ArrowColumns(pa.table({n: [] for n in names}), ()), name, _beside(spec)[name], path.name)
+    needed = list(dict.fromkeys([*side, *(s.name for s in specs)]))
+    encoder = Encoder(specs)
+    ids, blocks, sides = [], [], []
+    for first, batch in _batches(path, spec, needed):
+        rows = _where(ArrowColumns(batch, spec.missing), spec)
+        kept = ArrowColumns(batch, spec.missing, first).at(rows)
+        ids.append(rows + first)
+        blocks.append(encoder.rows(kept))
+        sides.append(kept.table.select(side))
+    row_ids = np.concatenate(ids) if ids else np.zeros(0, np.int64)
+    x = np.concatenate(blocks) if blocks else np.zeros((0, 0), np.float32)
+    table = ArrowColumns(pa.concat_tables(sides), spec.missing) if sides else ArrowColumns(pa.table({}), ())
+    return Source(
+        path.name,
+        table,
+        (lambda rows: torch.from_numpy(x[rows])) if with_inputs else None,
+        row_ids,
+        "table",
+        features=encoder.features(x),
+        caveats=encoder.caveats(),
+        sha256=lambda _: sha256(path),
+    )
+
+
+def read_all(path: Path, spec: DataSpec) -> ArrowColumns:
+    """Every column of a small table (labels, class names) as text."""
+    plain = DataSpec(path=str(path), missing=spec.missing)
+    tables = [batch for _, batch in _batches(path, plain, list(_header(path, plain)))]
+    return ArrowColumns(pa.concat_tables(tables) if tables else pa.table({}), spec.missing)
+
+
+def _beside(spec: DataSpec) -> dict[str, str]:
+    """The columns that are not inputs, and what each is."""
+    found = {name: "where column" for name in spec.where}
+    found |= dict.fromkeys(spec.sensitive, "sensitive column")
+    scores = (spec.score,) if isinstance(spec.score, str) else spec.score or ()
+    found |= dict.fromkeys(scores, "score") | ({spec.prediction: "prediction"} if spec.prediction else {})
+    return found | ({spec.target: "target"} if spec.target else {})
+
+
+def _where(columns: ArrowColumns, spec: DataSpec) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    keep = np.ones(len(columns), np.bool_)
+    for name, value in spec.where.items():
+        labels = columns.labels(name)
+        wanted = as_text(value)
+        keep &= np.array([n == wanted for n in labels.names], np.bool_)[labels.codes]
+    return np.flatnonzero(keep)
+
+
+def as_text(value: object) -> str:
+    """A TOML value as a file would write it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+# ---- files --------------------------------------------------------------------------------------------------------
+def _header(path: Path, spec: DataSpec) -> tuple[str, ...]:
+    try:
+        if path.suffix == ".parquet":
+            names = list(pa.parquet.read_schema(path).names)
+        else:
+            names = pa.csv.open_csv(path, **_csv_options(path, spec, None)).schema.names
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as e:
+        raise LoadError(_unreadable(path, e)) from None
+    twice = next((n for n in names if names.count(n) > 1), None)
+    if twice is not None:
+        msg = f"{path.name!r} has two columns named {twice!r}; every column needs a name of its own"
+        raise LoadError(msg)
+    if not spec.header and spec.columns and len(spec.columns) != len(names):
+        msg = f"[data] columns has {len(spec.columns)} names; {path.name!r} has {len(names)} columns"
+        raise UsageError(msg)
+    return tuple(names)
+
+
+def _batches(path: Path, spec: DataSpec, names: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
+    """(number of its first row, rows) of consecutive parts of the file, the named columns only."""
+    first = 0
+    try:
+        if path.suffix == ".parquet":
+            parts = pa.parquet.ParquetFile(path).iter_batches(columns=list(names))
+        else:
+            parts = iter(pa.csv.open_csv(path, **_csv_options(path, spec, names)))
+        for part in parts:
+            yield first, pa.Table.from_batches([part])
+            first += part.num_rows
+    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError, UnicodeDecodeError) as e:
+        raise LoadError(_unreadable(path, e)) from None
+
+
+def _csv_options(path: Path, spec: DataSpec, names: Sequence[str] | None) -> dict[str, object]:
+    """Every column as text: a type guessed from the first rows would fail, or change a value, further down."""
+    return {
+        "read_options": pa.csv.ReadOptions(
+            block_size=BLOCK,
+            autogenerate_column_names=not spec.header and spec.columns is None,
+            column_names=list(spec.columns) if spec.columns and not spec.header else None,
+        ),
+        "parse_options": pa.csv.ParseOptions(
+            delimiter="\t" if path.suffix == ".tsv" else ",", newlines_in_values=True
+        ),
+        "convert_options": pa.csv.ConvertOptions(
+            include_columns=list(names) if names else None,
+            column_types=dict.fromkeys(names or (), pa.string()),
+            strings_can_be_null=False,
+        ),
+    }
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    kind = "Parquet" if path.suffix == ".parquet" else "CSV in UTF-8"
+    return f"{path.name!r} cannot be read as {kind}: {one_line(str(error), 160)}"

@@ -1,0 +1,172 @@
+"""Targets, groups and given predictions: columns of text become class indices and group names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from auditor.config import DataSpec
+from auditor.contingency import MISSING
+from auditor.data.columns import Columns, need
+from auditor.data.tables import read_all
+from auditor.errors import LoadError, UsageError
+from auditor.intake.load import locate
+from auditor.subject import Given, Integers, Labels
+
+__all__ = ["class_names", "encode_target", "favourable", "given_predictions", "group_column"]
+
+MOST_GROUPS = 100
+BINS_ABOVE = 20
+
+
+# ---- classes and targets --------------------------------------------------------------------------------------------
+def class_names(spec: DataSpec, folder: Path, *, uploaded: bool) -> tuple[str, ...] | None:
+    """The class names of the audit file, in order; None when it names none. A repeated name gets its index."""
+    if spec.classes is None:
+        return None
+    names = spec.classes if isinstance(spec.classes, tuple) else _names_from_csv(spec, folder, uploaded=uploaded)
+    if len(names) < 2:
+        msg = f"[data] classes has {len(names)} names; a classifier needs at least 2"
+        raise UsageError(msg)
+    often = Counter(names)
+    return tuple(f"{n} ({i})" if often[n] > 1 else n for i, n in enumerate(names))
+
+
+def _names_from_csv(spec: DataSpec, folder: Path, *, uploaded: bool) -> tuple[str, ...]:
+    path = locate(str(spec.classes), folder, "classes file", uploaded=uploaded)
+    columns = read_all(path, spec)
+    need(columns, "name", "class names", path.name)
+    return tuple(map(str, columns.table.column("name").to_pylist()))
+
+
+def encode_target(labels: Labels, classes: Sequence[str] | None, name: str) -> tuple[Integers, tuple[str, ...] | None]:
+    """(N,) class indices, and the class names where the targets themselves are names.
+
+    Text is matched to class names first, then read as an index. LoadError for what is neither.
+    """
+    if MISSING in labels.names and (labels.codes == labels.names.index(MISSING)).any():
+        rows = np.flatnonzero(labels.codes == labels.names.index(MISSING))
+        msg = f"target {name!r} is missing in {len(rows):,} rows (first: {rows[0]}, counted from 0); leave them out"
+        raise LoadError(msg)
+    indices = [_index(n) for n in labels.names]
+    if classes is None and any(i is None for i in indices):
+        return labels.codes, labels.names
+    place = {n: i for i, n in enumerate(classes or ())}
+    found = np.array([_matched(n, i, place) for n, i in zip(labels.names, indices, strict=True)], np.int64)
+    if (found < 0).any():
+        odd = labels.names[int(np.argmax(found < 0))]
+        row = int(np.argmax(labels.codes == labels.names.index(odd)))
+        count = len(classes or ())
+        known = f"an index from 0 to {count - 1} or one of the {count} class names" if classes else "an index from 0"
+        msg = f"target {name!r} is {odd!r} in row {row} (counted from 0); expected {known}"
+        raise LoadError(msg)
+    return found[labels.codes], None
+
+
+def _matched(text: str, index: int | None, place: dict[str, int]) -> int:
+    if text in place:
+        return place[text]
+    if index is None or index < 0 or (place and index >= len(place)):
+        return -1
+    return index
+
+
+def _index(text: str) -> int | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else None
+
+
+def favourable(positive: int | str | None, classes: Sequence[str]) -> int | None:
+    """The index of the favourable class: as named, else 1 of two, else None (each class against the rest)."""
+    if positive is None:
+        return 1 if len(classes) == 2 else None
+    if isinstance(positive, str) and positive in classes:
+        return list(classes).index(positive)
+    if isinstance(positive, int) and not isinstance(positive, bool) and 0 <= positive < len(classes):
+        return positive
+    msg = f"[data] positive = {positive!r} is no class; expected an index below {len(classes)} or a class name"
+    raise UsageError(msg)
+
+
+# ---- groups -----------------------------------------------------------------------------------------------------------
+def group_column(columns: Columns, name: str) -> tuple[Labels, str]:
+    """The sensitive column `name` as groups, and a caveat where its numbers were cut into ranges ("" otherwise)."""
+    labels = columns.labels(name)
+    named = [n for n in labels.names if n != MISSING]
+    if len(named) > BINS_ABOVE and all(_number(n) for n in named):
+        return _ranges(columns, name)
+    if len(labels.names) > MOST_GROUPS:
+        msg = f"sensitive column {name!r} has {len(labels.names):,} different values; at most {MOST_GROUPS} are compared"
+        raise UsageError(msg)
+    return labels, ""
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _ranges(columns: Columns, name: str) -> tuple[Labels, str]:
+    """Four ranges of about as many rows each, with their edges as names."""
+    values = columns.numbers(name)
+    present = values[~np.isnan(values)]
+    edges = np.unique(np.quantile(present, [0.25, 0.5, 0.75], method="lower"))
+    low, high = present.min(), present.max()
+    ends = [low, *edges, high]
+    names = [f"up to {edges[0]:g}", *(f"over {a:g} to {b:g}" for a, b in zip(ends[1:-1], ends[2:], strict=True))]
+    names = [n for n in names if n != f"over {high:g} to {high:g}"]
+    codes = np.searchsorted(edges, values, side="left").astype(np.int64)
+    missing = np.isnan(values)
+    if missing.any():
+        codes[missing] = len(names)
+        names.append(MISSING)
+    caveat = f"Sensitive column {name!r} holds numbers; they were cut at {', '.join(f'{e:g}' for e in edges)}."
+    return Labels(tuple(names), np.minimum(codes, len(names) - 1)), caveat
+
+
+# ---- predictions that came as data ------------------------------------------------------------------------------------
+def given_predictions(columns: Columns, spec: DataSpec, classes: Sequence[str]) -> Given:
+    """Predictions from the score or prediction columns."""
+    names = tuple(classes)
+    if spec.prediction is not None:
+        predicted, _ = encode_target(columns.labels(spec.prediction), names, spec.prediction)
+        return Given(names, predicted, None)
+    if isinstance(spec.score, str):
+        return _from_score(columns, spec, names)
+    scores = np.stack([_scores(columns, n) for n in spec.score or ()], 1)
+    if scores.shape[1] != len(names):
+        msg = f"[data] score lists {scores.shape[1]} columns for {len(names)} classes; one a class is needed"
+        raise UsageError(msg)
+    inside = bool((scores >= 0).all() and np.allclose(scores.sum(1), 1, atol=1e-3))
+    return Given(names, scores.argmax(1).astype(np.int64), scores.astype(np.float32) if inside else None)
+
+
+def _from_score(columns: Columns, spec: DataSpec, names: tuple[str, ...]) -> Given:
+    positive = favourable(spec.positive, names)
+    if positive is None or len(names) != 2:
+        msg = f"[data] score is one column, which needs two classes; there are {len(names)}: list a column a class"
+        raise UsageError(msg)
+    score = _scores(columns, str(spec.score))
+    predicted = np.where(score > spec.threshold, positive, 1 - positive).astype(np.int64)
+    if ((score < 0) | (score > 1)).any():
+        return Given(names, predicted, None)
+    sides = [score, 1 - score] if positive == 0 else [1 - score, score]
+    return Given(names, predicted, np.stack(sides, 1).astype(np.float32))
+
+
+def _scores(columns: Columns, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    values = columns.numbers(name)
+    odd = np.flatnonzero(~np.isfinite(values))
+    if len(odd):
+        msg = f"score {name!r} is missing or infinite in {len(odd):,} rows (first: {odd[0]}, counted from 0)"
+        raise LoadError(msg)
+    return values

@@ -1,0 +1,35 @@
+"""Every error the auditor raises on purpose. Each carries one line: what was asked, what was found, what would do.
+
+AuditError
+  UsageError      the caller asked for something that does not exist or does not fit
+  LoadError       the model or data cannot be read, or cannot be audited as it is
+  NotApplicable   this check cannot say anything about this model or data (an answer, not a failure)
+"""
+
+from __future__ import annotations
+
+
+class AuditError(Exception):
+    """Base class: catch this to catch everything below."""
+
+    def __str__(self) -> str:
+        """The message as one line, whatever text from a model or data file went into it."""
+        return one_line(super().__str__())
+
+
+class UsageError(AuditError):
+    """The caller asked for something that does not exist or does not fit."""
+
+
+class LoadError(AuditError):
+    """The model or data cannot be read, or cannot be audited as it is."""
+
+
+class NotApplicable(AuditError):  # noqa: N818 - it is an answer, not a failure
+    """This check cannot say anything about this model or data."""
+
+
+def one_line(text: str, longest: int = 400) -> str:
+    """`text` without line breaks or control characters, at most `longest` characters."""
+    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return flat if len(flat) <= longest else flat[: longest - 1] + "…"

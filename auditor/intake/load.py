@@ -1,0 +1,156 @@
+"""The model of an audit file: its file and architecture become a handle, with the facts the report prints of it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from auditor.config import InputSpec, ModelSpec
+from auditor.errors import LoadError, UsageError
+from auditor.intake.architectures import Built, Grade, build, grade_of
+from auditor.intake.outputs import first_outputs
+from auditor.intake.programs import load_program
+from auditor.intake.recognise import recognise, sha256
+from auditor.intake.weights import digest, fill, read_weights
+from auditor.subject import Data, Model, Normalize, as_it_is
+
+__all__ = ["Loaded", "load_model", "locate"]
+
+PROGRAMS = ("torchscript", "torch.export")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model handle, how far its evidence goes, and what the report prints of it."""
+
+    model: Model
+    grade: Grade
+    facts: dict[str, Any]
+
+
+def load_model(
+    spec: ModelSpec,
+    given: InputSpec,
+    data: Data,
+    *,
+    folder: Path,
+    classes: Sequence[str] | None,
+    bounds: tuple[Tensor | float, Tensor | float],
+    unit: Tensor | float = 1.0,
+    device: str = "cpu",
+    uploaded: bool = False,
+) -> Loaded:
+    """The model that `spec` names, seen with the first rows of `data`.
+
+    Without `classes` there are as many as the model gives outputs, named 0, 1, 2 ... With `uploaded` only weights in a
+    built-in architecture are accepted. LoadError or UsageError, in one line, for everything else.
+    """
+    if uploaded and grade_of(spec.architecture) == "code" and spec.architecture:
+        msg = f"architecture {spec.architecture!r} runs Python of its own, which is refused here; use `auditor run`"
+        raise UsageError(msg)
+    path = locate(spec.path, folder, "model file", uploaded=uploaded)
+    kind = recognise(path)
+    built = _program(path, spec, uploaded=uploaded) if kind in PROGRAMS else _weights(path, spec, folder)
+    module = built.module
+    if kind not in PROGRAMS:
+        module.eval()
+    module = _on_device(module, device)
+    model = Model(
+        module,
+        tuple(classes or ()),
+        bounds=bounds,
+        normalize=_normalize(given, data, device),
+        output=spec.output,
+        device=device,
+        unit=unit,
+    )
+    if not classes and spec.output != "value":
+        y = first_outputs(model, data)
+        outputs = 2 if y.ndim == 1 or y.shape[1] == 1 else y.shape[1]
+        model = Model(**{**vars(model), "classes": tuple(map(str, range(outputs)))})
+    return Loaded(model, built.grade, _facts(path, kind, spec, built, module))
+
+
+def _weights(path: Path, spec: ModelSpec, folder: Path) -> Built:
+    if not spec.architecture:
+        msg = f"{path.name!r} holds weights alone; say what they belong to with [model] architecture"
+        raise UsageError(msg)
+    tensors = read_weights(path, recognise(path))
+    built = build(spec.architecture, spec.arguments, folder)
+    fill(built.module, tensors, path.name)
+    return built
+
+
+def _program(path: Path, spec: ModelSpec, *, uploaded: bool) -> Built:
+    kind = recognise(path)
+    if uploaded:
+        msg = f"{path.name!r} is a {kind} program, which is refused here; upload weights, or use `auditor run`"
+        raise UsageError(msg)
+    if spec.trust != "program":
+        msg = f"{path.name!r} is a {kind} program and runs code of its own; allow it with [model] trust = 'program'"
+        raise UsageError(msg)
+    return Built(load_program(path, kind), "program")
+
+
+def locate(name: str, folder: Path, what: str, *, uploaded: bool = False) -> Path:
+    """The existing file or folder `name`: relative to `folder`, or package:NAME/FILE inside an installed package.
+
+    With `uploaded` only plain names inside `folder` are accepted.
+    """
+    if uploaded and (name.startswith("package:") or PurePath(name).is_absolute() or ".." in PurePath(name).parts):
+        msg = f"{what} {name!r} lies outside the upload; name an uploaded file"
+        raise UsageError(msg)
+    path = _in_package(name) if name.startswith("package:") else folder / name
+    if not path.exists():
+        msg = f"{what} {name!r} does not exist; paths are relative to the audit file"
+        raise LoadError(msg)
+    return path
+
+
+def _in_package(name: str) -> Path:
+    package, _, inner = name.removeprefix("package:").partition("/")
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        msg = f"{name!r}: no package {package!r} is installed"
+        raise LoadError(msg)
+    return Path(next(iter(spec.submodule_search_locations))) / inner
+
+
+def _on_device(module: nn.Module, device: str) -> nn.Module:
+    try:
+        return module.to(torch.device(device))
+    except (RuntimeError, AssertionError) as e:
+        msg = f"device {device!r} cannot be used: {e}; 'cpu' always can"
+        raise UsageError(msg) from None
+
+
+def _normalize(given: InputSpec, data: Data, device: str) -> Any:  # noqa: ANN401 - a function of tensors
+    if given.mean is None or given.std is None:
+        return as_it_is
+    channels = data.shape[0]
+    if len(given.mean) not in (1, channels):
+        msg = f"[input] mean has {len(given.mean)} values; the inputs have {channels} channels"
+        raise UsageError(msg)
+    return Normalize(torch.tensor(given.mean, device=device), torch.tensor(given.std, device=device))
+
+
+def _facts(path: Path, kind: str, spec: ModelSpec, built: Built, module: nn.Module) -> dict[str, Any]:
+    return {
+        "file": path.name,
+        "format": kind,
+        "sha256": sha256(path),
+        "weights_sha256": digest(module),
+        "architecture": spec.architecture or type(module).__name__,
+        "architecture_sha256": sha256(built.source) if built.source else "",
+        "parameters": sum(p.numel() for p in module.parameters()),
+        "evidence_grade": built.grade,
+    }

@@ -1,0 +1,58 @@
+"""What a model file is, from its bytes. Nothing in it is executed or unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+from auditor.errors import LoadError
+
+__all__ = ["Format", "recognise", "sha256"]
+
+Format = Literal["safetensors", "state_dict", "legacy state_dict", "torchscript", "torch.export"]
+LEGACY = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")  # the number that torch.save wrote first until 1.6
+ACCEPTED = "a state_dict (.pt, .pth), safetensors, TorchScript or torch.export (.pt2)"
+
+
+def recognise(path: Path) -> Format:
+    """The format of the model file at `path`; LoadError when it is none that can be loaded."""
+    try:
+        with path.open("rb") as f:
+            head = f.read(64)
+    except OSError as e:
+        msg = f"model file {path.name!r} cannot be read: {e.strerror}; expected {ACCEPTED}"
+        raise LoadError(msg) from None
+    if head.startswith(b"PK\x03\x04"):
+        return _zip_format(path)
+    if len(head) > 8 and head[8:9] == b"{":
+        return "safetensors"
+    if head[:1] == b"\x80" and LEGACY in head[:20]:
+        return "legacy state_dict"
+    kind = "a bare pickle, which can run any code" if head[:1] == b"\x80" else "no model file"
+    msg = f"model file {path.name!r} is {kind}; expected {ACCEPTED}"
+    raise LoadError(msg)
+
+
+def _zip_format(path: Path) -> Format:
+    try:
+        with zipfile.ZipFile(path) as z:
+            names = {n.partition("/")[2] or n for n in z.namelist()}
+    except (zipfile.BadZipFile, OSError):
+        msg = f"model file {path.name!r} is a damaged archive; expected {ACCEPTED}"
+        raise LoadError(msg) from None
+    if "constants.pkl" in names and any(n.startswith("code/") for n in names):
+        return "torchscript"
+    if any(n.startswith("models/") or n == "serialized_exported_program.json" for n in names):
+        return "torch.export"
+    if "data.pkl" in names:
+        return "state_dict"
+    msg = f"model file {path.name!r} is an archive without a model; expected {ACCEPTED}"
+    raise LoadError(msg)
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of the file's bytes."""
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()

@@ -1,0 +1,140 @@
+"""Weights from a file into a module: read as data only, checked tensor by tensor before anything is copied."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from auditor.errors import LoadError, one_line
+from auditor.intake.recognise import Format
+
+__all__ = ["digest", "fill", "read_weights"]
+
+NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
+PREFIXES = ("module.", "model.", "_orig_mod.")
+
+
+def read_weights(path: Path, kind: Format) -> dict[str, Tensor]:
+    """The tensors of a weights file by name, on the CPU; LoadError when it holds anything else."""
+    if kind == "safetensors":
+        loaded = _read_safetensors(path)
+    else:
+        try:
+            # never a fall-back to weights_only=False: that would run whatever the file says
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError:
+            msg = f"{path.name!r} holds more than weights (Python objects); save model.state_dict() instead"
+            raise LoadError(msg) from None
+        except Exception as e:  # noqa: BLE001 - the reader of a hostile file may raise anything
+            msg = f"{path.name!r} is malformed: {type(e).__name__}; expected the file that torch.save wrote"
+            raise LoadError(msg) from None
+    tensors = _unwrapped(loaded, path.name)
+    for name, t in tensors.items():
+        _need_plain(name, t, path.name)
+    return tensors
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, ValueError, OSError, KeyError) as e:
+        msg = f"{path.name!r} is no sound safetensors file: {one_line(str(e), 100)}"
+        raise LoadError(msg) from None
+
+
+def _unwrapped(loaded: Any, name: str) -> dict[str, Tensor]:  # noqa: ANN401 - whatever the file holds
+    """The state dict inside a checkpoint: nested under a usual name, or alone in a list."""
+    for _ in range(4):
+        if isinstance(loaded, (list, tuple)) and len(loaded) == 1:
+            loaded = loaded[0]
+        elif isinstance(loaded, Mapping) and (key := _nested_key(loaded)) is not None:
+            loaded = loaded[key]
+        else:
+            break
+    if not isinstance(loaded, Mapping):
+        msg = f"{name!r} holds {type(loaded).__name__}; expected a dict of tensors by name"
+        raise LoadError(msg)
+    odd = next(((k, v) for k, v in loaded.items() if not isinstance(k, str) or not isinstance(v, Tensor)), None)
+    if odd is not None:
+        msg = f"{name!r}: entry {odd[0]!r} is {type(odd[1]).__name__}; expected tensors by name"
+        raise LoadError(msg)
+    if not loaded:
+        msg = f"{name!r} holds no weights; expected a dict of tensors by name"
+        raise LoadError(msg)
+    return dict(loaded)
+
+
+def _nested_key(checkpoint: Mapping[Any, Any]) -> str | None:
+    nested = (list, tuple, Mapping)
+    return next((k for k in NESTED if isinstance(checkpoint.get(k), nested)), None)
+
+
+def _need_plain(name: str, t: Tensor, file: str) -> None:
+    """LoadError unless `t` is an ordinary tensor with the bytes it declares and finite numbers."""
+    if t.layout != torch.strided or t.device.type != "cpu" or t.is_quantized:
+        msg = f"{file!r}: tensor {name!r} is {t.layout} on {t.device}; expected an ordinary CPU tensor"
+        raise LoadError(msg)
+    if t.numel() * t.element_size() > t.untyped_storage().nbytes():
+        msg = f"{file!r}: tensor {name!r} declares {t.numel() * t.element_size():,} bytes and brings fewer"
+        raise LoadError(msg)
+    if t.is_complex():
+        msg = f"{file!r}: tensor {name!r} is complex; expected real numbers"
+        raise LoadError(msg)
+    if t.is_floating_point() and not bool(t.isfinite().all()):
+        msg = f"{file!r}: tensor {name!r} holds NaN or infinity; an audit needs finite weights"
+        raise LoadError(msg)
+
+
+def fill(module: nn.Module, tensors: Mapping[str, Tensor], file: str) -> None:
+    """Copy `tensors` into `module`; LoadError that names the first misfit when they are another architecture's."""
+    wanted = module.state_dict()
+    given = _without_prefix(tensors, wanted)
+    # a counter that came with torch 0.4.1; older checkpoints lack it and nothing in evaluation reads it
+    missing = [n for n in wanted if n not in given and not n.endswith("num_batches_tracked")]
+    extra = [n for n in given if n not in wanted]
+    if missing or extra:
+        parts = [f"{len(missing)} missing (first: {missing[0]})"] if missing else []
+        parts += [f"{len(extra)} not in the architecture (first: {extra[0]})"] if extra else []
+        msg = f"{file!r} does not fit the architecture: {'; '.join(parts)}"
+        raise LoadError(msg)
+    for name, t in given.items():
+        if t.shape != wanted[name].shape:
+            msg = f"{file!r}: {name} is {_shape(t)}, the architecture needs {_shape(wanted[name])}"
+            raise LoadError(msg)
+        if t.is_floating_point() != wanted[name].is_floating_point():
+            msg = f"{file!r}: {name} is {t.dtype}, the architecture needs {wanted[name].dtype}"
+            raise LoadError(msg)
+    module.load_state_dict({**wanted, **given})
+
+
+def _without_prefix(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors without a prefix that a wrapper put before every name (DataParallel, Lightning, torch.compile)."""
+    given = dict(tensors)
+    for _ in PREFIXES:
+        prefix = next((p for p in PREFIXES if all(n.startswith(p) for n in given)), None)
+        if prefix is None or any(n.startswith(prefix) for n in wanted):
+            break
+        given = {n.removeprefix(prefix): t for n, t in given.items()}
+    return given
+
+
+def _shape(t: Tensor) -> str:
+    return "x".join(map(str, t.shape)) or "a single number"
+
+
+def digest(module: nn.Module) -> str:
+    """Hex sha256 over names, types, shapes and values of the state dict: the same however the file was written."""
+    total = hashlib.sha256()
+    for name, t in sorted(module.state_dict().items()):
+        total.update(f"{name} {t.dtype} {tuple(t.shape)}\n".encode())
+        total.update(t.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()

@@ -1,0 +1,62 @@
+"""An audit file becomes what `auditor.audit.run` takes: model, data, and what the report prints of them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from auditor.audit import Selection
+from auditor.config import AuditFile
+from auditor.data.read import read_data
+from auditor.data.targets import favourable
+from auditor.intake.load import load_model
+from auditor.policy import load_policy
+from auditor.subject import Data, Model
+from auditor.types import Policy
+
+__all__ = ["Opened", "open_audit"]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The subject of an audit, ready to run."""
+
+    model: Model | None
+    data: Data
+    reference: Data | None
+    subject: dict[str, Any]
+    statements: dict[str, str]
+    selection: Selection
+    policy: Policy
+    seed: int
+
+
+def open_audit(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Opened:
+    """Everything `file` names, read and checked against each other; its paths are relative to `folder`.
+
+    With `uploaded` only what can run no code is accepted. LoadError or UsageError, in one line, for what does not fit.
+    """
+    policy = load_policy(file.policy.path, folder)
+    read = read_data(file, folder, uploaded=uploaded)
+    model, facts = None, {"format": "predictions only", "evidence_grade": "data"}
+    classes = read.classes or ()
+    if file.model is not None:
+        loaded = load_model(
+            file.model, file.input, read.data, folder=folder, classes=read.classes, bounds=read.bounds, unit=read.unit,
+            device=file.checks.device, uploaded=uploaded,
+        )  # fmt: skip
+        model, facts, classes = loaded.model, loaded.facts, loaded.model.classes
+    data = replace(read.data, positive=favourable(file.data.positive, classes) if classes else None)
+    subject = {
+        **file.subject.model_dump(),
+        "model": facts,
+        "data": {**read.facts, "classes": list(classes), "sensitive": list(file.data.sensitive)},
+        "audit_file_sha256": hashlib.sha256(file.model_dump_json().encode()).hexdigest(),
+    }
+    if data.positive is not None:
+        subject["data"]["positive"] = classes[data.positive]
+    checks = file.checks
+    selection = Selection(checks.profile, checks.only, checks.skip, checks.settings)
+    return Opened(model, data, read.reference, subject, file.statements, selection, policy, checks.seed)

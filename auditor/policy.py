@@ -1,0 +1,227 @@
+"""Limits turn figures into verdicts. Pure: a stored audit is judged again without its model or data.
+
+A limit is decided by two one-sided tests at its bound, with Holm's correction over one check's limits: significantly on
+the good side passes, on the bad side warns or fails, anything else is inconclusive. A measure that has no interval by
+nature is compared directly. Whatever could not be judged never counts as passed.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from auditor.errors import UsageError
+from auditor.stats import interval, tails
+from auditor.types import Audit, Bound, Judgement, Limit, Measure, Outcome, Policy, Status, Verdict
+
+__all__ = ["BUILT_IN", "INTERRUPTED", "judge", "load_policy"]
+
+BUILT_IN = ("default",)
+INTERRUPTED = "interrupted before it ran"
+_WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
+_RAN = (*_WORST_FIRST, Status.MEASURED)
+_MOST_ROWS = 1e9
+
+
+def load_policy(name: str, folder: Path | None = None) -> Policy:
+    """The built-in policy `name`, or the one in the TOML file of that name beside `folder`."""
+    from auditor.config import parse_policy
+
+    if name in BUILT_IN:
+        text = (resources.files("auditor") / "policies" / f"{name}.toml").read_text("utf-8")
+        return parse_policy(tomllib.loads(text), name)
+    path = (folder or Path()) / name
+    try:
+        return parse_policy(tomllib.loads(path.read_text("utf-8")), path.stem)
+    except OSError as e:
+        msg = f"policy {name!r}: no such file ({e.strerror}); give a TOML file or one of {', '.join(BUILT_IN)}"
+        raise UsageError(msg) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        msg = f"policy {name!r} is not TOML: {e}"
+        raise UsageError(msg) from None
+
+
+def judge(audit: Audit, policy: Policy) -> Audit:
+    """The same audit with the judgements, statuses and verdict that `policy` gives it."""
+    outcomes = tuple(_judge_outcome(o, policy) for o in audit.outcomes)
+    return replace(audit, policy=policy, outcomes=outcomes, verdict=_verdict(outcomes, policy))
+
+
+def _judge_outcome(outcome: Outcome, policy: Policy) -> Outcome:
+    if outcome.status not in _RAN or outcome.result is None:
+        return replace(outcome, judgements=())
+    limits = [limit for limit in policy.limits if limit.check == outcome.check]
+    judgements = tuple(_judge_measures(outcome.result.measures, limits))
+    if not judgements:
+        return replace(outcome, status=Status.MEASURED, reason="no limit names it", judgements=())
+    status = min((j.status for j in judgements), key=_WORST_FIRST.index)
+    return replace(outcome, status=status, reason=_summary(judgements), judgements=judgements)
+
+
+def _verdict(outcomes: Sequence[Outcome], policy: Policy) -> Verdict:
+    """Fail closed: what was required and not decided, any error, or nothing judged at all, is incomplete."""
+    judgements = [j for o in outcomes for j in o.judgements]
+    statuses = {j.status for j in judgements}
+    if any(j.status is Status.FAIL and not j.accepted for j in judgements):
+        return Verdict.FAIL
+    missing = any(limit.required and not _was_judged(limit, outcomes) for limit in policy.limits)
+    undecided = any(j.required and j.status is Status.INCONCLUSIVE for j in judgements)
+    broken = any(o.status is Status.ERROR or o.reason == INTERRUPTED for o in outcomes)
+    if missing or undecided or broken or not judgements:
+        return Verdict.INCOMPLETE
+    if statuses & {Status.WARN, Status.INCONCLUSIVE} or any(j.accepted for j in judgements):
+        return Verdict.CONDITIONS
+    return Verdict.PASS
+
+
+def _was_judged(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
+    judged = (j for o in outcomes if o.check == limit.check for j in o.judgements if j.measure == limit.measure)
+    return any(limit.slice in (None, j.slice) for j in judged)
+
+
+def _summary(judgements: Sequence[Judgement]) -> str:
+    counted = ((s, sum(j.status is s for j in judgements)) for s in _WORST_FIRST)
+    return ", ".join(f"{n} {s}" for s, n in counted if n)
+
+
+# ---- one check's limits -------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """One measure at one bound, with the p-values of lying on the good and on the bad side of it."""
+
+    measure: Measure
+    limit: Limit
+    bound: Bound
+    good: float
+    bad: float
+
+    @property
+    def p(self) -> float:
+        """Two-sided, so that a lone limit is decided exactly where the printed interval leaves it out."""
+        return min(1.0, 2 * min(self.good, self.bad))
+
+
+def _judge_measures(measures: Sequence[Measure], limits: Sequence[Limit]) -> Iterator[Judgement]:
+    tests = [_test(m, limit, bound) for limit in limits for m, bound in _pairs(measures, limit)]
+    decided = _holm(tests)
+    for test, significant in zip(tests, decided, strict=True):
+        status = _status(test, significant)
+        sentence = _sentence(test, status)
+        yield Judgement(
+            test.measure.name, test.measure.slice, test.bound, status, test.limit.required, accepted=False, sentence=sentence
+        )
+
+
+def _pairs(measures: Sequence[Measure], limit: Limit) -> Iterator[tuple[Measure, Bound]]:
+    values = {(m.name, m.slice): m.value for m in measures}
+    for m in measures:
+        if m.name != limit.measure or (limit.slice is not None and m.slice != limit.slice):
+            continue
+        for level, side, given in _bounds(limit):
+            if isinstance(given, str):
+                yield m, Bound(level, side, values.get((given, m.slice)), given)
+            else:
+                yield m, Bound(level, side, float(given))
+
+
+def _bounds(
+    limit: Limit,
+) -> Iterable[tuple[Literal["warn", "fail"], Literal["below", "above"], float | str]]:
+    given: tuple[tuple[Literal["warn", "fail"], Literal["below", "above"], float | str | None], ...] = (
+        ("fail", "below", limit.fail_below),
+        ("fail", "above", limit.fail_above),
+        ("warn", "below", limit.warn_below),
+        ("warn", "above", limit.warn_above),
+    )
+    return [(level, side, value) for level, side, value in given if value is not None]
+
+
+def _test(m: Measure, limit: Limit, bound: Bound) -> _Test:
+    if m.value is None or bound.value is None:
+        return _Test(m, limit, bound, 1.0, 1.0)
+    if not m.method:  # no interval by nature: the comparison is certain
+        bad = m.value < bound.value if bound.side == "below" else m.value > bound.value
+        return _Test(m, limit, bound, float(bad), float(not bad))
+    above, below = tails(m.method, m.counts, bound.value)
+    return _Test(m, limit, bound, *((above, below) if bound.side == "below" else (below, above)))
+
+
+def _holm(tests: Sequence[_Test]) -> list[bool]:
+    """Which tests are significant at their limit's confidence, over the family (Holm 1979)."""
+    decided, holding = [False] * len(tests), True
+    family = [i for i, t in enumerate(tests) if t.measure.method]
+    for rank, i in enumerate(sorted(family, key=lambda i: tests[i].p)):
+        holding = holding and tests[i].p * (len(family) - rank) <= 1 - tests[i].limit.confidence + 1e-12
+        decided[i] = holding
+    for i, t in enumerate(tests):
+        decided[i] = decided[i] or (not t.measure.method and t.p == 0)
+    return decided
+
+
+def _status(test: _Test, significant: bool) -> Status:
+    if not significant:
+        return Status.INCONCLUSIVE
+    if test.good < test.bad:
+        return Status.PASS
+    return Status.FAIL if test.bound.level == "fail" else Status.WARN
+
+
+# ---- words --------------------------------------------------------------------------------------------------------
+def _sentence(test: _Test, status: Status) -> str:
+    m, bound = test.measure, test.bound
+    about = f"{m.name} of {m.slice}" if m.slice else m.name
+    at_least = "at least" if bound.side == "below" else "at most"
+    named = f" ({bound.measure})" if bound.measure else ""
+    if bound.value is None:
+        return f"{about}: the limit {bound.measure!r} has no value here, so it cannot be judged."
+    if m.value is None:
+        return f"{about} cannot be said from these {m.n} samples; the limit is {at_least} {bound.value:.3g}{named}."
+    figure = f"{about} is {m.value:.3g}"
+    if m.low is not None and m.high is not None:
+        figure += f" (95 % interval {m.low:.3g} to {m.high:.3g}, n = {m.n})"
+    side = {Status.PASS: "within", Status.INCONCLUSIVE: "not decided against"}.get(status, "outside")
+    sentence = f"{figure}; {side} the limit of {at_least} {bound.value:.3g}{named}."
+    return f"{sentence} {_how_many(test)}" if status is Status.INCONCLUSIVE else sentence
+
+
+def _how_many(test: _Test) -> str:
+    """The n that would decide it, were the rates to stay as they are."""
+    m, bound = test.measure, test.bound
+    alpha = 1 - test.limit.confidence
+    if bound.value is None or interval(m.method, m.counts).low is None:
+        return "These samples give no interval."
+
+    def decided(factor: float) -> bool:
+        scaled = _scaled(m, factor)
+        return 2 * min(tails(m.method, scaled, bound.value or 0.0)) <= alpha
+
+    if decided(1.0):
+        return "Alone it would be decided; corrected for the number of limits of this check it is not."
+    factor = 2.0
+    while not decided(factor):
+        factor *= 2
+        if factor * m.n > _MOST_ROWS:
+            return "No number of samples would decide it at this value."
+    low = factor / 2
+    for _ in range(20):
+        middle = (low + factor) / 2
+        low, factor = (low, middle) if decided(middle) else (middle, factor)
+    return f"About {_rounded_up(factor * m.n):,} samples at the same rates would decide it."
+
+
+def _scaled(m: Measure, factor: float) -> tuple[float, ...]:
+    if m.method == "student":
+        n, average, deviation = m.counts
+        return n * factor, average, deviation
+    return tuple(c * factor for c in m.counts)
+
+
+def _rounded_up(x: float) -> int:
+    """`x` rounded up to two leading digits: an estimate should not look exact."""
+    digits = max(0, len(str(int(x))) - 2)
+    step = 10**digits
+    return int(-(-x // step) * step)

@@ -1,0 +1,255 @@
+"""Checks register themselves here; importing `auditor.checks` finds them all.
+
+A check is a function `(Context, *, settings) -> Result`. Its keyword-only arguments are its settings: the TOML table,
+the dashboard's widgets and the reference page are generated from the signature and the docstring.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import math
+import typing
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, cast
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+from torch import Tensor, as_tensor, no_grad
+
+from auditor.contingency import Contingency, count
+from auditor.errors import NotApplicable, UsageError
+from auditor.subject import Data, Given, Integers, Model
+from auditor.types import Result, Setting
+
+__all__ = ["CHECKS", "Check", "Context", "check", "sizes"]
+
+Run = Callable[..., Result]
+Profile = Literal["quick", "standard", "deep"]
+Probabilities = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+
+
+# ---- what a check may see -------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class InputRange:
+    """The smallest and largest input value that the model was given, and how many samples left its bounds."""
+
+    low: float = math.inf
+    high: float = -math.inf
+    outside: int = 0
+
+    def with_batch(self, x: Tensor, model: Model) -> InputRange:
+        """The range after `x` (N, ...) was seen too."""
+        low, high = (as_tensor(b) for b in model.bounds)
+        beyond = (x < low - 1e-6) | (x > high + 1e-6) | ~x.isfinite()
+        outside = self.outside + int(beyond.flatten(1).any(1).sum())
+        return InputRange(min(self.low, float(x.min())), max(self.high, float(x.max())), outside)
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What the model says of every row: class indices (N,), probabilities (N, C), or values (N,) for regression.
+
+    Any is None where the subject does not give it. `inputs` is the range of what the model was given.
+    """
+
+    predicted: Integers
+    probabilities: Probabilities | None
+    values: np.ndarray[tuple[int], np.dtype[np.float32]] | None = None
+    inputs: InputRange | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that a check may see. What it computes once is shared by every check of the audit.
+
+    `seed` is the check's own, so that adding a check moves nobody else's figures; `root_seed` is the audit's, for
+    what checks must agree on. `model` is None when only predictions were given.
+    """
+
+    model: Model | None
+    data: Data
+    reference: Data | None = None
+    seed: int = 0
+    batch_size: int = 64
+    device: str = "cpu"
+    root_seed: int = 0
+    check: str = ""
+    evidence: MutableMapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    shared: MutableMapping[str, Any] = field(default_factory=dict)
+
+    def of_check(self, check: str) -> Context:
+        """The same audit as `check` sees it: its own seed, and nothing among the evidence yet."""
+        return replace(self, check=check, seed=derive_seed(self.root_seed, check), evidence={})
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes; empty for regression."""
+        if self.model is not None:
+            return self.model.classes
+        return self.data.given.classes if self.data.given else ()
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the model returns one value instead of classes."""
+        return self.model is not None and self.model.output == "value"
+
+    def need_model(self) -> Model:
+        """The model handle; NotApplicable when the audit has predictions only."""
+        if self.model is None:
+            msg = "the audit has predictions only; this needs the model"
+            raise NotApplicable(msg)
+        return self.model
+
+    def need_classes(self) -> None:
+        """NotApplicable for a model that returns a value."""
+        if self.is_regression:
+            msg = "the model returns a value, not classes"
+            raise NotApplicable(msg)
+
+    @property
+    def predictions(self) -> Predictions:
+        """Predictions for every row of the data, made once."""
+        if "predictions" not in self.shared:
+            self.shared["predictions"] = self._predict()
+        return cast("Predictions", self.shared["predictions"])
+
+    def _predict(self) -> Predictions:
+        if self.model is None:
+            given = cast("Given", self.data.given)
+            return Predictions(given.predicted, given.probabilities)
+        outputs, inputs = [], InputRange()
+        for batch in self.data.batches(self.batch_size):
+            inputs = inputs.with_batch(batch.x, self.model)
+            with no_grad():
+                outputs.append(self.model(batch.x).cpu().numpy())
+        stacked = np.concatenate(outputs)
+        if self.is_regression:
+            return Predictions(np.zeros(len(stacked), np.int64), None, stacked, inputs)
+        return Predictions(stacked.argmax(1).astype(np.int64), _softmax(stacked), None, inputs)
+
+    @property
+    def right(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """(N,) whether each row is classified correctly."""
+        return np.asarray(self.predictions.predicted == self.data.y)
+
+    def explained(self, n: int) -> Integers:
+        """Positions of `n` rows to explain, the same for every check: half of them errors, where there are any, first.
+
+        Fewer are the first of more. 0 means every row.
+        """
+        self.need_classes()
+        draw = np.random.default_rng(derive_seed(self.root_seed, "explained")).permutation(len(self.data))
+        wrong, right = draw[~self.right[draw]], draw[self.right[draw]]
+        n = min(n or len(draw), len(draw))
+        errors = min(len(wrong), max(n // 2, n - len(right)))
+        return np.concatenate([wrong[:errors], right[: n - errors]])
+
+    def contingency(self, attributes: tuple[str, ...], positive: int) -> Contingency:
+        """Right and wrong answers per group of the crossed `attributes`, counted once."""
+        key = f"contingency {attributes} {positive}"
+        if key not in self.shared:
+            groups = [self.data.groups[a] for a in attributes]
+            self.shared[key] = count(self.predictions.predicted == positive, self.data.y == positive, groups)
+        return cast("Contingency", self.shared[key])
+
+    def keep(self, name: str, array: np.ndarray[Any, Any]) -> str:
+        """The name under which `array` is found among the evidence, where it is now stored."""
+        self.evidence[name] = array
+        return f"{self.check}/{name}"
+
+
+def _softmax(logits: np.ndarray[Any, np.dtype[np.float32]]) -> Probabilities:
+    shifted = np.exp(logits - logits.max(1, keepdims=True))
+    return cast("Probabilities", shifted / shifted.sum(1, keepdims=True))
+
+
+def derive_seed(root: int, name: str) -> int:
+    """A seed of its own for `name` under the root seed."""
+    return int.from_bytes(hashlib.sha256(f"{root}:{name}".encode()).digest()[:4], "big")
+
+
+# ---- what a check is ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """A setting whose default depends on the profile; 0 means every row."""
+
+    quick: int
+    standard: int
+    deep: int
+
+    def of(self, profile: Profile) -> int:
+        """The size at `profile`."""
+        return int(getattr(self, profile))
+
+
+def sizes(quick: int, standard: int, deep: int) -> Any:  # noqa: ANN401 - stands as the default of an int
+    """Default of a check's setting that the profile picks from."""
+    return Sizes(quick, standard, deep)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A named measurement. Its settings are the keyword-only arguments of `run`."""
+
+    id: str
+    title: str
+    doc: str
+    source: str
+    run: Run
+
+    @property
+    def topic(self) -> str:
+        """The part of the id before the dot."""
+        return self.id.partition(".")[0]
+
+    def defaults(self, profile: Profile = "standard") -> dict[str, Setting]:
+        """Every setting with its default at `profile`."""
+        parameters = (p for p in inspect.signature(self.run).parameters.values() if p.kind is p.KEYWORD_ONLY)
+        return {p.name: p.default.of(profile) if isinstance(p.default, Sizes) else p.default for p in parameters}
+
+    def schema(self) -> dict[str, dict[str, Any]]:
+        """JSON Schema of every setting, with its default at each profile where they differ."""
+        found = {}
+        for name, adapter in self._types().items():
+            default = inspect.signature(self.run).parameters[name].default
+            by_profile = {"quick": default.quick, "standard": default.standard, "deep": default.deep}
+            shown = by_profile if isinstance(default, Sizes) else default
+            found[name] = {**adapter.json_schema(), "default": shown}
+        return found
+
+    def params(self, given: Mapping[str, Any], profile: Profile = "standard") -> dict[str, Setting]:
+        """Defaults overridden by `given`; an unknown name or an illegal value is one line that says what is legal."""
+        types, values = self._types(), self.defaults(profile)
+        for name, value in given.items():
+            if name not in types:
+                msg = f"{self.id} has no setting {name!r}; it has: {', '.join(types) or 'none'}"
+                raise UsageError(msg)
+            try:
+                values[name] = types[name].validate_python(value)
+            except ValidationError as e:
+                first = e.errors(include_url=False)[0]
+                msg = f"{self.id}.{name} = {value!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+                raise UsageError(msg) from None
+        return values
+
+    def _types(self) -> dict[str, TypeAdapter[Any]]:
+        hints = typing.get_type_hints(self.run, include_extras=True)
+        return {name: TypeAdapter(hints[name]) for name in self.defaults()}
+
+
+CHECKS: dict[str, Check] = {}
+
+
+def check(id: str, *, title: str, source: str) -> Callable[[Run], Run]:  # noqa: A002
+    """Register a function `(Context, *, settings) -> Result` under `id` ("topic.name")."""
+
+    def register(run: Run) -> Run:
+        if id in CHECKS:
+            msg = f"check {id!r} is defined twice: in {CHECKS[id].run.__module__} and in {run.__module__}"
+            raise UsageError(msg)
+        CHECKS[id] = Check(id, title, inspect.getdoc(run) or "", source, run)
+        return run
+
+    return register

@@ -1,0 +1,50 @@
+"""The audit as JSON: validation, canonical bytes, and the published schema."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from auditor.errors import LoadError
+from auditor.types import SCHEMA, Audit
+
+__all__ = ["audit_from_json", "audit_to_json", "canonical", "json_schema"]
+
+
+@cache
+def _adapter() -> TypeAdapter[Audit]:
+    return TypeAdapter(Audit, config=ConfigDict(extra="forbid"))
+
+
+def canonical(value: object) -> bytes:
+    """`value` as JSON bytes that depend on nothing but its content; ValueError for NaN and infinity."""
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def audit_to_json(audit: Audit) -> bytes:
+    """The canonical bytes of audit.json."""
+    return canonical(_adapter().dump_python(audit, mode="json"))
+
+
+def audit_from_json(text: bytes) -> Audit:
+    """The audit that `audit_to_json` wrote; LoadError when it is none."""
+    try:
+        audit = _adapter().validate_json(text)
+    except ValidationError as e:
+        first = e.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        msg = f"not an audit: {where or 'the file'}: {first['msg'].lower()}"
+        raise LoadError(msg) from None
+    if audit.schema != SCHEMA:
+        msg = f"an audit of schema {audit.schema!r}; this version reads {SCHEMA!r}"
+        raise LoadError(msg)
+    return audit
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of audit.json, as published in reports/schema/."""
+    found = _adapter().json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **found}

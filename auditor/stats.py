@@ -1,0 +1,170 @@
+"""Intervals and tests, and the measures that carry them.
+
+Rates: Wilson. Differences of rates: Newcombe. Ratios of rates: MOVER-R. Means: Student's t. Never Wald (at n = 10 its
+95 % interval holds the truth 18 % of the time). Each method is a function of its counts alone, so a stored measure can
+be judged at any confidence without the model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from auditor.types import Better, Measure
+
+__all__ = ["METHODS", "Interval", "difference", "interval", "mean", "rate", "ratio", "tails"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate and its two-sided interval. All None when a denominator is 0."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+UNKNOWN = Interval(None, None, None)
+_CLOSE = 1e-12
+
+
+def _z(confidence: float) -> float:
+    return NormalDist().inv_cdf(0.5 + confidence / 2)
+
+
+def wilson(k: float, n: float, confidence: float = 0.95) -> Interval:
+    """Rate k / n with the score interval (Wilson 1927, JASA 22:209)."""
+    if n <= 0:
+        return UNKNOWN
+    p, z = k / n, _z(confidence)
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return Interval(p, 0.0 if k == 0 else max(0.0, middle - half), 1.0 if k == n else min(1.0, middle + half))
+
+
+def newcombe(k1: float, n1: float, k2: float, n2: float, confidence: float = 0.95) -> Interval:
+    """Difference k1 / n1 - k2 / n2 from two Wilson intervals (Newcombe 1998, Stat. Med. 17:873, method 10)."""
+    if n1 <= 0 or n2 <= 0:
+        return UNKNOWN
+    (p, p_low, p_high), (q, q_low, q_high) = _rates(k1, n1, k2, n2, confidence)
+    return Interval(p - q, p - q - math.hypot(p - p_low, q_high - q), p - q + math.hypot(p_high - p, q - q_low))
+
+
+def mover_r(k1: float, n1: float, k2: float, n2: float, confidence: float = 0.95) -> Interval:
+    """Ratio (k1 / n1) / (k2 / n2) from two Wilson intervals (Donner & Zou 2012, Stat. Methods Med. Res. 21:347).
+
+    None when k2 is 0: a ratio to nothing says nothing.
+    """
+    if n1 <= 0 or n2 <= 0 or k2 <= 0:
+        return UNKNOWN
+    (p, p_low, p_high), (q, q_low, q_high) = _rates(k1, n1, k2, n2, confidence)
+    return Interval(p / q, max(0.0, _mover_limit(p, q, p_low, q_high, -1)), _mover_limit(p, q, p_high, q_low, +1))
+
+
+def _mover_limit(p: float, q: float, p_end: float, q_end: float, sign: int) -> float:
+    """A root of (p q - r q_end (2 q - q_end) ...): the limit where numerator and denominator err in opposite ways."""
+    squeeze = q_end * (2 * q - q_end)
+    if abs(squeeze) < _CLOSE:  # the quadratic in the ratio has become linear
+        return p_end * (2 * p - p_end) / (2 * p * q) if p > 0 else 0.0
+    under = (p * q) ** 2 - p_end * (2 * p - p_end) * squeeze
+    return (p * q + sign * math.sqrt(max(0.0, under))) / squeeze
+
+
+def _rates(
+    k1: float, n1: float, k2: float, n2: float, confidence: float
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    first, second = wilson(k1, n1, confidence), wilson(k2, n2, confidence)
+    return _known(first), _known(second)
+
+
+def _known(i: Interval) -> tuple[float, float, float]:
+    if i.value is None or i.low is None or i.high is None:
+        msg = "an interval of a rate without samples"
+        raise ValueError(msg)
+    return i.value, i.low, i.high
+
+
+def student(n: float, average: float, deviation: float, confidence: float = 0.95) -> Interval:
+    """Mean of n values with standard deviation `deviation` (n - 1 in its denominator), by Student's t; n >= 2."""
+    from scipy.special import stdtrit
+
+    if n < 2:
+        return Interval(average if n else None, None, None)
+    half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * deviation / math.sqrt(n)
+    return Interval(average, average - half, average + half)
+
+
+METHODS: dict[str, Callable[..., Interval]] = {
+    "wilson": wilson,
+    "newcombe": newcombe,
+    "mover-r": mover_r,
+    "student": student,
+}
+
+
+def interval(method: str, counts: Sequence[float], confidence: float = 0.95) -> Interval:
+    """The estimate and interval that `counts` give under `method` (a key of METHODS)."""
+    return METHODS[method](*counts, confidence=confidence)
+
+
+def tails(method: str, counts: Sequence[float], bound: float) -> tuple[float, float]:
+    """One-sided p-values (against "truth < bound", against "truth > bound"), by inverting the interval.
+
+    The first is small when the figure lies significantly above `bound`, the second when below. Both are 1.0 when the
+    counts give no interval.
+    """
+    if interval(method, counts).low is None:
+        return 1.0, 1.0
+
+    def excluded(confidence: float) -> tuple[bool, bool]:
+        i = interval(method, counts, confidence)
+        return (i.low is not None and i.low > bound), (i.high is not None and i.high < bound)
+
+    def smallest(side: int) -> float:
+        """The smallest one-sided level at which that end of the interval still leaves `bound` outside."""
+        inside, outside = 1.0 - 1e-12, 0.0  # confidences: the widest interval, and the estimate itself
+        if not excluded(outside)[side]:
+            return 1.0
+        if excluded(inside)[side]:
+            return (1 - inside) / 2
+        for _ in range(60):
+            middle = (inside + outside) / 2
+            inside, outside = (inside, middle) if excluded(middle)[side] else (middle, outside)
+        return (1 - outside) / 2
+
+    return smallest(0), smallest(1)
+
+
+# ---- measures with an interval ------------------------------------------------------------------------------------
+def rate(name: str, k: int, n: int, *, slice: str = "", better: Better = "higher") -> Measure:  # noqa: A002
+    """Measure of k out of n."""
+    i = wilson(k, n)
+    return Measure(name, slice, i.value, int(n), i.low, i.high, "wilson", (int(k), int(n)), better)
+
+
+def difference(name: str, first: tuple[int, int], second: tuple[int, int], *, slice: str = "") -> Measure:  # noqa: A002
+    """Measure of the difference of two rates, each given as (k, n); nearer 0 is better."""
+    counts = (*map(int, first), *map(int, second))
+    i = newcombe(*counts)
+    return Measure(name, slice, i.value, counts[1] + counts[3], i.low, i.high, "newcombe", counts, "lower")
+
+
+def ratio(name: str, first: tuple[int, int], second: tuple[int, int], *, slice: str = "") -> Measure:  # noqa: A002
+    """Measure of the ratio of two rates, each given as (k, n); 1 means equal."""
+    counts = (*map(int, first), *map(int, second))
+    i = mover_r(*counts)
+    return Measure(name, slice, i.value, counts[1] + counts[3], i.low, i.high, "mover-r", counts, "higher")
+
+
+def mean(name: str, values: Iterable[float], *, slice: str = "", better: Better = "neither") -> Measure:  # noqa: A002
+    """Measure of the mean of `values`; no interval for fewer than two."""
+    numbers = [float(v) for v in values]
+    n = len(numbers)
+    if n < 2:
+        return Measure(name, slice, numbers[0] if n else None, n, better=better)
+    average = math.fsum(numbers) / n
+    deviation = math.sqrt(math.fsum((v - average) ** 2 for v in numbers) / (n - 1))
+    i = student(n, average, deviation)
+    return Measure(name, slice, i.value, n, i.low, i.high, "student", (n, average, deviation), better)

@@ -1,0 +1,247 @@
+"""What is audited: a model handle and the data it is judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from auditor.errors import LoadError
+
+__all__ = ["Batch", "Column", "Data", "Given", "Labels", "Model", "Normalize"]
+
+Output = Literal["logits", "probabilities", "value"]
+Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
+TINY = 1e-12
+
+
+# ---- the model ------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Normalize:
+    """Channel-wise (x - mean) / std; applied inside the model handle, so that epsilons are in input units."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """`x` (N, C, ...) in units of what the module was trained on."""
+        shape = (1, -1, *[1] * (x.ndim - 2))
+        return (x - self.mean.view(shape)) / self.std.view(shape)
+
+
+def as_it_is(x: Tensor) -> Tensor:
+    """`x` itself: the module takes the inputs as they come."""
+    return x
+
+
+@dataclass(frozen=True)
+class Model:
+    """A module with the facts that no check can guess; calling it gives logits.
+
+    `bounds` are the smallest and largest legal value of each input element (numbers, or tensors shaped like one
+    sample); `unit` is what an epsilon of 1 means for each element: 1 for pixels, a column's standard deviation, 0 for
+    what nobody may change. `output` says what the module returns: logits, probabilities, or one value (regression).
+    """
+
+    module: nn.Module
+    classes: tuple[str, ...]
+    bounds: tuple[Tensor | float, Tensor | float] = (0.0, 1.0)
+    normalize: Callable[[Tensor], Tensor] = as_it_is
+    output: Output = "logits"
+    device: str = "cpu"
+    unit: Tensor | float = 1.0
+
+    def raw(self, x: Tensor) -> Tensor:
+        """What the module returns for `x` (N, ...), as float32: (N, C), (N, 1) or (N,)."""
+        y = self.module(self.normalize(x.to(self.device)))
+        if not isinstance(y, Tensor):
+            msg = f"the model returns {type(y).__name__}; expected one tensor of outputs (N, {len(self.classes)})"
+            raise LoadError(msg)
+        if not (y.ndim == 2 or y.ndim == 1) or len(y) != len(x):
+            msg = f"the model returns {tuple(y.shape)} for inputs {tuple(x.shape)}; expected (N, classes), (N, 1) or (N,)"
+            raise LoadError(msg)
+        return y.float()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Logits (N, C) for inputs (N, ...) inside `bounds`; values (N,) when `output` is "value".
+
+        One output z per sample means two classes: its logits are (-z / 2, z / 2), so that softmax gives sigmoid(z).
+        Probabilities p become log p.
+        """
+        y = self.raw(x)
+        if self.output == "value":
+            return y.reshape(len(y))
+        if y.ndim == 2 and y.shape[1] > 1:
+            return y.clamp_min(TINY).log() if self.output == "probabilities" else y
+        z = y.reshape(len(y), 1)
+        if self.output == "probabilities":
+            return torch.cat([(1 - z).clamp_min(TINY).log(), z.clamp_min(TINY).log()], 1)
+        return torch.cat([-z / 2, z / 2], 1)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Evaluation mode and no gradients for weights; on exit every mode and flag is as before."""
+        modes = {m: m.training for m in self.module.modules()}
+        flags = {p: p.requires_grad for p in self.module.parameters()}
+        for m in modes:
+            m.training = False
+        for p in flags:
+            p.requires_grad_(requires_grad=False)
+        try:
+            yield
+        finally:
+            for m, mode in modes.items():
+                m.training = mode
+            for p, flag in flags.items():
+                p.requires_grad_(flag)
+
+
+# ---- the data -------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """A column of N names, stored as `names` and one code per row. Iterates over the names of the rows."""
+
+    names: tuple[str, ...]
+    codes: Integers
+
+    @classmethod
+    def of(cls, values: Sequence[str]) -> Labels:
+        """Labels of the given texts; names in sorted order."""
+        names, codes = np.unique(np.asarray(values, dtype=np.str_), return_inverse=True)
+        return cls(tuple(map(str, names)), codes.reshape(-1).astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self.names[c] for c in self.codes)
+
+    def at(self, rows: Integers) -> Labels:
+        """The same names for `rows` (positions) only."""
+        return Labels(self.names, self.codes[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table and the elements [start, stop) of the input vector that it fills.
+
+    A number is (value - mean) / std; a category fills one element for each of `values`, 1 where it is that value; a
+    flag is 0 or 1.
+    """
+
+    name: str
+    start: int
+    stop: int
+    kind: Literal["number", "category", "flag"] = "number"
+    values: tuple[str, ...] = ()
+    mean: float = 0.0
+    std: float = 1.0
+    mutable: bool = True
+
+    def shown(self, x: Sequence[float]) -> str:
+        """This column of one input vector, as it stood in the file."""
+        part = x[self.start : self.stop]
+        if self.kind == "category":
+            return next((v for v, on in zip(self.values, part, strict=True) if on > 0.5), "(none of the values)")
+        return f"{part[0] * self.std + self.mean:.6g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Predictions that came as data, for an audit without a model.
+
+    `predicted` (N,) are indices of `classes`; `probabilities` (N, C) is None where only decisions or plain scores are
+    known.
+    """
+
+    classes: tuple[str, ...]
+    predicted: Integers
+    probabilities: np.ndarray[tuple[int, int], np.dtype[np.float32]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """N samples: inputs (N, ...), targets (N,), their groups by name, and the ids of their rows."""
+
+    x: Tensor
+    y: Tensor
+    groups: Mapping[str, Labels]
+    row_ids: Integers
+
+
+@dataclass(frozen=True)
+class Data:
+    """N samples, read in batches. `read` gives the inputs (k, ...) of k rows (positions) as float32.
+
+    `y` (N,) holds class indices (numbers for regression), `row_ids` (N,) the rows' numbers in their file. `positive` is
+    the favourable class, None when no class is. `given` holds predictions that came with the data.
+    """
+
+    read: Callable[[Integers], Tensor]
+    y: Integers
+    row_ids: Integers
+    groups: Mapping[str, Labels] = field(default_factory=dict)
+    columns: tuple[Column, ...] = ()
+    positive: int | None = None
+    given: Given | None = None
+    caveats: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        x: Tensor,
+        y: Tensor,
+        groups: Mapping[str, Sequence[str]] | None = None,
+        *,
+        columns: tuple[Column, ...] = (),
+        positive: int | None = None,
+    ) -> Data:
+        """Samples that are in memory already."""
+        labels = {name: Labels.of(values) for name, values in (groups or {}).items()}
+        targets = y.numpy().astype(np.int64) if not y.is_floating_point() else y.numpy()
+        return cls(lambda rows: x[torch.from_numpy(rows)], targets, np.arange(len(y)), labels, columns, positive)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one input."""
+        return tuple(self.read(np.zeros(1, np.int64)).shape[1:])
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Consecutive batches of at most `size` samples."""
+        for start in range(0, len(self), size):
+            rows = np.arange(start, min(start + size, len(self)))
+            yield Batch(self.read(rows), torch.from_numpy(self.y[rows]), _at(self.groups, rows), self.row_ids[rows])
+
+    def take(self, n: int, seed: int) -> Data:
+        """At most `n` samples drawn without replacement by `seed`, in file order; all of them for n = 0."""
+        if n == 0 or n >= len(self):
+            return self
+        return self.at(np.sort(np.random.default_rng(seed).permutation(len(self))[:n]))
+
+    def at(self, rows: Integers) -> Data:
+        """The samples at `rows` (positions), in that order."""
+        read = self.read
+        given = self.given
+        if given is not None:
+            some = None if given.probabilities is None else given.probabilities[rows]
+            given = Given(given.classes, given.predicted[rows], some)
+        return replace(
+            self,
+            read=lambda inner: read(rows[inner]),
+            y=self.y[rows],
+            row_ids=self.row_ids[rows],
+            groups=_at(self.groups, rows),
+            given=given,
+        )
+
+
+def _at(groups: Mapping[str, Labels], rows: Integers) -> dict[str, Labels]:
+    return {name: labels.at(rows) for name, labels in groups.items()}

@@ -1,0 +1,190 @@
+"""What a check returns and what an audit is made of: plain frozen data, no torch, no HTML.
+
+The field names are the keys of audit.json.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+SCHEMA = "audit-v1"
+
+Scalar = str | int | float | bool | None
+Setting = Scalar | tuple[Scalar, ...]
+Better = Literal["higher", "lower", "neither"]
+
+
+class Status(StrEnum):
+    """How one check, or one of its judgements, ended. `MEASURED`: it ran and no limit names it."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    WARN = "warn"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    MEASURED = "measured"
+    NOT_APPLICABLE = "not_applicable"
+    SKIPPED = "skipped"
+    ERROR = "error"
+
+
+class Verdict(StrEnum):
+    """How a whole audit ended. `CONDITIONS`: passed, with something a person must look at."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    CONDITIONS = "conditions"
+    FAIL = "fail"
+    INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure, with what is needed to read it and to judge it again.
+
+    `slice` says about what: "" the whole, `sex=Female`, `sex=Female&race=B`, `class=cat`, `linf@0.0314`.
+    `value` is None when it cannot be said (a denominator is 0), never 0.0 instead. `n` counts the samples behind it.
+    `low` and `high` are its 95 % interval, None where a figure has none by nature. `method` and `counts` recompute
+    the interval at any confidence (`auditor.stats.METHODS`).
+    """
+
+    name: str
+    slice: str
+    value: float | None
+    n: int
+    low: float | None = None
+    high: float | None = None
+    method: str = ""
+    counts: tuple[int | float, ...] = ()  # noqa: PYI041 - a count is written as 40, not as 40.0
+    better: Better = "neither"
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        """Plain floats only, and neither NaN nor infinity: a figure that cannot be said is None."""
+        for number in (self.value, self.low, self.high, *self.counts):
+            if number is not None and not math.isfinite(number):
+                msg = f"measure {self.name!r} ({self.slice!r}) is {number}; a figure that cannot be said is None"
+                raise ValueError(msg)
+        for name in ("value", "low", "high"):
+            number = getattr(self, name)
+            object.__setattr__(self, name, None if number is None else float(number))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows for the reader: per class, per group, per feature."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Scalar, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture: `array` names a uint8 array (H, W, 3) or a float map (H, W) among the evidence.
+
+    Pictures of one sample share their `title`. `role` is what the picture shows of it: `original`, `map` (drawn over
+    the original), `adversarial` or `change`. `alt` is what a screen reader says.
+    """
+
+    title: str
+    array: str
+    role: str
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one check found: no verdict. `caveats` are reasons to doubt the figures."""
+
+    measures: tuple[Measure, ...]
+    tables: tuple[Table, ...] = ()
+    images: tuple[Image, ...] = ()
+    caveats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What a policy demands of a measure: a number, or the name of a measure of the same check and slice.
+
+    `slice` None means every slice of the measure. A required limit that cannot be judged makes the audit incomplete.
+    """
+
+    check: str
+    measure: str
+    slice: str | None = None
+    fail_below: float | str | None = None
+    fail_above: float | str | None = None
+    warn_below: float | str | None = None
+    warn_above: float | str | None = None
+    confidence: float = 0.95
+    required: bool = False
+    rationale: str = ""
+    requirement: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The limits an audit is judged by."""
+
+    name: str
+    limits: tuple[Limit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One side of one limit as it was applied: `level` (warn or fail) when the value is `side` (below or above) `value`.
+
+    `value` is None when the limit names a measure that has no value; `measure` is that measure's name, else "".
+    """
+
+    level: Literal["warn", "fail"]
+    side: Literal["below", "above"]
+    value: float | None
+    measure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One measure against one bound, and the sentence that says how it came out."""
+
+    measure: str
+    slice: str
+    limit: Bound
+    status: Status
+    required: bool
+    accepted: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One check's line in the audit: what ran, with which settings, and how it ended."""
+
+    check: str
+    title: str
+    source: str
+    status: Status
+    reason: str
+    params: dict[str, Setting] = field(default_factory=dict)
+    judgements: tuple[Judgement, ...] = ()
+    result: Result | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A whole audit: enough to render every report from, and to judge again without the model."""
+
+    schema: str
+    subject: dict[str, Any]
+    statements: dict[str, str]
+    environment: dict[str, Scalar]
+    seed: int
+    policy: Policy
+    verdict: Verdict
+    outcomes: tuple[Outcome, ...]
+
+    def outcome(self, check: str) -> Outcome | None:
+        """The outcome of `check`, None when the audit does not list it."""
+        return next((o for o in self.outcomes if o.check == check), None)
