@@ -156,7 +156,7 @@ def _run_one(c: Check, context: Context, params: dict[str, Setting], snapshot: S
     if changed:
         status, result = Status.ERROR, None
         reason = f"the check changed the model ({', '.join(changed)}); it was restored"
-    arrays = {f"{c.id}/{key}": array for key, array in context.evidence.items()} if result else {}
+    arrays = dict(context.evidence) if result else {}
     outcome = Outcome(c.id, c.title, c.source, status, reason, params, (), result)
     return Finished(outcome, meter.read(), arrays)
 

@@ -20,7 +20,7 @@ from torch import Tensor, as_tensor, no_grad
 
 from auditor.contingency import Contingency, count
 from auditor.errors import NotApplicable, UsageError
-from auditor.subject import Data, Given, Integers, Model
+from auditor.subject import Column, Data, Given, Integers, Model
 from auditor.types import Result, Setting
 
 __all__ = ["CHECKS", "Check", "Context", "check", "sizes"]
@@ -146,6 +146,14 @@ class Context:
         errors = min(len(wrong), max(n // 2, n - len(right)))
         return np.concatenate([wrong[:errors], right[: n - errors]])
 
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What each element of an input vector is; empty where inputs are no vectors."""
+        shape = self.data.shape
+        if self.data.columns or len(shape) != 1:
+            return self.data.columns
+        return tuple(Column(f"x[{i}]", i, i + 1) for i in range(shape[0]))
+
     def contingency(self, attributes: tuple[str, ...], positive: int) -> Contingency:
         """Right and wrong answers per group of the crossed `attributes`, counted once."""
         key = f"contingency {attributes} {positive}"
@@ -154,10 +162,11 @@ class Context:
             self.shared[key] = count(self.predictions.predicted == positive, self.data.y == positive, groups)
         return cast("Contingency", self.shared[key])
 
-    def keep(self, name: str, array: np.ndarray[Any, Any]) -> str:
-        """The name under which `array` is found among the evidence, where it is now stored."""
+    def keep(self, key: str, array: np.ndarray[Any, Any], folder: str = "") -> str:
+        """The name under which `array` is now found among the evidence: in the check's own part, unless in `folder`."""
+        name = f"{folder or self.check}/{key}"
         self.evidence[name] = array
-        return f"{self.check}/{name}"
+        return name
 
 
 def _softmax(logits: np.ndarray[Any, np.dtype[np.float32]]) -> Probabilities:
