@@ -10,13 +10,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from auditor.errors import UsageError
+from auditor.settings import Profile
 from auditor.types import Limit, Policy
 
 __all__ = ["AuditFile", "ColumnSpec", "DataSpec", "InputSpec", "ModelSpec", "load_audit_file", "parse_policy"]
 
 Kind = Literal["image", "table", "text", "tensor"]
 Output = Literal["logits", "probabilities", "value"]
-Profile = Literal["quick", "standard", "deep"]
 Number = int | float
 Text = Annotated[str, Field(max_length=10_000)]
 
@@ -233,7 +233,7 @@ def parse_policy(given: Mapping[str, Any], name: str) -> Policy:
     return Policy(name, limits)
 
 
-_LIMITS = TypeAdapter(tuple[Limit, ...], config=ConfigDict(extra="forbid"))
+_LIMITS = TypeAdapter(tuple[Limit, ...])
 
 
 # ---- one line for what pydantic found -------------------------------------------------------------------------------

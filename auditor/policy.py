@@ -84,8 +84,9 @@ def _was_judged(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
 
 
 def _summary(judgements: Sequence[Judgement]) -> str:
+    words = {Status.FAIL: "failed", Status.WARN: "warned", Status.INCONCLUSIVE: "undecided", Status.PASS: "passed"}
     counted = ((s, sum(j.status is s for j in judgements)) for s in _WORST_FIRST)
-    return ", ".join(f"{n} {s}" for s, n in counted if n)
+    return f"of {len(judgements)} limits " + ", ".join(f"{n} {words[s]}" for s, n in counted if n)
 
 
 # ---- one check's limits -------------------------------------------------------------------------------------------

@@ -9,24 +9,22 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
-import typing
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, as_tensor, no_grad
 
 from auditor.contingency import Contingency, count
 from auditor.errors import NotApplicable, UsageError
+from auditor.settings import Profile, sizes, validated
 from auditor.subject import Column, Data, Given, Integers, Model
 from auditor.types import Result, Setting
 
 __all__ = ["CHECKS", "Check", "Context", "check", "sizes"]
 
 Run = Callable[..., Result]
-Profile = Literal["quick", "standard", "deep"]
 Probabilities = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
@@ -181,24 +179,6 @@ def derive_seed(root: int, name: str) -> int:
 
 # ---- what a check is ------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
-class Sizes:
-    """A setting whose default depends on the profile; 0 means every row."""
-
-    quick: int
-    standard: int
-    deep: int
-
-    def of(self, profile: Profile) -> int:
-        """The size at `profile`."""
-        return int(getattr(self, profile))
-
-
-def sizes(quick: int, standard: int, deep: int) -> Any:  # noqa: ANN401 - stands as the default of an int
-    """Default of a check's setting that the profile picks from."""
-    return Sizes(quick, standard, deep)
-
-
-@dataclass(frozen=True, slots=True)
 class Check:
     """A named measurement. Its settings are the keyword-only arguments of `run`."""
 
@@ -213,39 +193,9 @@ class Check:
         """The part of the id before the dot."""
         return self.id.partition(".")[0]
 
-    def defaults(self, profile: Profile = "standard") -> dict[str, Setting]:
-        """Every setting with its default at `profile`."""
-        parameters = (p for p in inspect.signature(self.run).parameters.values() if p.kind is p.KEYWORD_ONLY)
-        return {p.name: p.default.of(profile) if isinstance(p.default, Sizes) else p.default for p in parameters}
-
-    def schema(self) -> dict[str, dict[str, Any]]:
-        """JSON Schema of every setting, with its default at each profile where they differ."""
-        found = {}
-        for name, adapter in self._types().items():
-            default = inspect.signature(self.run).parameters[name].default
-            by_profile = {"quick": default.quick, "standard": default.standard, "deep": default.deep}
-            shown = by_profile if isinstance(default, Sizes) else default
-            found[name] = {**adapter.json_schema(), "default": shown}
-        return found
-
     def params(self, given: Mapping[str, Any], profile: Profile = "standard") -> dict[str, Setting]:
-        """Defaults overridden by `given`; an unknown name or an illegal value is one line that says what is legal."""
-        types, values = self._types(), self.defaults(profile)
-        for name, value in given.items():
-            if name not in types:
-                msg = f"{self.id} has no setting {name!r}; it has: {', '.join(types) or 'none'}"
-                raise UsageError(msg)
-            try:
-                values[name] = types[name].validate_python(value)
-            except ValidationError as e:
-                first = e.errors(include_url=False)[0]
-                msg = f"{self.id}.{name} = {value!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
-                raise UsageError(msg) from None
-        return values
-
-    def _types(self) -> dict[str, TypeAdapter[Any]]:
-        hints = typing.get_type_hints(self.run, include_extras=True)
-        return {name: TypeAdapter(hints[name]) for name in self.defaults()}
+        """The settings it runs with: defaults at `profile`, overridden by `given`; UsageError for what is not legal."""
+        return validated(self.run, given, self.id, profile)
 
 
 CHECKS: dict[str, Check] = {}

@@ -6,7 +6,7 @@ import json
 from functools import cache
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from auditor.errors import LoadError
 from auditor.types import SCHEMA, Audit
@@ -16,7 +16,7 @@ __all__ = ["audit_from_json", "audit_to_json", "canonical", "json_schema"]
 
 @cache
 def _adapter() -> TypeAdapter[Audit]:
-    return TypeAdapter(Audit, config=ConfigDict(extra="forbid"))
+    return TypeAdapter(Audit)
 
 
 def canonical(value: object) -> bytes:

@@ -27,6 +27,7 @@ class Interval:
 
 
 UNKNOWN = Interval(None, None, None)
+FEWEST = 5
 _CLOSE = 1e-12
 
 
@@ -159,11 +160,11 @@ def ratio(name: str, first: tuple[int, int], second: tuple[int, int], *, slice: 
 
 
 def mean(name: str, values: Iterable[float], *, slice: str = "", better: Better = "neither") -> Measure:  # noqa: A002
-    """Measure of the mean of `values`; no interval for fewer than two."""
+    """Measure of the mean of `values`; without an interval for fewer than FEWEST, where Student's says nothing."""
     numbers = [float(v) for v in values]
     n = len(numbers)
-    if n < 2:
-        return Measure(name, slice, numbers[0] if n else None, n, better=better)
+    if n < FEWEST:
+        return Measure(name, slice, math.fsum(numbers) / n if n else None, n, better=better)
     average = math.fsum(numbers) / n
     deviation = math.sqrt(math.fsum((v - average) ** 2 for v in numbers) / (n - 1))
     i = student(n, average, deviation)

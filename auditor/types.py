@@ -8,13 +8,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, dataclass_transform
 
 SCHEMA = "audit-v1"
 
 Scalar = str | int | float | bool | None
 Setting = Scalar | tuple[Scalar, ...]
+T = TypeVar("T")
 Better = Literal["higher", "lower", "neither"]
+
+
+@dataclass_transform(frozen_default=True)
+def _record(cls: type[T]) -> type[T]:
+    """A frozen dataclass that takes no unknown key when it is read back from a file."""
+    cls.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+    return dataclass(frozen=True, slots=True)(cls)
 
 
 class Status(StrEnum):
@@ -39,7 +47,7 @@ class Verdict(StrEnum):
     INCOMPLETE = "incomplete"
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Measure:
     """One figure, with what is needed to read it and to judge it again.
 
@@ -71,7 +79,7 @@ class Measure:
             object.__setattr__(self, name, None if number is None else float(number))
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Table:
     """Rows for the reader: per class, per group, per feature."""
 
@@ -80,7 +88,7 @@ class Table:
     rows: tuple[tuple[Scalar, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Image:
     """A picture: `array` names a uint8 array (H, W, 3) or a float map (H, W) among the evidence.
 
@@ -94,7 +102,7 @@ class Image:
     alt: str
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Result:
     """What one check found: no verdict. `caveats` are reasons to doubt the figures."""
 
@@ -104,7 +112,7 @@ class Result:
     caveats: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Limit:
     """What a policy demands of a measure: a number, or the name of a measure of the same check and slice.
 
@@ -124,7 +132,7 @@ class Limit:
     requirement: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Policy:
     """The limits an audit is judged by."""
 
@@ -132,7 +140,7 @@ class Policy:
     limits: tuple[Limit, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Bound:
     """One side of one limit as it was applied: `level` (warn or fail) when the value is `side` (below or above) `value`.
 
@@ -145,7 +153,7 @@ class Bound:
     measure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Judgement:
     """One measure against one bound, and the sentence that says how it came out."""
 
@@ -158,7 +166,7 @@ class Judgement:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Outcome:
     """One check's line in the audit: what ran, with which settings, and how it ended."""
 
@@ -172,7 +180,7 @@ class Outcome:
     result: Result | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Audit:
     """A whole audit: enough to render every report from, and to judge again without the model."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -41,6 +42,8 @@ def preflight(ctx: Context) -> Result:
         error = float(np.abs(values - ctx.data.y).mean()) if values is not None else None
         return Result((Measure("mean_absolute_error", "", error, n, better="lower"),), (ranges,), caveats=tuple(caveats))
     accuracy = rate("clean_accuracy", int(ctx.right.sum()), n)
+    right = ("classified correctly", f"{int(ctx.right.sum()):,} of {n:,} ({accuracy.value:.3f})")
+    ranges = replace(ranges, rows=(*ranges.rows, right))
     caveats += _about_outputs(ctx) + _about_chance(ctx, accuracy) + _about_labels(ctx)
     return Result((accuracy,), (ranges,), caveats=tuple(caveats))
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from auditor.errors import LoadError, one_line
 from auditor.intake.recognise import Format
 
-__all__ = ["digest", "fill", "read_weights"]
+__all__ = ["digest", "fill", "read_weights", "write_weights"]
 
 NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
 PREFIXES = ("module.", "model.", "_orig_mod.")
@@ -99,7 +99,11 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], file: str) -> None:
     wanted = module.state_dict()
     given = _without_prefix(tensors, wanted)
     # a counter that came with torch 0.4.1; older checkpoints lack it and nothing in evaluation reads it
-    missing = [n for n in wanted if n not in given and not n.endswith("num_batches_tracked")]
+    held = {wanted[n].data_ptr() for n in given if n in wanted}  # a tensor of two names may be saved under one
+    missing = [
+        n for n in wanted
+        if n not in given and not n.endswith("num_batches_tracked") and wanted[n].data_ptr() not in held
+    ]  # fmt: skip
     extra = [n for n in given if n not in wanted]
     if missing or extra:
         parts = [f"{len(missing)} missing (first: {missing[0]})"] if missing else []
@@ -113,7 +117,7 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], file: str) -> None:
         if t.is_floating_point() != wanted[name].is_floating_point():
             msg = f"{file!r}: {name} is {t.dtype}, the architecture needs {wanted[name].dtype}"
             raise LoadError(msg)
-    module.load_state_dict({**wanted, **given})
+    module.load_state_dict(given, strict=False)  # what is missing was looked at above
 
 
 def _without_prefix(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -129,6 +133,20 @@ def _without_prefix(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor])
 
 def _shape(t: Tensor) -> str:
     return "x".join(map(str, t.shape)) or "a single number"
+
+
+def write_weights(module: nn.Module, path: Path) -> None:
+    """Write the state dict of `module` as safetensors, tensors of several names under the first."""
+    from safetensors.torch import save_file
+
+    seen: set[int] = set()
+    tensors = {}
+    for name, t in module.state_dict().items():
+        if t.numel() and t.data_ptr() in seen:
+            continue
+        seen.add(t.data_ptr())
+        tensors[name] = t.detach().cpu().contiguous().clone()
+    save_file(tensors, path)
 
 
 def digest(module: nn.Module) -> str:

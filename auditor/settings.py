@@ -1,0 +1,84 @@
+"""Settings are keyword-only arguments: their names, types and defaults are read from the signature."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from auditor.errors import UsageError
+from auditor.types import Setting
+
+__all__ = ["Profile", "Sizes", "defaults", "json_schema", "sizes", "validated"]
+
+Profile = Literal["quick", "standard", "deep"]
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """A default that depends on the profile; 0 means every row."""
+
+    quick: int
+    standard: int
+    deep: int
+
+    def of(self, profile: Profile) -> int:
+        """The size at `profile`."""
+        return int(getattr(self, profile))
+
+
+def sizes(quick: int, standard: int, deep: int) -> Any:  # noqa: ANN401 - stands as the default of an int
+    """Default of a setting that the profile picks from."""
+    return Sizes(quick, standard, deep)
+
+
+def defaults(function: Function, profile: Profile = "standard") -> dict[str, Setting]:
+    """Every setting of `function` with its default at `profile`."""
+    return {n: d.of(profile) if isinstance(d, Sizes) else d for n, d in _given(function).items()}
+
+
+def validated(
+    function: Function, given: Mapping[str, Any], owner: str, profile: Profile = "standard"
+) -> dict[str, Setting]:
+    """Defaults overridden by `given`; UsageError, in one line, for an unknown name or an illegal value.
+
+    `owner` is what the settings belong to, for the message.
+    """
+    types, values = _types(function), defaults(function, profile)
+    for name, value in given.items():
+        if name not in types:
+            msg = f"{owner} has no setting {name!r}; it has: {', '.join(types) or 'none'}"
+            raise UsageError(msg)
+        try:
+            values[name] = types[name].validate_python(value)
+        except ValidationError as e:
+            first = e.errors(include_url=False)[0]
+            msg = f"{owner}.{name} = {value!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+            raise UsageError(msg) from None
+    return values
+
+
+def json_schema(function: Function) -> dict[str, dict[str, Any]]:
+    """JSON Schema of every setting; its default, one a profile where they differ."""
+    found = {}
+    given = _given(function)
+    for name, adapter in _types(function).items():
+        d = given[name]
+        shown = {"quick": d.quick, "standard": d.standard, "deep": d.deep} if isinstance(d, Sizes) else d
+        found[name] = {**adapter.json_schema(), "default": shown}
+    return found
+
+
+def _given(function: Function) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def _types(function: Function) -> dict[str, TypeAdapter[Any]]:
+    hints = typing.get_type_hints(function, include_extras=True)
+    return {name: TypeAdapter(hints[name]) for name in _given(function)}

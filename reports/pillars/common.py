@@ -1,0 +1,54 @@
+"""What the pillars share: which checks ran, and how one that nobody has written a picture for is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from auditor.types import Audit, Measure, Outcome, Result, Status
+from reports.parts import CheckHead, Folded, grid_of, measures_grid
+from reports.words import STATUS
+
+__all__ = ["plain_blocks", "ran", "result_of", "section_note", "status_of"]
+
+NOISY = (Status.FAIL, Status.ERROR, Status.WARN, Status.INCONCLUSIVE)
+
+
+def ran(audit: Audit, topic: str) -> list[Outcome]:
+    """The outcomes of a topic that have a result."""
+    return [o for o in audit.outcomes if o.check.partition(".")[0] == topic and o.result is not None]
+
+
+def result_of(audit: Audit, check: str) -> Result | None:
+    """What a check found, None when it did not run."""
+    outcome = audit.outcome(check)
+    return outcome.result if outcome else None
+
+
+def section_note(outcomes: Sequence[Outcome]) -> tuple[str, str]:
+    """The worst thing to say of a section in the contents, and its status; empty when there is none."""
+    judged = [j.status for o in outcomes for j in o.judgements]
+    for status in NOISY:
+        n = judged.count(status)
+        if n:
+            return f"{n} {STATUS[status].lower()}{'s' if status is Status.WARN and n > 1 else ''}", str(status)
+    return "", ""
+
+
+def status_of(outcome: Outcome, m: Measure) -> str:
+    """How a measure was judged: the worst of its judgements, `measured` when none names it."""
+    found = [j.status for j in outcome.judgements if (j.measure, j.slice) == (m.name, m.slice)]
+    return str(min(found, key=(*NOISY, Status.PASS).index)) if found else str(Status.MEASURED)
+
+
+def plain_blocks(outcome: Outcome) -> list[Any]:
+    """A check as its heading, measures and tables."""
+    if outcome.result is None:
+        return []
+    blocks: list[Any] = [CheckHead.of(outcome)]
+    if outcome.result.measures:
+        blocks.append(measures_grid(f"Measured by {outcome.check}", outcome.result.measures))
+    for table in outcome.result.tables:
+        grid = grid_of(table)
+        blocks.append(grid if len(grid.rows) <= 12 else Folded(table.title, [grid]))
+    return blocks

@@ -1,0 +1,179 @@
+"""Figures and verdicts in words: how numbers are written, what a finding says, what a term means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auditor.types import Audit, Bound, Judgement, Measure, Outcome, Status, Verdict
+
+__all__ = ["GLOSSARY", "STATUS", "VERDICT", "advice", "bound_words", "epsilons", "figure", "number", "say", "size", "slice_words"]
+
+VERDICT = {
+    Verdict.PASS: "Pass",
+    Verdict.CONDITIONS: "Pass with conditions",
+    Verdict.FAIL: "Fail",
+    Verdict.INCOMPLETE: "Incomplete",
+}
+STATUS = {
+    Status.PASS: "Passed",
+    Status.WARN: "Warning",
+    Status.FAIL: "Failed",
+    Status.INCONCLUSIVE: "Undecided",
+    Status.MEASURED: "Measured",
+    Status.NOT_APPLICABLE: "Not applicable",
+    Status.SKIPPED: "Skipped",
+    Status.ERROR: "Error",
+}
+NOT_KNOWN = "not known"
+
+
+# ---- numbers --------------------------------------------------------------------------------------------------------
+def number(value: float | None, digits: int = 2) -> str:
+    """A figure for reading: `digits` decimals, more where it is small, powers of ten where it is tiny."""
+    if value is None:
+        return NOT_KNOWN
+    if value == 0 or abs(value) >= 0.5 * 10**-digits:
+        return f"{value:,.{digits}f}" if abs(value) < 1e6 else f"{value:,.0f}"
+    return f"{value:.2g}"
+
+
+def figure(m: Measure, digits: int = 2) -> str:
+    """A measure with its interval and n."""
+    if m.low is None or m.high is None:
+        return f"{number(m.value, digits)} (n = {m.n:,})"
+    return f"{number(m.value, digits)} (95 % interval {number(m.low, digits)} to {number(m.high, digits)}; {counts(m)})"
+
+
+def counts(m: Measure) -> str:
+    """The n behind a measure; both sides of a comparison."""
+    if m.method in {"newcombe", "mover-r"}:
+        return f"n = {int(m.counts[1]):,} against {int(m.counts[3]):,}"
+    return f"n = {m.n:,}"
+
+
+def size(epsilon: float) -> str:
+    """An epsilon as people write it: 2/255 for pixels in bytes, a decimal otherwise."""
+    bytes_ = epsilon * 255
+    if abs(epsilon - round(epsilon, 3)) < 1e-9 or abs(bytes_ * 2 - round(bytes_ * 2)) > 1e-6:
+        return f"{epsilon:.3g}"
+    return f"{bytes_:g}/255"
+
+
+def epsilons(outcome: Outcome | None) -> dict[str, float]:
+    """The audited epsilons of a curve by slice; a slice itself holds three digits only."""
+    found = outcome.result.measures if outcome and outcome.result else ()
+    rows = next((t.rows for t in outcome.result.tables if t.columns[0] == "epsilon"), ()) if outcome and outcome.result else ()
+    exact = {f"{row[0]:.3g}": float(row[0]) for row in rows if isinstance(row[0], float)}
+    parts = {m.slice: m.slice.partition("@")[2] for m in found if "@" in m.slice}
+    return {s: exact.get(e, float(e)) for s, e in parts.items()}
+
+
+def bound_words(bound: Bound) -> str:
+    """`at least 0.80`, with the measure's name where the limit is one."""
+    if bound.value is None:
+        return f"the value of {bound.measure}, which is {NOT_KNOWN}"
+    words = "at least" if bound.side == "below" else "at most"
+    return f"{words} {number(bound.value)}" + (f" ({bound.measure})" if bound.measure else "")
+
+
+def slice_words(text: str) -> str:
+    """`sex=Female&race=B` as `sex = Female, race = B`."""
+    return ", ".join(part.replace("=", " = ", 1) for part in text.split("&"))
+
+
+# ---- findings -------------------------------------------------------------------------------------------------------
+def say(audit: Audit, check: str, m: Measure) -> str:
+    """What a measure says, as a sentence about rows and answers."""
+    value, where = number(m.value), slice_words(m.slice)
+    match m.name:
+        case "accuracy" if not m.slice:
+            share = next((number(o.value) for o in _measures(audit, check) if o.name == "majority_share"), None)
+            beside = f"; always naming the commonest class reaches {share}" if share else ""
+            return f"The model is right in {value} of the rows{beside}."
+        case "impact_ratio":
+            return f"Rows with {where} get the favourable answer {value} times as often as {_reference(audit, m)}."
+        case "ledger_error":
+            return f"LRP leaves at most {value} of what it explains unaccounted for."
+        case "robust_accuracy":
+            largest = epsilons(audit.outcome(check))[m.slice]
+            return f"Changes of at most {size(largest)} leave the model right in {value} of the rows."
+        case "demographic_parity_difference":
+            return f"By {where}, the shares that get the favourable answer differ by {value}."
+        case _:
+            about = f" for {where}" if m.slice else ""
+            return f"{m.name.replace('_', ' ').capitalize()}{about} is {value}."
+
+
+def _measures(audit: Audit, check: str) -> tuple[Measure, ...]:
+    outcome = audit.outcome(check)
+    return outcome.result.measures if outcome and outcome.result else ()
+
+
+def _reference(audit: Audit, m: Measure) -> str:
+    """The group that an impact ratio is taken against."""
+    attribute = m.slice.partition("=")[0]
+    outcome = audit.outcome("fairness.impact_ratio")
+    for table in outcome.result.tables if outcome and outcome.result else ():
+        if table.columns[0] == attribute:
+            group = next((row[0] for row in table.rows if row[1] == "reference"), None)
+            if group is not None:
+                return f"rows with {attribute} = {group}"
+    return "the group that gets it most"
+
+
+def advice(j: Judgement, check: str) -> str:
+    """What to do about a judgement that did not pass."""
+    if j.status is Status.INCONCLUSIVE:
+        return j.sentence.partition("; ")[2].partition(". ")[2] or "Audit more rows."
+    return {
+        "accuracy": "Look at the preflight first: is this the model, and are inputs and labels those of training?",
+        "impact_ratio": "Decide with the people concerned whether the difference is justified; look at the error rates too.",
+        "ledger_error": "Do not show LRP pictures of this model until the functions without a rule are known.",
+        "robust_accuracy": "Harden it (auditor defend), or state that inputs must come from a trusted source.",
+    }.get(j.measure, f"Look at {check} below, and decide whether the limit or the model must change.")
+
+
+@dataclass(frozen=True)
+class Term:
+    """A word of the report in a sentence or two. `checks` are the ids of checks that use it, as prefixes."""
+
+    name: str
+    meaning: str
+    checks: tuple[str, ...] = ("",)
+
+
+GLOSSARY = (
+    Term("Accuracy", "Share of rows called correctly. Higher is better: 0.66 means 66 of 100.", ("performance.",)),
+    Term(
+        "95 % interval",
+        "The range in which the true figure plausibly lies, given so many rows: narrow with many, wide with few.",
+    ),
+    Term("Limit", "A number that the policy sets. The report judges against it and against nothing else."),
+    Term("Undecided", "The interval holds the limit, so these rows cannot say which side is true. More rows can."),
+    Term("Measured", "The check ran, and no limit names its figures."),
+    Term("Recall", "Of the rows that are of a class, the share that is called it.", ("performance.",)),
+    Term("Precision", "Of the rows called a class, the share that is of it.", ("performance.",)),
+    Term(
+        "Robust accuracy",
+        "Accuracy when someone may change every input by a given amount and picks the worst change found.",
+        ("robustness.",),
+    ),
+    Term("Epsilon", "The largest change of a single input: of a pixel from 0 to 1, of a column in deviations.", ("robustness.",)),
+    Term("Selection rate", "Share of a group that gets the favourable answer.", ("fairness.",)),
+    Term("True positive rate", "Of a group's truly favourable rows, the share that is found (tpr).", ("fairness.",)),
+    Term("False positive rate", "Of a group's other rows, the share wrongly told the favourable (fpr).", ("fairness.",)),
+    Term(
+        "Impact ratio",
+        "How often a group gets the favourable answer, over how often the most favoured group does.",
+        ("fairness.",),
+    ),
+    Term("Heatmap", "A picture of which parts moved the answer: orange speaks for it, blue against.", ("explain.",)),
+    Term("Logit", "The number that the model turns into a probability.", ("explain.",)),
+    Term("Ledger error", "What LRP's shares leave out of the logit they explain. 0 is exact.", ("explain.lrp",)),
+    Term("Fidelity", "How well LIME's simple model follows the real one nearby. 1 is exactly.", ("explain.lime",)),
+    Term("Repeat error", "How far two runs of SHAP lie apart, against the size of its values.", ("explain.shap",)),
+    Term(
+        "Evidence grade",
+        "How far the model could have forged this report: data cannot, a program hardly, code of its own could.",
+    ),
+)
