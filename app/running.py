@@ -2,19 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from auditor.audit import Finished, run
-from auditor.opening import Opened
-from auditor.store import Record, replacing
+from auditor.audit import Finished, choose, run
+from auditor.config import AuditFile, load_audit_file
+from auditor.errors import UsageError
+from auditor.opening import Opened, open_audit
+from auditor.store import Record, may_replace, replacing
 from auditor.types import Audit
 from reports.bundle import write
 
-__all__ = ["execute", "run_to"]
+__all__ = ["execute", "open_file", "overridden", "run_to"]
+
+PROFILES = ("quick", "standard", "deep")
+
+
+def open_file(
+    path: Path,
+    *,
+    profile: str | None = None,
+    only: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    uploaded: bool = False,
+) -> Opened:
+    """The subject of the audit file at `path`, its checks chosen as the command line says.
+
+    What the checks cannot do is refused before the model is loaded.
+    """
+    file = overridden(load_audit_file(path), profile=profile, only=only, settings=settings)
+    checks = file.checks
+    from auditor.audit import Selection
+
+    choose(Selection(checks.profile, checks.only, checks.skip, checks.settings))
+    return open_audit(file, path.parent, uploaded=uploaded)
+
+
+def overridden(
+    file: AuditFile, *, profile: str | None = None, only: Sequence[str] = (), settings: Sequence[str] = ()
+) -> AuditFile:
+    """The audit file with what was given beside it: `settings` are ID.PARAM=VALUE."""
+    update: dict[str, Any] = {}
+    if profile is not None:
+        if profile not in PROFILES:
+            msg = f"--profile {profile!r} does not exist; known: {', '.join(PROFILES)}"
+            raise UsageError(msg)
+        update["profile"] = profile
+    if only:
+        update["only"] = tuple(only)
+    if settings:
+        merged = {check: dict(values) for check, values in file.checks.settings.items()}
+        for text in settings:
+            check, name, value = _setting(text)
+            merged.setdefault(check, {})[name] = value
+        update["settings"] = merged
+    return file.model_copy(update={"checks": file.checks.model_copy(update=update)})
+
+
+def _setting(text: str) -> tuple[str, str, Any]:
+    """`robustness.curve.samples=10` as its parts; the value as TOML, or as text where it is none."""
+    key, equals, value = text.partition("=")
+    check, dot, name = key.strip().rpartition(".")
+    if not equals or not dot or "." not in check:
+        msg = f"--set {text!r} is no setting; expected ID.PARAM=VALUE, such as robustness.curve.samples=50"
+        raise UsageError(msg)
+    try:
+        return check, name, tomllib.loads(f"v = {value}")["v"]
+    except tomllib.TOMLDecodeError:
+        return check, name, value
 
 
 def execute(
@@ -46,8 +105,9 @@ def run_to(
     on_start: Callable[[str], None] = lambda _: None,
     on_finish: Callable[[Finished], None] = lambda _: None,
 ) -> Audit:
-    """Run the audit and write it to `folder`, which an older audit there leaves only when the new one is complete."""
+    """Run the audit and write it to `folder`; an older audit there gives way only when the new one is complete."""
+    may_replace(folder)
+    record = execute(opened, on_start, on_finish)
     with replacing(folder) as fresh:
-        record = execute(opened, on_start, on_finish)
         write(record, fresh)
     return record.audit

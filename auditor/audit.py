@@ -21,7 +21,8 @@ from auditor.errors import LoadError, NotApplicable, UsageError, one_line
 from auditor.guard import Snapshot, isolated
 from auditor.intake.outputs import settle
 from auditor.policy import INTERRUPTED, judge, load_policy
-from auditor.registry import CHECKS, Check, Context, Profile
+from auditor.registry import CHECKS, Check, Context
+from auditor.settings import Profile
 from auditor.subject import Data, Model
 from auditor.types import SCHEMA, Audit, Outcome, Policy, Result, Scalar, Setting, Status, Verdict
 
@@ -102,12 +103,12 @@ def run(
 def choose(selection: Selection) -> tuple[list[Check], dict[str, dict[str, Setting]]]:
     """The checks that run, the preflight first, and their validated settings; UsageError for what does not exist."""
     for pattern in (*selection.only, *selection.skip):
-        if not any(fnmatchcase(id, pattern) for id in CHECKS):
+        if not any(fnmatchcase(known, pattern) for known in CHECKS):
             msg = f"no check matches {pattern!r}; known: {', '.join(sorted(CHECKS))}"
             raise UsageError(msg)
-    for id in selection.settings or {}:
-        if id not in CHECKS:
-            msg = f"settings for {id!r}, which is no check; known: {', '.join(sorted(CHECKS))}"
+    for check in selection.settings or {}:
+        if check not in CHECKS:
+            msg = f"settings for {check!r}, which is no check; known: {', '.join(sorted(CHECKS))}"
             raise UsageError(msg)
     given = selection.settings or {}
     chosen = [c for c in _in_order() if c.id == PREFLIGHT or _selected(c.id, selection)]

@@ -138,7 +138,7 @@ class ChecksSpec(_Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _gather_settings(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+    def _gather_settings(cls, given: Any) -> Any:
         """Tables under a check's id become `settings`; the key itself is not one a file may use."""
         if not isinstance(given, dict):
             return given
@@ -236,7 +236,7 @@ def parse_policy(given: Mapping[str, Any], name: str) -> Policy:
 _LIMITS = TypeAdapter(tuple[Limit, ...])
 
 
-# ---- one line for what pydantic found -------------------------------------------------------------------------------
+# ---- one line for what pydantic found ----------------------------------------------------------------------------
 def _first_error(error: ValidationError, root: type[BaseModel] | None) -> str:
     """The first problem as one line: where, what was found, what would be accepted."""
     first = error.errors(include_url=False)[0]
@@ -256,7 +256,7 @@ def _first_error(error: ValidationError, root: type[BaseModel] | None) -> str:
 def _known_keys(root: type[BaseModel] | None, parents: list[int | str]) -> list[str]:
     """The keys that the section at `parents` may have."""
     if root is None:
-        return [f for f in Limit.__dataclass_fields__]
+        return list(Limit.__dataclass_fields__)
     section: Any = root
     for part in parents:
         if isinstance(part, str) and part in section.model_fields:
@@ -265,7 +265,7 @@ def _known_keys(root: type[BaseModel] | None, parents: list[int | str]) -> list[
     return [k for k in keys if k != "settings"] + (['"CHECK.ID"'] if section is ChecksSpec else [])
 
 
-def _section_of(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - a type annotation
+def _section_of(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     arguments = getattr(annotation, "__args__", ())

@@ -85,11 +85,13 @@ def _was_judged(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
 
 def _summary(judgements: Sequence[Judgement]) -> str:
     words = {Status.FAIL: "failed", Status.WARN: "warned", Status.INCONCLUSIVE: "undecided", Status.PASS: "passed"}
-    counted = ((s, sum(j.status is s for j in judgements)) for s in _WORST_FIRST)
-    return f"of {len(judgements)} limits " + ", ".join(f"{n} {words[s]}" for s, n in counted if n)
+    counted = [(s, n) for s in _WORST_FIRST if (n := sum(j.status is s for j in judgements))]
+    if len(counted) == 1:
+        return f"{'its limit' if len(judgements) == 1 else f'all {len(judgements)} limits'} {words[counted[0][0]]}"
+    return f"of {len(judgements)} limits " + ", ".join(f"{n} {words[s]}" for s, n in counted)
 
 
-# ---- one check's limits -------------------------------------------------------------------------------------------
+# ---- one check's limits ------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class _Test:
     """One measure at one bound, with the p-values of lying on the good and on the bad side of it."""
@@ -113,7 +115,13 @@ def _judge_measures(measures: Sequence[Measure], limits: Sequence[Limit]) -> Ite
         status = _status(test, significant)
         sentence = _sentence(test, status)
         yield Judgement(
-            test.measure.name, test.measure.slice, test.bound, status, test.limit.required, accepted=False, sentence=sentence
+            test.measure.name,
+            test.measure.slice,
+            test.bound,
+            status,
+            test.limit.required,
+            accepted=False,
+            sentence=sentence,
         )
 
 
@@ -171,7 +179,7 @@ def _status(test: _Test, significant: bool) -> Status:
     return Status.FAIL if test.bound.level == "fail" else Status.WARN
 
 
-# ---- words --------------------------------------------------------------------------------------------------------
+# ---- words -------------------------------------------------------------------------------------------------------
 def _sentence(test: _Test, status: Status) -> str:
     m, bound = test.measure, test.bound
     about = f"{m.name} of {m.slice}" if m.slice else m.name

@@ -28,7 +28,7 @@ Run = Callable[..., Result]
 Probabilities = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
-# ---- what a check may see -------------------------------------------------------------------------------------------
+# ---- what a check may see ----------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class InputRange:
     """The smallest and largest input value that the model was given, and how many samples left its bounds."""
@@ -177,7 +177,7 @@ def derive_seed(root: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{root}:{name}".encode()).digest()[:4], "big")
 
 
-# ---- what a check is ------------------------------------------------------------------------------------------------
+# ---- what a check is ---------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Check:
     """A named measurement. Its settings are the keyword-only arguments of `run`."""

@@ -15,7 +15,16 @@ from auditor.registry import Context
 from auditor.subject import Column, Model
 from auditor.types import Image, Scalar, Table
 
-__all__ = ["Sample", "bars", "explained_samples", "heatmap", "is_image", "need_pictures_or_columns", "original", "pixels"]
+__all__ = [
+    "Sample",
+    "bars",
+    "explained_samples",
+    "heatmap",
+    "is_image",
+    "need_pictures_or_columns",
+    "original",
+    "pixels",
+]
 
 SHOWN = 12
 Map = np.ndarray[tuple[int, int], np.dtype[np.float32]]
@@ -64,7 +73,7 @@ def need_pictures_or_columns(ctx: Context) -> None:
         raise NotApplicable(msg)
 
 
-# ---- images -----------------------------------------------------------------------------------------------------------
+# ---- images ------------------------------------------------------------------------------------------------------
 def original(ctx: Context, sample: Sample) -> Image:
     """The sample itself as a picture."""
     name = ctx.keep(f"row-{sample.row}", pixels(ctx.need_model(), sample.x), folder="samples")
@@ -100,7 +109,7 @@ def _where(shares: Map) -> str:
     return f"strongest in the {'centre' if (row, side) == ('middle', 'centre') else f'{row} {side}'}"
 
 
-# ---- rows of columns --------------------------------------------------------------------------------------------------
+# ---- rows of columns ---------------------------------------------------------------------------------------------
 def bars(sample: Sample, columns: Sequence[Column], effects: Sequence[float], name: str) -> Table:
     """A column's value and its effect, strongest first; what is beyond the first SHOWN is added up in the last row."""
     order = sorted(range(len(columns)), key=lambda i: -abs(effects[i]))

@@ -32,7 +32,7 @@ class Sizes:
         return int(getattr(self, profile))
 
 
-def sizes(quick: int, standard: int, deep: int) -> Any:  # noqa: ANN401 - stands as the default of an int
+def sizes(quick: int, standard: int, deep: int) -> Any:
     """Default of a setting that the profile picks from."""
     return Sizes(quick, standard, deep)
 

@@ -138,7 +138,7 @@ def tails(method: str, counts: Sequence[float], bound: float) -> tuple[float, fl
     return smallest(0), smallest(1)
 
 
-# ---- measures with an interval ------------------------------------------------------------------------------------
+# ---- measures with an interval -----------------------------------------------------------------------------------
 def rate(name: str, k: int, n: int, *, slice: str = "", better: Better = "higher") -> Measure:  # noqa: A002
     """Measure of k out of n."""
     i = wilson(k, n)

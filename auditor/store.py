@@ -25,6 +25,7 @@ __all__ = ["Record", "load", "replacing", "save"]
 
 Array = np.ndarray[Any, Any]
 SIGNATURE = "attestation.dsse.json"
+PARTS = (".", "before", "after")  # a folder holds one audit, or two side by side
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,9 @@ def may_replace(folder: Path) -> None:
     if not folder.is_dir():
         msg = f"{folder.name!r} is a file; give a folder to write the audit to"
         raise UsageError(msg)
-    if (folder / SIGNATURE).exists():
+    if any((folder / part / SIGNATURE).exists() for part in PARTS):
         msg = f"{folder.name!r} holds a signed audit, which is never replaced; give another folder with --out"
         raise UsageError(msg)
-    if any(folder.iterdir()) and not (folder / "audit.json").exists():
+    if any(folder.iterdir()) and not any((folder / part / "audit.json").exists() for part in PARTS):
         msg = f"{folder.name!r} holds files that are no audit; give an empty or new folder with --out"
         raise UsageError(msg)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,10 +18,11 @@ __all__ = ["Batch", "Column", "Data", "Given", "Labels", "Model", "Normalize"]
 
 Output = Literal["logits", "probabilities", "value"]
 Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
+Targets = np.ndarray[tuple[int], np.dtype[Any]]
 TINY = 1e-12
 
 
-# ---- the model ------------------------------------------------------------------------------------------------------
+# ---- the model ---------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Normalize:
     """Channel-wise (x - mean) / std; applied inside the model handle, so that epsilons are in input units."""
@@ -62,8 +64,10 @@ class Model:
         if not isinstance(y, Tensor):
             msg = f"the model returns {type(y).__name__}; expected one tensor of outputs (N, {len(self.classes)})"
             raise LoadError(msg)
-        if not (y.ndim == 2 or y.ndim == 1) or len(y) != len(x):
-            msg = f"the model returns {tuple(y.shape)} for inputs {tuple(x.shape)}; expected (N, classes), (N, 1) or (N,)"
+        if y.ndim not in (1, 2) or len(y) != len(x):
+            msg = (
+                f"the model returns {tuple(y.shape)} for inputs {tuple(x.shape)}; expected (N, classes), (N, 1) or (N,)"
+            )
             raise LoadError(msg)
         return y.float()
 
@@ -91,7 +95,7 @@ class Model:
         for m in modes:
             m.training = False
         for p in flags:
-            p.requires_grad_(requires_grad=False)
+            p.requires_grad_(False)
         try:
             yield
         finally:
@@ -101,7 +105,7 @@ class Model:
                 p.requires_grad_(flag)
 
 
-# ---- the data -------------------------------------------------------------------------------------------------------
+# ---- the data ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Labels:
     """A column of N names, stored as `names` and one code per row. Iterates over the names of the rows."""
@@ -148,7 +152,8 @@ class Column:
         part = x[self.start : self.stop]
         if self.kind == "category":
             return next((v for v, on in zip(self.values, part, strict=True) if on > 0.5), "(none of the values)")
-        return f"{part[0] * self.std + self.mean:.6g}"
+        step = 10.0 ** math.floor(math.log10(self.std) - 4)  # finer differences are those of float32
+        return f"{round((part[0] * self.std + self.mean) / step) * step:.6g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +188,7 @@ class Data:
     """
 
     read: Callable[[Integers], Tensor]
-    y: Integers
+    y: Targets
     row_ids: Integers
     groups: Mapping[str, Labels] = field(default_factory=dict)
     columns: tuple[Column, ...] = ()

@@ -64,7 +64,7 @@ class Measure:
     low: float | None = None
     high: float | None = None
     method: str = ""
-    counts: tuple[int | float, ...] = ()  # noqa: PYI041 - a count is written as 40, not as 40.0
+    counts: tuple[int | float, ...] = ()
     better: Better = "neither"
     unit: str = ""
 
@@ -142,7 +142,7 @@ class Policy:
 
 @_record
 class Bound:
-    """One side of one limit as it was applied: `level` (warn or fail) when the value is `side` (below or above) `value`.
+    """One side of one limit as it was applied: `level` (warn or fail) when a figure is `side` (below or above) `value`.
 
     `value` is None when the limit names a measure that has no value; `measure` is that measure's name, else "".
     """

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup, escape
 
 __all__ = ["Bar", "Dot", "bars", "curve", "figure_svg", "forest", "mini", "units"]
 
 WIDE, NARROW = 640, 330
+MINUS = "\N{MINUS SIGN}"
 Draw = Callable[[int], tuple[float, Markup]]
 
 
 @dataclass(frozen=True)
 class Dot:
-    """An estimate with its interval, and how it was judged: `fail warn inconclusive pass measured ref`."""
+    """An estimate with its interval, and how it was judged: `fail warn inconclusive pass measured ref`.
+
+    `limit` is one of its own, where a chart has none for all.
+    """
 
     label: str
     value: float
@@ -28,6 +33,7 @@ class Dot:
     high: float
     status: str
     text: str = ""
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,13 +57,15 @@ class Line:
     high: Sequence[float] = ()
 
 
-# ---- marks ----------------------------------------------------------------------------------------------------------
+# ---- marks -------------------------------------------------------------------------------------------------------
 def _join(parts: Sequence[Markup]) -> Markup:
     return Markup("").join(parts)
 
 
 def text(x: float, y: float, content: object, cls: str = "", anchor: str = "start") -> Markup:
-    return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}" class="{}">{}</text>').format(x, y, anchor, cls, content)
+    return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}" class="{}">{}</text>').format(
+        x, y, anchor, cls, content
+    )
 
 
 def line(x1: float, y1: float, x2: float, y2: float, cls: str) -> Markup:
@@ -83,17 +91,19 @@ def _zone(x: float, y: float, width: float, height: float) -> Markup:
     return box.format(x, y, max(0.0, width), height)
 
 
-# ---- charts ---------------------------------------------------------------------------------------------------------
+# ---- charts ------------------------------------------------------------------------------------------------------
 def figure_svg(key: str, title: str, description: str, draw: Draw) -> Markup:
     """The chart for wide and for narrow screens, each with its name and description."""
-    return _join([_svg(f"{key}-{cls[0]}", cls, w, title, description, draw) for cls, w in (("wide", WIDE), ("narrow", NARROW))])
+    return _join(
+        [_svg(f"{key}-{cls[0]}", cls, w, title, description, draw) for cls, w in (("wide", WIDE), ("narrow", NARROW))]
+    )
 
 
 def _svg(key: str, cls: str, width: int, title: str, description: str, draw: Draw) -> Markup:
     height, body = draw(width)
     frame = Markup(
-        '<svg class="{0}" role="img" aria-labelledby="{1}t" aria-describedby="{1}d" viewBox="0 0 {2} {3:.0f}" width="{2}" '
-        'height="{3:.0f}"><title id="{1}t">{4}</title><desc id="{1}d">{5}</desc>{6}</svg>'
+        '<svg class="{0}" role="img" aria-labelledby="{1}t" aria-describedby="{1}d" viewBox="0 0 {2} {3:.0f}" '
+        'width="{2}" height="{3:.0f}"><title id="{1}t">{4}</title><desc id="{1}d">{5}</desc>{6}</svg>'
     )
     return frame.format(cls, key, width, height, title, description, body)
 
@@ -130,16 +140,24 @@ def forest(dots: Sequence[Dot], span: tuple[float, float], limit: float | None =
         parts = []
         if limit is not None:
             a, b = (at(low), at(limit)) if side == "below" else (at(limit), at(high))
-            parts += [_zone(a, top - 8, b - a, step * len(dots) + 4), line(at(limit), top - 12, at(limit), height - 20, "limit")]
+            parts += [
+                _zone(a, top - 8, b - a, step * len(dots) + 4),
+                line(at(limit), top - 12, at(limit), height - 20, "limit"),
+            ]
             parts.append(text(at(limit), 10, f"limit {limit:.3g}", "lim", "middle"))
-        for tick in _ticks(low, high, 5 if width == WIDE else 3):
+        for tick in _ticks(low, high, 7 if width == WIDE else 4):
             parts += [line(at(tick), height - 20, at(tick), height - 16, "axis")]
             parts.append(text(at(tick), height - 4, f"{tick:.3g}", "", "middle"))
         parts.append(line(at(low), height - 20, at(high), height - 20, "axis"))
         for i, d in enumerate(dots):
             y = top + 6 + i * step
-            parts += [text(0, y + 4, _short(d.label, label), "lab"), whisker(at(d.value), y, at(d.low), at(d.high), d.status)]
+            parts += [
+                text(0, y + 4, _short(d.label, label), "lab"),
+                whisker(at(d.value), y, at(d.low), at(d.high), d.status),
+            ]
             parts.append(text(width, y + 4, d.text or f"{d.value:.2f}", "val", "end"))
+            if d.limit is not None:
+                parts.append(line(at(d.limit), y - 10, at(d.limit), y + 10, "limit"))
         return height, _join(parts)
 
     return draw
@@ -150,7 +168,7 @@ def curve(sizes: Sequence[str], lines: Sequence[Line], axis: str) -> Draw:
 
     def draw(width: int) -> tuple[float, Markup]:
         wide = width == WIDE
-        x0, x1, y0, y1 = 36, width - (160 if wide else 14), 24, 250
+        x0, x1, y0, y1 = 36, width - (160 if wide else 26), 24, 250
 
         def across(i: float) -> float:
             return x0 + i / max(1, len(sizes) - 1) * (x1 - x0)
@@ -196,16 +214,18 @@ def _drawn(drawn: Line, across: Callable[[float], float], up: Callable[[float], 
 def _line_names(
     lines: Sequence[Line], across: Callable[[float], float], up: Callable[[float], float], *, wide: bool
 ) -> list[Markup]:
-    """Each line's name at its end, moved apart where two ends meet; on a phone above its middle."""
-    if not wide:
-        middle = {d.name: len(d.values) // 2 for d in lines}
-        return [text(across(middle[d.name]) + 4, up(d.values[middle[d.name]]) - 9, d.name, "lab") for d in lines]
-    parts: list[Markup] = []
-    last = -100.0
-    for d in sorted(lines, key=lambda d: -d.values[-1]):
-        last = max(up(d.values[-1]) + 4, last + 16)
-        parts.append(text(across(len(d.values) - 1) + 10, last, d.name, "lab"))
-    return parts
+    """Each line's name at its end; above it, where the lines lie furthest apart, on a phone or where two ends meet."""
+    ends = sorted(up(d.values[-1]) for d in lines)
+    if wide and all(b - a >= 16 for a, b in pairwise(ends)):
+        return [text(across(len(d.values) - 1) + 10, up(d.values[-1]) + 4, d.name, "lab") for d in lines]
+    at = max(range(len(lines[0].values)), key=lambda i: _nearest([d.values[i] for d in lines]))
+    return [text(across(at) + 7, up(d.values[at]) - 7, d.name, "lab") for d in lines]
+
+
+def _nearest(values: Sequence[float]) -> float:
+    """The smallest distance between two of the values."""
+    ordered = sorted(values)
+    return min((b - a for a, b in pairwise(ordered)), default=0.0)
 
 
 def bars(effects: Sequence[Bar], lowers: str, raises: str) -> Draw:
@@ -227,7 +247,9 @@ def bars(effects: Sequence[Bar], lowers: str, raises: str) -> Draw:
         for i, b in enumerate(effects):
             y = top + i * step
             box = Markup('<rect class="{}" x="{:.1f}" y="{}" width="{:.1f}" height="13"/>')
-            parts.append(box.format("up" if b.value > 0 else "down", min(at(0), at(b.value)), y - 7, abs(at(b.value) - at(0))))
+            parts.append(
+                box.format("up" if b.value > 0 else "down", min(at(0), at(b.value)), y - 7, abs(at(b.value) - at(0)))
+            )
             if b.low != b.high:
                 cap = Markup('<path class="err" d="M{:.1f} {}H{:.1f}M{:.1f} {}v8M{:.1f} {}v8"/>')
                 parts.append(cap.format(at(b.low), y, at(b.high), at(b.low), y - 4, at(b.high), y - 4))
@@ -251,8 +273,11 @@ def units(statuses: Sequence[str], title: str) -> Markup:
     return frame.format(width, title, _join(marks))
 
 
-def _ticks(low: float, high: float, n: int) -> list[float]:
-    return [low + (high - low) * i / (n - 1) for i in range(n)]
+def _ticks(low: float, high: float, most: int) -> list[float]:
+    """Round numbers from `low` to `high`, at most `most` of them."""
+    step = next(s for s in (0.1, 0.2, 0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000, 1e9) if (high - low) / s < most)
+    first = -(-low // step)
+    return [step * i for i in range(int(first), int(high / step + 1e-9) + 1)]
 
 
 def _short(label: str, room: float) -> str:
@@ -263,4 +288,4 @@ def _short(label: str, room: float) -> str:
 
 def _signed(value: float) -> str:
     shown = f"{value:+.3f}" if abs(value) >= 0.0005 or value == 0 else f"{value:+.1e}"
-    return str(escape(shown.replace("-", "−")))
+    return str(escape(shown.replace("-", MINUS)))

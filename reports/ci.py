@@ -57,8 +57,10 @@ def summary(record: Record) -> str:
     audit = record.audit
     name = audit.subject.get("name") or audit.subject.get("model", {}).get("file") or "predictions"
     lines = [f"## {VERDICT[audit.verdict]}: audit of {_escaped(str(name))}", ""]
-    for f in findings(audit)[:MOST]:
-        lines.append(f"- **{STATUS[f.status]}** {_escaped(f.sentence)} {_escaped(f.value + f.interval)}, limit {_escaped(f.limit)}")
+    lines += [
+        f"- **{STATUS[f.status]}** {_escaped(f'{f.sentence} {f.value}{f.interval}, limit {f.limit}')}"
+        for f in findings(audit)[:MOST]
+    ]
     lines += ["", "| check | status | figures |", "| --- | --- | --- |"]
     lines += [f"| `{o.check}` | {STATUS[o.status]} | {_figures(audit, o)} |" for o in audit.outcomes]
     return "\n".join(lines) + "\n"

@@ -7,13 +7,24 @@ from typing import Any
 
 from markupsafe import Markup
 
+from auditor.stats import newcombe
 from auditor.store import Record
 from auditor.types import Audit, Measure, Outcome, Status
-from reports.charts import Line, curve, figure_svg
+from reports.charts import MINUS, Line, curve, figure_svg
 from reports.html import measured_on
-from reports.parts import Chart, Folded, Grid, Section, content_security_policy, environment, interval_words, stylesheet, tag
+from reports.parts import (
+    Chart,
+    Folded,
+    Grid,
+    Section,
+    content_security_policy,
+    environment,
+    interval_words,
+    stylesheet,
+    tag,
+)
 from reports.pillars.robustness import robust_measures
-from reports.words import STATUS, VERDICT, number, size, slice_words
+from reports.words import STATUS, VERDICT, number, size, slice_words, subject_name
 
 __all__ = ["Side", "render"]
 
@@ -55,8 +66,7 @@ def _side(record: Record, label: str) -> Side:
         ("Data", f"{data.get('file', '')}, {data.get('rows', 0):,} rows"),
         ("Measured", measured_on(record)),
     )
-    name = f"{audit.subject.get('name') or model.get('file') or 'predictions'} {audit.subject.get('version') or ''}".strip()
-    return Side(label, name, str(audit.verdict), VERDICT[audit.verdict], facts)
+    return Side(label, subject_name(audit), str(audit.verdict), VERDICT[audit.verdict], facts)
 
 
 def _same_words(a: Audit, b: Audit) -> str:
@@ -66,7 +76,7 @@ def _same_words(a: Audit, b: Audit) -> str:
     return f"{'The same' if same_model else 'Two'} model{'' if same_model else 's'} on {data}."
 
 
-# ---- sections -----------------------------------------------------------------------------------------------------------
+# ---- sections ----------------------------------------------------------------------------------------------------
 def _curves(a: Audit, b: Audit, labels: tuple[str, str]) -> Section | None:
     found = [audit.outcome("robustness.curve") for audit in (a, b)]
     curves = [robust_measures(o) for o in found if o is not None and o.result is not None]
@@ -100,9 +110,18 @@ def _pair_columns(labels: tuple[str, str]) -> tuple[str, ...]:
 
 
 def _pair(a: Measure | None, b: Measure | None) -> list[str]:
-    known = a is not None and b is not None and a.value is not None and b.value is not None
-    difference = f"{(b.value or 0) - (a.value or 0):+.3f}".replace("-", "−") if a and b and known else ""
-    return [*_side_cells(a), *_side_cells(b), difference]
+    return [*_side_cells(a), *_side_cells(b), _difference(a, b)]
+
+
+def _difference(a: Measure | None, b: Measure | None) -> str:
+    """Second minus first; of two rates with the interval of independent samples."""
+    if a is None or b is None or a.value is None or b.value is None:
+        return ""
+    words = f"{b.value - a.value:+.3f}"
+    if a.method == b.method == "wilson":
+        i = newcombe(*b.counts, *a.counts)
+        words += f" ({i.low:+.3f} to {i.high:+.3f})"
+    return words.replace("-", MINUS)
 
 
 def _side_cells(m: Measure | None) -> list[str]:
@@ -116,7 +135,7 @@ def _measures(audit: Audit) -> dict[tuple[str, str, str], Measure]:
 def _key_figures(a: Audit, b: Audit, labels: tuple[str, str]) -> Section:
     rows = _rows(a, b, [k for k in _keys(a, b) if k[1] in NAMES])
     grid = Grid("Key figures", ("figure", "about", *_pair_columns(labels)), rows, frozenset(range(2, 7)))
-    answer = "Each figure with its own 95 % interval; intervals that overlap do not show a difference."
+    answer = "Differences whose interval holds 0 may be chance; intervals are those of independent samples."
     return Section("figures", "Key figures", answer, [grid])
 
 
@@ -126,7 +145,10 @@ def _all_figures(a: Audit, b: Audit, labels: tuple[str, str]) -> Section:
         by_check.setdefault(key[0], []).append(key)
     columns = ("figure", "about", *_pair_columns(labels))
     blocks = [
-        Folded(f"{check}: {len(keys)} figures", [Grid(check, columns, _rows(a, b, keys[:200]), frozenset(range(2, 7)), max(0, len(keys) - 200))])
+        Folded(
+            f"{check}: {len(keys)} figures",
+            [Grid(check, columns, _rows(a, b, keys[:200]), frozenset(range(2, 7)), max(0, len(keys) - 200))],
+        )
         for check, keys in by_check.items()
     ]
     return Section("all", "Every figure", "", blocks)
@@ -150,7 +172,7 @@ def _verdicts(a: Audit, b: Audit, labels: tuple[str, str]) -> Section:
         rows.append([check, *(_status(o) for o in sides), "changed" if _differs(*sides) else ""])
     changed = sum(row[-1] != "" for row in rows)
     answer = f"{changed} of {len(rows)} checks end differently." if changed else "Every check ends as before."
-    return Section("verdicts", "Verdicts", answer, [Grid("How each check ended", ("check", *labels, "") , rows)])
+    return Section("verdicts", "Verdicts", answer, [Grid("How each check ended", ("check", *labels, ""), rows)])
 
 
 def _status(o: Outcome | None) -> str:

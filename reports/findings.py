@@ -20,7 +20,7 @@ TOPICS = ("performance", "explain", "robustness", "fairness", "data", "privacy")
 
 @dataclass(frozen=True)
 class Finding:
-    """One figure that needs a decision, as the report shows it. `key` (F1, F2 ...) is empty for the ones that do not."""
+    """One figure that needs a decision, as the report shows it. `key` (F1, F2 ...) is empty for those that do not."""
 
     key: str
     status: Status
@@ -75,7 +75,7 @@ def _of_judgement(audit: Audit, o: Outcome, j: Judgement, m: Measure) -> Finding
 def _of_error(o: Outcome) -> Finding:
     return Finding(
         "", Status.ERROR, f"The check {o.check} ended with an error, so it says nothing.", o.reason, "", "",
-        "Report it with the versions under Provenance; the audit stays incomplete until it runs.", o.check, "gaps", Markup(),
+        "Report it with the versions under Provenance; the audit is incomplete until then.", o.check, "gaps", Markup(),
     )  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def _picture(m: Measure, status: Status, bound: Bound | None) -> Markup:
     return mini(Dot("", m.value, m.low, m.high, str(status)), limit, side, (span[0], round(span[1] + 0.049, 1)))
 
 
-# ---- the first screen ---------------------------------------------------------------------------------------------------
+# ---- the first screen --------------------------------------------------------------------------------------------
 def headline(audit: Audit, found: list[Finding]) -> list[Finding]:
     """The three figures to see first: what needs a decision, then what tells most about the model."""
     top = list(found[:3])
@@ -126,7 +126,11 @@ def _telling_measures(audit: Audit) -> Iterator[tuple[str, Measure]]:
     robust = [m for m in _measures(audit, "robustness.curve") if m.name == "robust_accuracy"]
     if telling := most_telling_size(robust):
         yield "robustness.curve", telling
-    gaps = [m for m in _measures(audit, "fairness.groups") if m.name == "demographic_parity_difference" and m.value is not None]
+    gaps = [
+        m
+        for m in _measures(audit, "fairness.groups")
+        if m.name == "demographic_parity_difference" and m.value is not None
+    ]
     if gaps:
         yield "fairness.groups", max(gaps, key=lambda m: m.value or 0.0)
     yield from (("performance.accuracy", m) for m in _measures(audit, "performance.accuracy") if m.name == "accuracy")

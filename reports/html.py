@@ -14,13 +14,25 @@ from auditor.store import Record
 from auditor.types import Audit, Outcome, Status, Verdict
 from reports.charts import units
 from reports.findings import Finding, findings, headline, judged
-from reports.parts import CheckHead, Facts, Folded, Grid, Prose, Section, content_security_policy, environment, grid_of, stylesheet, tag
+from reports.parts import (
+    CheckHead,
+    Facts,
+    Folded,
+    Grid,
+    Prose,
+    Section,
+    content_security_policy,
+    environment,
+    grid_of,
+    stylesheet,
+    tag,
+)
 from reports.pillars.common import plain_blocks
 from reports.pillars.explanations import explanations
 from reports.pillars.fairness import fairness
 from reports.pillars.performance import performance
 from reports.pillars.robustness import robustness
-from reports.words import GLOSSARY, STATUS, VERDICT, bound_words, slice_words
+from reports.words import GLOSSARY, STATUS, VERDICT, bound_words, slice_words, subject_name
 
 __all__ = ["measured_on", "render"]
 
@@ -51,7 +63,7 @@ def render(record: Record) -> str:
     """report.html; the same bytes for the same record (and SOURCE_DATE_EPOCH, where that is set)."""
     audit = record.audit
     found = findings(audit)
-    name = _name(audit)
+    name = subject_name(audit)
     counted = [j.status for _, j, _ in judged(audit)]
     counted.sort(key=WORST_FIRST.index)
     missing = _not_measured(audit)
@@ -65,18 +77,13 @@ def render(record: Record) -> str:
         units=units([str(s) for s in counted], _limits(counted)) if counted else Markup(),
         limits=_limits(counted),
         coverage=_coverage(audit),
-        gaps=f"{len(missing)} checks say nothing here" if missing else "",
+        gaps=f"{len(missing)} check{'s say' if len(missing) > 1 else ' says'} nothing here" if missing else "",
         identity=_identity(record),
         findings=found,
         sections=_sections(record, found, missing),
     )
     template = environment().get_template("report.html.j2")
     return template.render(page=page, policy=content_security_policy(), style=Markup(stylesheet()))  # noqa: S704 - our own
-
-
-def _name(audit: Audit) -> str:
-    name = audit.subject.get("name") or audit.subject.get("model", {}).get("file") or "predictions"
-    return f"{name} {audit.subject.get('version') or ''}".strip()
 
 
 def measured_on(record: Record) -> str:
@@ -88,7 +95,7 @@ def measured_on(record: Record) -> str:
     return f"{datetime.fromisoformat(started).astimezone(UTC):%-d %b %Y, %H:%M} UTC"
 
 
-# ---- the first screen -------------------------------------------------------------------------------------------------
+# ---- the first screen --------------------------------------------------------------------------------------------
 def _why(audit: Audit, counted: Sequence[Status]) -> str:
     errors = [o for o in audit.outcomes if o.status is Status.ERROR]
     stopped = [o for o in audit.outcomes if o.status is Status.SKIPPED and o.reason != "not selected"]
@@ -102,11 +109,8 @@ def _why(audit: Audit, counted: Sequence[Status]) -> str:
         return "A limit that the policy requires could not be decided."
     if audit.verdict is Verdict.PASS:
         return f"All {len(counted)} limits are met. Figures that no limit names are measured, not judged."
-    parts = []
-    for status, words in ((Status.FAIL, "failed"), (Status.WARN, "gave a warning"), (Status.INCONCLUSIVE, "could not be decided")):
-        n = counted.count(status)
-        if n:
-            parts.append(f"{n} {words}")
+    words = {Status.FAIL: "failed", Status.WARN: "gave a warning", Status.INCONCLUSIVE: "could not be decided"}
+    parts = [f"{counted.count(status)} {said}" for status, said in words.items() if counted.count(status)]
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     return f"Of {len(counted)} limits {listed}."
 
@@ -119,7 +123,11 @@ def _limits(counted: Sequence[Status]) -> str:
 def _coverage(audit: Audit) -> str:
     done = sum(o.result is not None for o in audit.outcomes)
     parts = [f"{done} of {len(audit.outcomes)} checks ran"]
-    for status, words in ((Status.NOT_APPLICABLE, "did not apply"), (Status.SKIPPED, "skipped"), (Status.ERROR, "ended in error")):
+    for status, words in (
+        (Status.NOT_APPLICABLE, "did not apply"),
+        (Status.SKIPPED, "skipped"),
+        (Status.ERROR, "ended in error"),
+    ):
         n = sum(o.status is status for o in audit.outcomes)
         if n:
             parts.append(f"{n} {words}")
@@ -148,13 +156,13 @@ def _grade_words(grade: str) -> str:
     }.get(grade, grade)
 
 
-# ---- sections ---------------------------------------------------------------------------------------------------------
+# ---- sections ----------------------------------------------------------------------------------------------------
 def _sections(record: Record, found: Sequence[Finding], missing: Sequence[Outcome]) -> list[Section]:
     audit = record.audit
     sections: list[Section | None] = [_audited(audit), _findings(found)]
     topics = list(dict.fromkeys(o.check.partition(".")[0] for o in audit.outcomes))
-    for topic in [*PILLARS, *(t for t in topics if t not in PILLARS and t != "intake")]:
-        sections.append(PILLARS[topic](record) if topic in PILLARS else _other(audit, topic))
+    others = [t for t in topics if t not in PILLARS and t != "intake"]
+    sections += [*(pillar(record) for pillar in PILLARS.values()), *(_other(audit, t) for t in others)]
     sections += [_gaps(missing), _method(audit), _provenance(record), _glossary(audit)]
     return [s for s in sections if s is not None]
 
@@ -169,7 +177,12 @@ def _audited(audit: Audit) -> Section:
     }
     rows = [(k, v) for k, v in declared.items() if v]
     if model.get("parameters"):
-        rows.append(("Model", f"{model['architecture']}, {model['parameters']:,} parameters, read from a {model['format']} file"))
+        rows.append(
+            (
+                "Model",
+                f"{model['architecture']}, {model['parameters']:,} parameters, read from a {model['format']} file",
+            )
+        )
     classes = [str(c) for c in data.get("classes", [])]
     if classes:
         shown = ", ".join(classes[:12]) + (f" and {len(classes) - 12:,} more" if len(classes) > 12 else "")
@@ -193,8 +206,8 @@ def _findings(found: Sequence[Finding]) -> Section:
     if not found:
         return Section("findings", "Findings", "Nothing needs a decision: every limit that was judged is met.", [], "0")
     answer = (
-        f"{len(found)} findings, worst first. In each picture the dot is the estimate, the bar its 95 % interval, the dashed "
-        "line the limit; the tinted side does not pass."
+        f"{len(found)} findings, worst first. In each picture the dot is the estimate, the bar its 95 % interval, the "
+        "dashed line the limit; the tinted side does not pass."
     )
     return Section("findings", "Findings that need a decision", answer, [], str(len(found)))
 
@@ -219,19 +232,28 @@ def _gaps(missing: Sequence[Outcome]) -> Section | None:
 
 
 def _method(audit: Audit) -> Section:
-    limits = [[j.measure, tag(j.status), slice_words(j.slice), bound_words(j.limit), j.sentence] for _, j, _ in judged(audit)]
+    limits = [
+        [j.measure, tag(j.status), slice_words(j.slice), bound_words(j.limit), j.sentence] for _, j, _ in judged(audit)
+    ]
     columns = ("measure", "verdict", "about", "limit", "in words")
     settings = [[o.check, _settings(o), o.source] for o in audit.outcomes if o.result is not None]
     blocks: list[Any] = [
         Prose(
             "Rates carry Wilson intervals, differences Newcombe, ratios MOVER-R, means Student's t, all at 95 % and "
-            "unadjusted. A verdict is two one-sided tests at the limit, with Holm's correction over the limits of one check."
+            "unadjusted. A verdict is two one-sided tests at the limit, with Holm's correction over a check's limits."
         ),
-        Prose(f"Root seed {audit.seed}; each check derives its own from it, so that adding a check moves no other figure."),
+        Prose(
+            f"Root seed {audit.seed}; each check derives its own from it, so that adding a check moves no other figure."
+        ),
     ]
     if limits:
         blocks.append(Folded("Every limit and how it was decided", [Grid("Limits", columns, limits)]))
-    blocks.append(Folded("Settings and sources of every check that ran", [Grid("Settings", ("check", "settings", "source"), settings)]))
+    blocks.append(
+        Folded(
+            "Settings and sources of every check that ran",
+            [Grid("Settings", ("check", "settings", "source"), settings)],
+        )
+    )
     answer = "A limit passes or does not only if the interval lies wholly on one side of it; otherwise it is undecided."
     return Section("method", "Method", answer, blocks)
 
@@ -259,13 +281,23 @@ def _provenance(record: Record) -> Section:
     ]
     blocks: list[Any] = [
         Facts([(f"{file}, {what}", f"sha256 {digest}") for file, what, digest in digests if digest]),
-        Prose("manifest.json beside this page holds the digest of every file of the audit; audit.json is the record, this page a view of it."),
+        Prose(
+            "manifest.json beside this page holds the digest of every file of the audit; audit.json is the record, "
+            "this page a view of it."
+        ),
         Folded("What it ran on", [Facts([(k, str(v)) for k, v in audit.environment.items()])]),
     ]
-    return Section("provenance", "Provenance", "Every figure can be traced to a file, and every file to a digest.", blocks)
+    return Section(
+        "provenance", "Provenance", "Every figure can be traced to a file, and every file to a digest.", blocks
+    )
 
 
 def _glossary(audit: Audit) -> Section:
     present = [o.check for o in audit.outcomes if o.result is not None]
     terms = [t for t in GLOSSARY if any(check.startswith(prefix) for check in present for prefix in t.checks)]
-    return Section("glossary", "Glossary", "Each term in a sentence or two.", [Facts([(t.name, t.meaning) for t in terms], glossary=True)])
+    return Section(
+        "glossary",
+        "Glossary",
+        "Each term in a sentence or two.",
+        [Facts([(t.name, t.meaning) for t in terms], glossary=True)],
+    )

@@ -54,13 +54,16 @@ def _cells(shares: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.
     h, w = (-(-n // side) * side for n in shares.shape)
     padded = np.zeros((h, w))
     padded[: shares.shape[0], : shares.shape[1]] = shares
-    return padded.reshape(h // side, side, w // side, side).sum((1, 3))
+    sums: np.ndarray[Any, np.dtype[np.float64]] = padded.reshape(h // side, side, w // side, side).sum((1, 3))
+    return sums
 
 
-def _enlarged(cells: np.ndarray[Any, np.dtype[np.float64]], shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _enlarged(
+    cells: np.ndarray[Any, np.dtype[np.float64]], shape: tuple[int, ...]
+) -> np.ndarray[Any, np.dtype[np.float64]]:
     rows = np.arange(shape[0]) * cells.shape[0] // shape[0]
     columns = np.arange(shape[1]) * cells.shape[1] // shape[1]
-    return cells[rows][:, columns]
+    return np.asarray(cells[rows][:, columns])
 
 
 def _fitting(picture: Image.Image) -> Image.Image:

@@ -17,7 +17,8 @@ from auditor.types import Measure, Outcome, Scalar, Status, Table
 from reports.words import STATUS, number
 
 __all__ = [
-    "Chart", "CheckHead", "Facts", "Folded", "Grid", "Heat", "HeatCell", "Picture", "Pictures", "Points", "Prose", "Section",
+    "Chart", "CheckHead", "Facts", "Folded", "Grid", "Heat", "HeatCell", "Picture", "Pictures", "Points", "Prose",
+    "Section",
     "content_security_policy", "environment", "grid_of", "measures_grid", "stylesheet", "tag",
 ]  # fmt: skip
 
@@ -115,7 +116,7 @@ class Heat:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: its subject, the sentence that is its answer, the drawing, how to read it, and its figures as a table."""
+    """A chart: its subject, the sentence that is its answer, the drawing, how to read it, its figures as a table."""
 
     kind: ClassVar[str] = "chart"
     title: str
@@ -167,7 +168,7 @@ class Section:
     sub: str = field(default="")
 
 
-# ---- tables of the audit -----------------------------------------------------------------------------------------------
+# ---- tables of the audit -----------------------------------------------------------------------------------------
 def grid_of(table: Table, caption: str = "", longest: int = LONGEST) -> Grid:
     """A table of the audit for reading: at most `longest` rows."""
     rows = [[_cell(value) for value in row] for row in table.rows[:longest]]
@@ -182,7 +183,11 @@ def measures_grid(caption: str, measures: Iterable[Measure], longest: int = LONG
     every = list(measures)
     rows = [[m.name, m.slice, number(m.value, 3), interval_words(m), f"{m.n:,}"] for m in every[:longest]]
     return Grid(
-        caption, ("measure", "about", "value", "95 % interval", "n"), rows, frozenset({2, 3, 4}), max(0, len(every) - longest)
+        caption,
+        ("measure", "about", "value", "95 % interval", "n"),
+        rows,
+        frozenset({2, 3, 4}),
+        max(0, len(every) - longest),
     )
 
 
@@ -205,16 +210,19 @@ def _is_number(value: Scalar) -> bool:
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
-# ---- marks ------------------------------------------------------------------------------------------------------------
+# ---- marks -------------------------------------------------------------------------------------------------------
 _RING = '<circle cx="8" cy="8" r="7" fill="none" stroke="currentColor" stroke-width="1.6"{}/>'
 _MARKS = {
-    "pass": _RING.format("") + '<path d="M4.6 8.3l2.4 2.4 4.4-5" fill="none" stroke="currentColor" stroke-width="1.8"/>',
+    "pass": _RING.format("")
+    + '<path d="M4.6 8.3l2.4 2.4 4.4-5" fill="none" stroke="currentColor" stroke-width="1.8"/>',
     "fail": '<path d="M5 .8h6L15.2 5v6L11 15.2H5L.8 11V5z" fill="currentColor"/>'
     '<path d="M5.3 5.3l5.4 5.4m0-5.4l-5.4 5.4" class="k" stroke-width="1.9"/>',
-    "warn": '<path d="M8 1.6L15.2 14.4H.8z" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round"/>'
+    "warn": '<path d="M8 1.6L15.2 14.4H.8z" fill="none" stroke="currentColor" stroke-width="1.6" '
+    'stroke-linejoin="round"/>'
     '<path d="M8 6v4.2m0 1.3v1.5" stroke="currentColor" stroke-width="1.7"/>',
     "inconclusive": _RING.format("") + '<path d="M8 1a7 7 0 010 14z" fill="currentColor"/>',
-    "measured": _RING.format(' stroke-dasharray="2.6 2.3"') + '<path d="M5 8h6" stroke="currentColor" stroke-width="1.6"/>',
+    "measured": _RING.format(' stroke-dasharray="2.6 2.3"')
+    + '<path d="M5 8h6" stroke="currentColor" stroke-width="1.6"/>',
 }
 _MARK_OF = {"conditions": "warn", "incomplete": "inconclusive", "error": "fail"}
 
@@ -231,12 +239,16 @@ def tag(status: Status) -> Markup:
     return Markup('<span class="tag {}">{} {}</span>').format(status, icon(str(status)), STATUS[status])
 
 
-# ---- rendering --------------------------------------------------------------------------------------------------------
+# ---- rendering ---------------------------------------------------------------------------------------------------
 @cache
 def environment() -> Environment:
     """Templates with every value escaped; an unknown name in a template is an error."""
     found = Environment(
-        loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     found.globals |= {"status_words": STATUS, "icon": icon, "tag": tag}
     return found

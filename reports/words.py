@@ -6,7 +6,20 @@ from dataclasses import dataclass
 
 from auditor.types import Audit, Bound, Judgement, Measure, Outcome, Status, Verdict
 
-__all__ = ["GLOSSARY", "STATUS", "VERDICT", "advice", "bound_words", "epsilons", "figure", "number", "say", "size", "slice_words"]
+__all__ = [
+    "GLOSSARY",
+    "STATUS",
+    "VERDICT",
+    "advice",
+    "bound_words",
+    "epsilons",
+    "figure",
+    "number",
+    "say",
+    "size",
+    "slice_words",
+    "subject_name",
+]
 
 VERDICT = {
     Verdict.PASS: "Pass",
@@ -27,7 +40,7 @@ STATUS = {
 NOT_KNOWN = "not known"
 
 
-# ---- numbers --------------------------------------------------------------------------------------------------------
+# ---- numbers -----------------------------------------------------------------------------------------------------
 def number(value: float | None, digits: int = 2) -> str:
     """A figure for reading: `digits` decimals, more where it is small, powers of ten where it is tiny."""
     if value is None:
@@ -62,7 +75,11 @@ def size(epsilon: float) -> str:
 def epsilons(outcome: Outcome | None) -> dict[str, float]:
     """The audited epsilons of a curve by slice; a slice itself holds three digits only."""
     found = outcome.result.measures if outcome and outcome.result else ()
-    rows = next((t.rows for t in outcome.result.tables if t.columns[0] == "epsilon"), ()) if outcome and outcome.result else ()
+    rows = (
+        next((t.rows for t in outcome.result.tables if t.columns[0] == "epsilon"), ())
+        if outcome and outcome.result
+        else ()
+    )
     exact = {f"{row[0]:.3g}": float(row[0]) for row in rows if isinstance(row[0], float)}
     parts = {m.slice: m.slice.partition("@")[2] for m in found if "@" in m.slice}
     return {s: exact.get(e, float(e)) for s, e in parts.items()}
@@ -77,11 +94,19 @@ def bound_words(bound: Bound) -> str:
 
 
 def slice_words(text: str) -> str:
-    """`sex=Female&race=B` as `sex = Female, race = B`."""
+    """`sex=Female&race=B` as `sex = Female, race = B`; `linf@0.15` as `changes up to 0.15`."""
+    if "@" in text and "=" not in text:
+        return f"changes up to {text.partition('@')[2]}"
     return ", ".join(part.replace("=", " = ", 1) for part in text.split("&"))
 
 
-# ---- findings -------------------------------------------------------------------------------------------------------
+def subject_name(audit: Audit) -> str:
+    """What was audited: its declared name and version, else its file."""
+    name = audit.subject.get("name") or audit.subject.get("model", {}).get("file") or "predictions"
+    return f"{name} {audit.subject.get('version') or ''}".strip()
+
+
+# ---- findings ----------------------------------------------------------------------------------------------------
 def say(audit: Audit, check: str, m: Measure) -> str:
     """What a measure says, as a sentence about rows and answers."""
     value, where = number(m.value), slice_words(m.slice)
@@ -127,7 +152,7 @@ def advice(j: Judgement, check: str) -> str:
         return j.sentence.partition("; ")[2].partition(". ")[2] or "Audit more rows."
     return {
         "accuracy": "Look at the preflight first: is this the model, and are inputs and labels those of training?",
-        "impact_ratio": "Decide with the people concerned whether the difference is justified; look at the error rates too.",
+        "impact_ratio": "Decide with the people concerned whether the difference is justified; look at errors, too.",
         "ledger_error": "Do not show LRP pictures of this model until the functions without a rule are known.",
         "robust_accuracy": "Harden it (auditor defend), or state that inputs must come from a trusted source.",
     }.get(j.measure, f"Look at {check} below, and decide whether the limit or the model must change.")
@@ -158,10 +183,16 @@ GLOSSARY = (
         "Accuracy when someone may change every input by a given amount and picks the worst change found.",
         ("robustness.",),
     ),
-    Term("Epsilon", "The largest change of a single input: of a pixel from 0 to 1, of a column in deviations.", ("robustness.",)),
+    Term(
+        "Epsilon",
+        "The largest change of a single input: of a pixel from 0 to 1, of a column in deviations.",
+        ("robustness.",),
+    ),
     Term("Selection rate", "Share of a group that gets the favourable answer.", ("fairness.",)),
     Term("True positive rate", "Of a group's truly favourable rows, the share that is found (tpr).", ("fairness.",)),
-    Term("False positive rate", "Of a group's other rows, the share wrongly told the favourable (fpr).", ("fairness.",)),
+    Term(
+        "False positive rate", "Of a group's other rows, the share wrongly told the favourable (fpr).", ("fairness.",)
+    ),
     Term(
         "Impact ratio",
         "How often a group gets the favourable answer, over how often the most favoured group does.",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+from torch.nn import functional
 
 from auditor.guard import isolated
 from auditor.intake.architectures import digits_cnn
@@ -64,7 +64,9 @@ def write(folder: Path) -> Path:
     return folder / AUDIT_FILE
 
 
-def _train(images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], target: np.ndarray[tuple[int], np.dtype[np.int64]]) -> torch.nn.Module:
+def _train(
+    images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], target: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> torch.nn.Module:
     x, y = torch.from_numpy(images)[:, None].float() / 255, torch.from_numpy(target).long()
     with isolated(0):
         module = digits_cnn()
@@ -72,6 +74,6 @@ def _train(images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], target: np.n
         for _ in range(EPOCHS):
             for rows in torch.randperm(len(x)).split(64):
                 optimizer.zero_grad()
-                F.cross_entropy(module(x[rows]), y[rows]).backward()
+                functional.cross_entropy(module(x[rows]), y[rows]).backward()
                 optimizer.step()
     return module.eval()

@@ -117,7 +117,7 @@ def _windows(steps: int) -> tuple[int, ...]:
     out, last, width = [0] * (steps + 1), 0, max(int(0.22 * steps), 1)
     while last + width <= steps:
         last += width
-        out[last], width = width, max(width - max(int(0.03 * steps), 1), max(int(0.06 * steps), 1))
+        out[last], width = width, max(width - max(int(0.03 * steps), 1), int(0.06 * steps), 1)
     return tuple(out)
 
 

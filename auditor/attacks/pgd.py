@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from auditor.attacks.box import Box, per_sample
 from auditor.subject import Model
@@ -22,6 +22,6 @@ def pgd(model: Model, x: Tensor, y: Tensor, epsilon: float, *, steps: int, gener
     size = per_sample(2.5 * radius / steps, x) * box.unit
     for _ in range(steps):
         leaf = at.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(F.cross_entropy(model(leaf).cpu(), y, reduction="sum"), leaf)
+        (gradient,) = torch.autograd.grad(functional.cross_entropy(model(leaf).cpu(), y, reduction="sum"), leaf)
         at = box.clip(at + size * gradient.sign(), x, radius)
     return at.detach()

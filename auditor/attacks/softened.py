@@ -7,24 +7,24 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 __all__ = ["SoftBackward"]
 
-RELUS = {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
+RELUS = {functional.relu, functional.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
 
 
 class _SoftReLU(torch.autograd.Function):
     """ReLU forward; backward multiplies by sigmoid(x / (width * rms(x))), by the true step where width is 0."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, width: Tensor) -> Tensor:  # noqa: ANN401 - autograd's own context
+    def forward(ctx: Any, x: Tensor, width: Tensor) -> Tensor:
         ctx.save_for_backward(x, width)
         return x.clamp_min(0)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         x, width = ctx.saved_tensors
         edge = (width * x.flatten(1).square().mean(1).sqrt()).view(-1, *[1] * (x.ndim - 1))
         step = torch.where(edge > 0, torch.sigmoid(x / edge.clamp_min(1e-12)), (x > 0).to(x.dtype))
@@ -44,7 +44,7 @@ class SoftBackward(TorchFunctionMode):
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:  # noqa: ANN401 - whatever torch passes through here
+    ) -> Any:
         """What `func` gives; a ReLU over the batch gives it with a softened backward."""
         if func in RELUS and len(args[0]) == len(self.width):
             return _SoftReLU.apply(args[0], self.width)  # type: ignore[no-untyped-call]

@@ -42,9 +42,7 @@ def explain_gradcam(ctx: Context, *, samples: int = sizes(4, 16, 64)) -> Result:
     for s, cam, value in zip(shown, maps, agreement.tolist(), strict=True):
         known = value == value  # noqa: PLR0124 - NaN
         agreements += [value] if known else []
-        measures.append(
-            Measure("hirescam_correlation", f"row={s.row}", value if known else None, 1, better="higher")
-        )
+        measures.append(Measure("hirescam_correlation", f"row={s.row}", value if known else None, 1, better="higher"))
         words = f"Grad-CAM for {model.classes[s.predicted]} on a grid of {len(cam)} by {len(cam[0])}"
         images += [original(ctx, s), heatmap(ctx, s, cam, words)]
     caveats = [f"The maps are those of layer {cams[0].layer!r}, a grid of {len(maps[0])} by {len(maps[0][0])} cells."]

@@ -32,8 +32,8 @@ def explain_lime(
 
     What it measures: for `samples` rows (0: all) the weights of a linear model, fitted to `neighbours` random
     variations of the row, for the probability of the predicted class: of each column, or of each of about
-    `superpixels` parts of an image. `fidelity` is that model's weighted R2 on those variations: 1 follows the classifier
-    exactly, 0 no better than a constant.
+    `superpixels` parts of an image. `fidelity` is that model's weighted R2 on those variations: 1 follows the
+    classifier exactly, 0 no better than a constant.
 
     How to read it: a number's weight is the change for one standard deviation, a category's or an image part's for
     being there. Below a fidelity of .5 the weights are not to be read: the classifier is not linear here.
@@ -67,7 +67,7 @@ def _of_image(ctx: Context, s: Sample, about: int, neighbours: int) -> tuple[Loc
     def predict(pictures: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float()
         with torch.no_grad():
-            return model(x[:, :channels]).softmax(1).cpu().numpy()  # type: ignore[no-any-return]
+            return model(x[:, :channels]).softmax(1).cpu().numpy()
 
     wide = s.x if channels == 3 else s.x.mean(0, keepdim=True).expand(3, -1, -1)
     seen = wide.permute(1, 2, 0).double().numpy()
@@ -84,7 +84,7 @@ def _of_row(ctx: Context, s: Sample, neighbours: int) -> Local:
 
     def predict(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         with torch.no_grad():
-            return model(from_raw(rows, columns)).softmax(1).double().cpu().numpy()  # type: ignore[no-any-return]
+            return model(from_raw(rows, columns)).softmax(1).double().cpu().numpy()
 
     row = to_raw(s.x[None], columns)[0]
     return lime_table(background, row, columns, predict, s.predicted, samples=neighbours, seed=ctx.seed)

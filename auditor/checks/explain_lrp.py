@@ -73,10 +73,12 @@ def _shown(ctx: Context, shown: list[Sample], found: Relevance) -> tuple[list[Ta
 def _caveats(found: Relevance) -> list[str]:
     caveats = []
     if found.unknown:
-        caveats.append(f"No rule is known for {', '.join(found.unknown)}: what passes through them is not accounted for.")
+        caveats.append(
+            f"No rule is known for {', '.join(found.unknown)}: what passes through them is not accounted for."
+        )
     largest = found.shares.flatten(1).abs().amax(1) / found.logit.abs().clamp_min(1e-6)
     if float(largest.max()) > UNSTABLE:
         caveats.append(
-            f"Single shares reach {float(largest.max()):.0e} times the logit: they cancel, and single pixels say little."
+            f"Single shares reach {float(largest.max()):.0e} times the logit: they cancel; single pixels say little."
         )
     return caveats

@@ -59,7 +59,7 @@ def explain_shap(
     return Result((whole, *measures), tuple(tables), tuple(images), tuple(_caveats(ctx, errors, rows)))
 
 
-# ---- images -----------------------------------------------------------------------------------------------------------
+# ---- images ------------------------------------------------------------------------------------------------------
 def _of_image(ctx: Context, s: Sample, about: int, budget: int) -> tuple[Shapley, list[Image]]:
     model, parts = ctx.need_model(), superpixels(s.x, about)
     players, size = int(parts.max()) + 1, ctx.batch_size
@@ -74,7 +74,7 @@ def _of_image(ctx: Context, s: Sample, about: int, budget: int) -> tuple[Shapley
     return found, [original(ctx, s), heatmap(ctx, s, torch.from_numpy(found.values[parts]), words)]
 
 
-# ---- rows of columns --------------------------------------------------------------------------------------------------
+# ---- rows of columns ---------------------------------------------------------------------------------------------
 def _background(ctx: Context, n: int) -> torch.Tensor:
     source = (ctx.reference or ctx.data).take(n, ctx.seed)
     return source.read(np.arange(len(source)))
@@ -103,10 +103,13 @@ def _bars(ctx: Context, s: Sample, found: Shapley) -> Table:
     order = sorted(range(len(columns)), key=lambda i: -abs(found.values[i]))
     first, second = found.runs
     rows: list[tuple[Scalar, ...]] = [
-        (columns[i].name, columns[i].shown(x), *(float(v[i]) for v in (found.values, first, second))) for i in order[:SHOWN]
+        (columns[i].name, columns[i].shown(x), *(float(v[i]) for v in (found.values, first, second)))
+        for i in order[:SHOWN]
     ]
     if rest := order[SHOWN:]:
-        rows.append((f"{len(rest)} further columns", "", *(float(v[rest].sum()) for v in (found.values, first, second))))
+        rows.append(
+            (f"{len(rest)} further columns", "", *(float(v[rest].sum()) for v in (found.values, first, second)))
+        )
     return Table(s.title, ("column", "value", "effect", "run 1", "run 2"), tuple(rows))
 
 
@@ -118,5 +121,7 @@ def _caveats(ctx: Context, errors: list[float], rows: torch.Tensor | None) -> li
         caveats = [f"Absent columns take their values from {len(rows)} rows of {source}."]
     rough = sum(e > 0.2 for e in errors)
     if rough:
-        caveats.append(f"In {rough} of {len(errors)} rows two runs differ by more than .2 of the values: raise `budget`.")
+        caveats.append(
+            f"In {rough} of {len(errors)} rows two runs differ by more than .2 of the values: raise `budget`."
+        )
     return caveats

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Annotated
 
-from auditor.contingency import Cell, Contingency
+from pydantic import Field
+
+from auditor.contingency import MISSING, Cell, Contingency
 from auditor.errors import NotApplicable
 from auditor.registry import Context, check
 from auditor.stats import difference, rate
@@ -35,7 +38,7 @@ SMALL = 30
     title="Groups",
     source="Hardt et al. 2016, arXiv:1610.02413; Agarwal et al. 2018, arXiv:1803.02453; Newcombe 1998 (intervals)",
 )
-def groups(ctx: Context) -> Result:
+def groups(ctx: Context, *, smallest_group: Annotated[int, Field(ge=1)] = 10) -> Result:
     """Who gets the favourable answer, and who bears which errors: for every group and every crossing of two attributes.
 
     What it measures: for each group `selection_rate` (share given the favourable class), `tpr` and `fnr` (share of the
@@ -43,7 +46,8 @@ def groups(ctx: Context) -> Result:
     of favourable, unfavourable answers that are true) and `accuracy`; for each attribute the largest difference between
     two groups: `demographic_parity_difference` (selection_rate), `equal_opportunity_difference` (tpr),
     `equalized_odds_difference` (the larger of tpr and fpr), `predictive_parity_difference`, `accuracy_difference`.
-    Without a favourable class each class is taken in turn. A rate is None where its group has nobody it is about.
+    Differences are between named groups in which at least `smallest_group` rows are what a rate is about. Without a
+    favourable class each class is taken in turn. A rate is None where its group has nobody it is about.
 
     How to read it: 0 is no difference, 1 the largest there can be. Where base rates differ, not all of these can be
     equal at once: which error matters is for people to say.
@@ -64,7 +68,7 @@ def groups(ctx: Context) -> Result:
             table = ctx.contingency(crossed, positive)
             measures += _rates(crossed, table, about)
             if len(crossed) == 1:
-                measures += _gaps(crossed[0], table, about)
+                measures += _gaps(crossed[0], table, about, smallest_group)
             tables.append(_shown(crossed, table, about))
     caveats = _small(ctx, attributes)
     return Result(tuple(measures), tuple(tables), (), tuple(caveats))
@@ -80,21 +84,23 @@ def _rates(attributes: tuple[str, ...], table: Contingency, about: str) -> Itera
             yield rate(name, *getattr(cell, name), slice=_slice(attributes, group, about), better=better)
 
 
-def _gaps(attribute: str, table: Contingency, about: str) -> Iterator[Measure]:
+def _gaps(attribute: str, table: Contingency, about: str, smallest: int) -> Iterator[Measure]:
     where = f"{attribute}{about}"
     for name, of in GAPS.items():
-        yield _gap(name, table, of, where)
-    tpr, fpr = _gap("equalized_odds_difference", table, "tpr", where), _gap("equalized_odds_difference", table, "fpr", where)
+        yield _gap(name, table, of, where, smallest)
+    tpr, fpr = (_gap("equalized_odds_difference", table, of, where, smallest) for of in ("tpr", "fpr"))
     known = [m for m in (tpr, fpr) if m.value is not None]
-    yield max(known, key=lambda m: m.value or 0.0) if len(known) == 2 else Measure(
-        "equalized_odds_difference", where, None, tpr.n, better="lower"
+    yield (
+        max(known, key=lambda m: m.value or 0.0)
+        if len(known) == 2
+        else Measure("equalized_odds_difference", where, None, tpr.n, better="lower")
     )
 
 
-def _gap(name: str, table: Contingency, of: str, where: str) -> Measure:
+def _gap(name: str, table: Contingency, of: str, where: str, smallest: int) -> Measure:
     """The difference between the group with the highest and the one with the lowest rate, with its own interval."""
-    counts: list[tuple[int, int]] = [getattr(cell, of) for cell in table.cells]
-    known = [(k, n) for k, n in counts if n > 0]
+    counts: list[tuple[int, int]] = [getattr(cell, of) for group, cell in table if group[0] != MISSING]
+    known = [(k, n) for k, n in counts if n >= smallest]
     if len(known) < 2:
         return Measure(name, where, None, table.n, better="lower")
     ordered = sorted(known, key=lambda c: c[0] / c[1])

@@ -40,7 +40,9 @@ def preflight(ctx: Context) -> Result:
     if ctx.is_regression:
         values = ctx.predictions.values
         error = float(np.abs(values - ctx.data.y).mean()) if values is not None else None
-        return Result((Measure("mean_absolute_error", "", error, n, better="lower"),), (ranges,), caveats=tuple(caveats))
+        return Result(
+            (Measure("mean_absolute_error", "", error, n, better="lower"),), (ranges,), caveats=tuple(caveats)
+        )
     accuracy = rate("clean_accuracy", int(ctx.right.sum()), n)
     right = ("classified correctly", f"{int(ctx.right.sum()):,} of {n:,} ({accuracy.value:.3f})")
     ranges = replace(ranges, rows=(*ranges.rows, right))
@@ -63,10 +65,12 @@ def _inputs(ctx: Context) -> tuple[Table, list[str]]:
             ("smallest and largest input", f"{seen.low:.4g} and {seen.high:.4g}"),
             ("bounds", bounds),
         ]
-        if seen.outside:
+        if seen.outside and ctx.columns:
+            source = "the reference data" if ctx.reference is not None else "the bounds given"
+            caveats.append(f"{seen.outside:,} of {len(ctx.data):,} rows hold values outside the range of {source}.")
+        elif seen.outside:
             caveats.append(
-                f"{seen.outside:,} of {len(ctx.data):,} samples leave the bounds ({bounds}); "
-                "epsilons and attacks are meant inside them."
+                f"{seen.outside:,} of {len(ctx.data):,} samples leave the bounds ({bounds}): are they in other units?"
             )
     outputs = {"logits": "logits", "probabilities": "probabilities", "value": "one value"}
     rows += [("outputs", outputs[ctx.model.output] if ctx.model else "predictions that came with the data")]
@@ -90,7 +94,8 @@ def _need_sound(ctx: Context) -> None:
     if not ctx.is_regression and int(ctx.data.y.max()) >= len(ctx.classes):
         top = int(ctx.data.y.max())
         row = int(ctx.data.row_ids[int(ctx.data.y.argmax())])
-        msg = f"label {top} (row {row}) has no output: the model has {len(ctx.classes)} classes, 0 to {len(ctx.classes) - 1}"
+        k = len(ctx.classes)
+        msg = f"label {top} (row {row}) has no output: the model has {k} classes, 0 to {k - 1}"
         raise LoadError(msg)
 
 
@@ -110,14 +115,14 @@ def _about_chance(ctx: Context, accuracy: Measure) -> list[str]:
     chance = 1 / len(ctx.classes)
     if accuracy.value is None or accuracy.low is None or accuracy.low > chance:
         return []
-    return [
-        f"{accuracy.value:.1%} on {len(ctx.classes)} classes is chance level ({chance:.1%}): "
-        "are mean, std, channel order or labels right? Every later figure would be about the wrong function."
-    ]
+    words = f"{accuracy.value:.1%} on {len(ctx.classes)} classes is chance level ({chance:.1%}): are mean, std, "
+    return [f"{words}channel order or labels right? Every later figure would be about the wrong function."]
 
 
 def _about_labels(ctx: Context) -> list[str]:
     present = np.unique(ctx.data.y)
     if len(present) > 1:
         return []
-    return [f"Only the class {ctx.classes[int(present[0])]!r} occurs in the data: figures that need two classes have none."]
+    return [
+        f"Only the class {ctx.classes[int(present[0])]!r} occurs in the data: figures that need two classes have none."
+    ]

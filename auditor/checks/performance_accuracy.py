@@ -44,7 +44,9 @@ def accuracy(ctx: Context) -> Result:
         precision = rate("precision", int(right[c]), int(named[c]), slice=f"class={name}")
         measures += [recall, precision]
         confused = _confused(table[c], int(c), ctx.classes)
-        rows.append((name, int(actual[c]), recall.value, recall.low, recall.high, precision.value, int(named[c]), confused))
+        rows.append(
+            (name, int(actual[c]), recall.value, recall.low, recall.high, precision.value, int(named[c]), confused)
+        )
     columns = ("class", "n", "recall", "low", "high", "precision", "named so", "most often called")
     return Result(tuple(measures), (Table("Accuracy by class", columns, tuple(rows)),))
 

@@ -62,7 +62,9 @@ def curve(
     x, y = drawn.read(np.arange(len(drawn))), torch.from_numpy(drawn.y)
     found = _attack(ctx, model, x, y, ladder, steps)
     clean = rate("robust_accuracy", int(_right(ctx, model, x, y).sum()), len(x), slice=f"{norm}@0")
-    robust = [rate("robust_accuracy", int((found.index > k).sum()), len(x), slice=_at(norm, e)) for k, e in enumerate(ladder)]
+    robust = [
+        rate("robust_accuracy", int((found.index > k).sum()), len(x), slice=_at(norm, e)) for k, e in enumerate(ladder)
+    ]
     noise = [rate("noise_accuracy", k, len(x), slice=_at(norm, e)) for e, k in _noise(ctx, model, x, y, ladder)]
     table = Table(
         "Robust accuracy by largest change",
@@ -99,7 +101,9 @@ def _attack(ctx: Context, model: Model, x: Tensor, y: Tensor, ladder: Sequence[f
         for i in range(0, len(x), ctx.batch_size)
     ]
     return Frontiers(
-        torch.cat([p.index for p in parts]), torch.cat([p.witness for p in parts]), torch.cat([p.distance for p in parts])
+        torch.cat([p.index for p in parts]),
+        torch.cat([p.witness for p in parts]),
+        torch.cat([p.distance for p in parts]),
     )
 
 
@@ -108,9 +112,7 @@ def _right(ctx: Context, model: Model, x: Tensor, y: Tensor) -> Tensor:
         return torch.cat([model(part).argmax(1).cpu() for part in x.split(ctx.batch_size)]) == y
 
 
-def _noise(
-    ctx: Context, model: Model, x: Tensor, y: Tensor, ladder: Sequence[float]
-) -> list[tuple[float, int]]:
+def _noise(ctx: Context, model: Model, x: Tensor, y: Tensor, ladder: Sequence[float]) -> list[tuple[float, int]]:
     """For each epsilon how many rows are still right after one random change."""
     box, generator = Box.of(model, x), torch.Generator().manual_seed(ctx.seed)
     found = []
@@ -120,7 +122,7 @@ def _noise(
     return found
 
 
-# ---- examples ---------------------------------------------------------------------------------------------------------
+# ---- examples ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class _Example:
     """A row, and the smallest change that was found to turn it."""
@@ -166,7 +168,9 @@ def _pictures(ctx: Context, model: Model, e: _Example) -> list[Image]:
 
 def _changes(ctx: Context, e: _Example) -> Table:
     before, after = e.sample.x.tolist(), e.changed.tolist()
-    rows = [(c.name, c.shown(before), c.shown(after)) for c in ctx.columns if c.shown(before) != c.shown(after)]
+    changed = [c for c in ctx.columns if c.shown(before) != c.shown(after)]
+    changed.sort(key=lambda c: -abs(after[c.start] - before[c.start]))
+    rows = [(c.name, c.shown(before), c.shown(after)) for c in changed]
     title = f"{e.sample.title}: called {e.called} after changes of at most {e.distance:.3g} deviations"
     return Table(title, ("column", "before", "after"), tuple(rows))
 

@@ -66,7 +66,7 @@ class Encoder:
         place = np.array([known.get(n, -1) for n in labels.names], np.int64)[labels.codes]
         if (place < 0).any():
             self._odd[spec.name, "a value that is not listed (all zeros)"] += int((place < 0).sum())
-        return (place[:, None] == np.arange(len(known))).astype(np.float64)
+        return np.asarray(place[:, None] == np.arange(len(known)), np.float64)
 
     def _flag(self, columns: ArrowColumns, spec: ColumnSpec) -> Numbers:
         labels = columns.labels(spec.name)

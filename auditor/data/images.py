@@ -76,7 +76,9 @@ def _from_folders(path: Path, spec: DataSpec) -> tuple[ArrowColumns, list[Path],
     classes = tuple(sorted(p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")))
     found = [(f, c) for c in classes for f in sorted((path / c).iterdir()) if f.suffix.lower() in ENDINGS]
     if not found:
-        msg = f"{path.name!r} has no images ({', '.join(ENDINGS)}) in class folders; give [data] labels for a flat folder"
+        msg = (
+            f"{path.name!r} has no images ({', '.join(ENDINGS)}) in class folders; give [data] labels for a flat folder"
+        )
         raise LoadError(msg)
     target = spec.target or "class"
     table = pa.table({target: [c for _, c in found], "file": [f.name for f, _ in found]})
@@ -86,8 +88,9 @@ def _from_folders(path: Path, spec: DataSpec) -> tuple[ArrowColumns, list[Path],
 def _decode(file: Path, given: InputSpec) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
     try:
         with Image.open(file, formats=FORMATS) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                msg = f"image {file.name!r} has {picture.width} x {picture.height} pixels; at most {MOST_PIXELS:,} are read"
+            w, h = picture.size
+            if w * h > MOST_PIXELS:
+                msg = f"image {file.name!r} has {w} x {h} pixels; at most {MOST_PIXELS:,} are read"
                 raise LoadError(msg)
             return np.asarray(to_size(picture.convert("RGB"), given))
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as e:

@@ -21,7 +21,7 @@ from auditor.data.targets import class_names, encode_target, given_predictions, 
 from auditor.errors import LoadError, UsageError
 from auditor.intake.load import locate
 from auditor.registry import derive_seed
-from auditor.subject import Column, Data, Integers
+from auditor.subject import Column, Data, Integers, Targets
 
 __all__ = ["Read", "read_data"]
 
@@ -77,7 +77,7 @@ def _source(file: AuditFile, spec: DataSpec, folder: Path, *, uploaded: bool) ->
     raise LoadError(msg)
 
 
-# ---- rows -----------------------------------------------------------------------------------------------------------
+# ---- rows --------------------------------------------------------------------------------------------------------
 def _chosen(source: Source, spec: DataSpec, seed: int) -> Integers:
     """Positions of the rows that `where` and `limit` leave."""
     keep = np.ones(len(source.row_ids), np.bool_)
@@ -109,7 +109,7 @@ def _stratified(source: Source, spec: DataSpec, rows: Integers, limit: int, seed
     return np.sort(np.concatenate(parts))
 
 
-# ---- targets and groups ---------------------------------------------------------------------------------------------
+# ---- targets and groups ------------------------------------------------------------------------------------------
 def _target_name(source: Source, spec: DataSpec) -> str:
     name = spec.target or ("class" if source.classes else "y")
     need(source.columns, name, "target", source.file)
@@ -128,6 +128,7 @@ def _data(
         caveats += [caveat] if caveat else []
     classes: tuple[str, ...] | None = None
     given = None
+    y: Targets
     if file.model is not None and file.model.output == "value":
         y = columns.numbers(target)
         if not np.isfinite(y).all():
@@ -147,7 +148,7 @@ def _no_inputs(rows: Integers) -> Tensor:
     return torch.zeros(len(rows), 0)
 
 
-# ---- what an input may be -------------------------------------------------------------------------------------------
+# ---- what an input may be ----------------------------------------------------------------------------------------
 def _bounds(
     file: AuditFile, source: Source, observed: Data
 ) -> tuple[tuple[Tensor | float, Tensor | float], Tensor | float]:

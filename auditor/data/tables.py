@@ -64,7 +64,7 @@ def read_all(path: Path, spec: DataSpec) -> ArrowColumns:
 
 def _beside(spec: DataSpec) -> dict[str, str]:
     """The columns that are not inputs, and what each is."""
-    found = {name: "where column" for name in spec.where}
+    found = dict.fromkeys(spec.where, "where column")
     found |= dict.fromkeys(spec.sensitive, "sensitive column")
     scores = (spec.score,) if isinstance(spec.score, str) else spec.score or ()
     found |= dict.fromkeys(scores, "score") | ({spec.prediction: "prediction"} if spec.prediction else {})
@@ -85,7 +85,7 @@ def as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-# ---- files --------------------------------------------------------------------------------------------------------
+# ---- files -------------------------------------------------------------------------------------------------------
 def _header(path: Path, spec: DataSpec) -> tuple[str, ...]:
     try:
         if path.suffix == ".parquet":
@@ -127,9 +127,7 @@ def _csv_options(path: Path, spec: DataSpec, names: Sequence[str] | None) -> dic
             autogenerate_column_names=not spec.header and spec.columns is None,
             column_names=list(spec.columns) if spec.columns and not spec.header else None,
         ),
-        "parse_options": pa.csv.ParseOptions(
-            delimiter="\t" if path.suffix == ".tsv" else ",", newlines_in_values=True
-        ),
+        "parse_options": pa.csv.ParseOptions(delimiter="\t" if path.suffix == ".tsv" else ",", newlines_in_values=True),
         "convert_options": pa.csv.ConvertOptions(
             include_columns=list(names) if names else None,
             column_types=dict.fromkeys(names or (), pa.string()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ MOST_GROUPS = 100
 BINS_ABOVE = 20
 
 
-# ---- classes and targets --------------------------------------------------------------------------------------------
+# ---- classes and targets -----------------------------------------------------------------------------------------
 def class_names(spec: DataSpec, folder: Path, *, uploaded: bool) -> tuple[str, ...] | None:
     """The class names of the audit file, in order; None when it names none. A repeated name gets its index."""
     if spec.classes is None:
@@ -94,7 +95,7 @@ def favourable(positive: int | str | None, classes: Sequence[str]) -> int | None
     raise UsageError(msg)
 
 
-# ---- groups -----------------------------------------------------------------------------------------------------------
+# ---- groups ------------------------------------------------------------------------------------------------------
 def group_column(columns: Columns, name: str) -> tuple[Labels, str]:
     """The sensitive column `name` as groups, and a caveat where its numbers were cut into ranges ("" otherwise)."""
     labels = columns.labels(name)
@@ -102,7 +103,9 @@ def group_column(columns: Columns, name: str) -> tuple[Labels, str]:
     if len(named) > BINS_ABOVE and all(_number(n) for n in named):
         return _ranges(columns, name)
     if len(labels.names) > MOST_GROUPS:
-        msg = f"sensitive column {name!r} has {len(labels.names):,} different values; at most {MOST_GROUPS} are compared"
+        msg = (
+            f"sensitive column {name!r} has {len(labels.names):,} different values; at most {MOST_GROUPS} are compared"
+        )
         raise UsageError(msg)
     return labels, ""
 
@@ -122,7 +125,7 @@ def _ranges(columns: Columns, name: str) -> tuple[Labels, str]:
     edges = np.unique(np.quantile(present, [0.25, 0.5, 0.75], method="lower"))
     low, high = present.min(), present.max()
     ends = [low, *edges, high]
-    names = [f"up to {edges[0]:g}", *(f"over {a:g} to {b:g}" for a, b in zip(ends[1:-1], ends[2:], strict=True))]
+    names = [f"up to {edges[0]:g}", *(f"over {a:g} to {b:g}" for a, b in pairwise(ends[1:]))]
     names = [n for n in names if n != f"over {high:g} to {high:g}"]
     codes = np.searchsorted(edges, values, side="left").astype(np.int64)
     missing = np.isnan(values)
@@ -133,7 +136,7 @@ def _ranges(columns: Columns, name: str) -> tuple[Labels, str]:
     return Labels(tuple(names), np.minimum(codes, len(names) - 1)), caveat
 
 
-# ---- predictions that came as data ------------------------------------------------------------------------------------
+# ---- predictions that came as data -------------------------------------------------------------------------------
 def given_predictions(columns: Columns, spec: DataSpec, classes: Sequence[str]) -> Given:
     """Predictions from the score or prediction columns."""
     names = tuple(classes)

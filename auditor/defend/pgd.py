@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from auditor.attacks.pgd import pgd as attack
 from auditor.errors import NotApplicable, UsageError
@@ -72,7 +72,7 @@ def _shuffled(data: Data, batch: int, generator: torch.Generator) -> Iterator[tu
 
 def _step(model: Model, x: Tensor, y: Tensor, optimizer: torch.optim.Optimizer, epoch: int) -> None:
     model.module.train()
-    loss = F.cross_entropy(model(x).cpu(), y)
+    loss = functional.cross_entropy(model(x).cpu(), y)
     if not bool(loss.isfinite()):
         msg = f"training stopped in epoch {epoch + 1}: the loss is no longer a number; lower the rate or epsilon"
         raise UsageError(msg)

@@ -104,7 +104,7 @@ def _folded(tokens: Tensor) -> Tensor:
 
 def _correlation(a: Tensor, b: Tensor) -> Tensor:
     a, b = (m.flatten(1) - m.flatten(1).mean(1, keepdim=True) for m in (a, b))
-    return (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1))
+    return (a * b).sum(1) / ((a * a).sum(1) * (b * b).sum(1)).sqrt()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ This is layer-wise relevance propagation in its modified-gradient form (Bach et 
 et al. 2024, arXiv:2402.05602), without merging layers and without a rule for each module class.
 
     linear, convolution     W x + b                                   b is a constant
-    convolution, gamma > 0  z * stop(y / z) where y = W x + b > 0, z = y + gamma * (what speaks for y)   (the gamma rule)
+    convolution, gamma > 0  z * stop(y / z) where y > 0               z = y + gamma * (what speaks for y)
     batch norm              s x + t                                   t is a constant
     layer, group norm       (x - mean(x)) / stop(deviation) * w + b   b is a constant
     activation f            x * stop((f(x) - f(0)) / x) + f(0)        the identity rule; f(0) is a constant
@@ -28,7 +28,7 @@ from torch.overrides import TorchFunctionMode
 
 __all__ = ["Ledger"]
 
-Function = Callable[..., Any]
+Function = Callable[..., Tensor]  # or what it gives instead: indices, tuples; rules are for tensors
 Rule = Callable[["Ledger", Function, tuple[Any, ...], dict[str, Any]], Any]
 TINY = 1e-9
 
@@ -36,9 +36,9 @@ TINY = 1e-9
 LINEAR = frozenset(
     """
     __get__ __getitem__ __setitem__ view view_as reshape flatten unflatten ravel squeeze unsqueeze transpose permute t
-    swapaxes movedim moveaxis contiguous clone to float double type type_as detach expand expand_as repeat tile flip roll
-    chunk split tensor_split unbind narrow select index_select gather take_along_dim unfold fold im2col col2im
-    pixel_shuffle pixel_unshuffle channel_shuffle sum mean cumsum neg negative __neg__ positive dropout dropout_ dropout1d
+    swapaxes movedim moveaxis contiguous clone to float double type type_as detach expand expand_as repeat tile flip
+    roll chunk split tensor_split unbind narrow select index_select gather take_along_dim unfold fold im2col col2im
+    pixel_shuffle pixel_unshuffle channel_shuffle sum mean cumsum neg negative __neg__ positive dropout dropout1d
     dropout2d dropout3d feature_dropout alpha_dropout feature_alpha_dropout max_pool1d max_pool2d max_pool3d
     max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
     adaptive_max_pool1d adaptive_max_pool2d amax amin max min upsample_nearest2d upsample_bilinear2d upsample_bicubic2d
@@ -48,9 +48,9 @@ LINEAR = frozenset(
 )
 ELEMENTWISE = frozenset(
     """
-    relu relu6 gelu silu mish hardswish elu selu celu leaky_relu rrelu prelu tanh hardtanh clamp clamp_min clamp_max clip
-    softplus softsign logsigmoid log_sigmoid tanhshrink hardshrink softshrink threshold abs square sqrt pow exp expm1 log
-    log1p sin cos erf reciprocal tan atan asinh sign
+    relu relu6 gelu silu mish hardswish elu selu celu leaky_relu rrelu prelu tanh hardtanh clamp clamp_min clamp_max
+    clip softplus softsign logsigmoid log_sigmoid tanhshrink hardshrink softshrink threshold abs square sqrt pow exp
+    expm1 log log1p sin cos erf reciprocal tan atan asinh sign
     """.split()  # noqa: SIM905 - a list of names
 )
 GATES = frozenset({"sigmoid", "hardsigmoid"})
@@ -84,7 +84,7 @@ class Ledger(TorchFunctionMode):
 
     def __torch_function__(
         self, func: Function, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:  # noqa: ANN401 - whatever torch passes through here
+    ) -> Any:
         """What `func` gives, made linear."""
         keywords, name = dict(kwargs or {}), plain_name(func)
         if not any(live(a) for a in (*args, *keywords.values())):
@@ -94,7 +94,7 @@ class Ledger(TorchFunctionMode):
                 return _without_dispatch(func)(*args, **keywords)
         if (rule := RULES.get(name)) is not None:
             return rule(self, func, args, keywords)
-        result = func(*args, **keywords)
+        result: Any = func(*args, **keywords)
         if name not in LINEAR and live(result):
             self.unknown.add(name)
         if name in LINEAR and args and self.is_gate(args[0]) and isinstance(result, Tensor):
@@ -107,14 +107,17 @@ class Ledger(TorchFunctionMode):
         return result
 
 
+OPERATORS = {
+    "__add__": "add", "__radd__": "add", "__iadd__": "add", "__sub__": "sub", "__isub__": "sub", "__mul__": "mul",
+    "__rmul__": "mul", "__imul__": "mul", "__truediv__": "div", "__itruediv__": "div", "__div__": "div",
+    "__idiv__": "div", "__matmul__": "matmul", "__pow__": "pow", "__ipow__": "pow",
+}  # fmt: skip
+
+
 def plain_name(func: Function) -> str:
-    """A function's name without overload and in-place marks: `relu_` and `relu.default` are `relu`."""
+    """A function's name without overload and in-place marks: `relu_` and `relu.default` are `relu`, `+` is `add`."""
     name = getattr(func, "__name__", "").partition(".")[0]
-    if name.startswith("__"):
-        name = "__" + name[3:] if name.startswith("__i") and name not in {"__invert__", "__index__"} else name
-        return {"__add__": "add", "__radd__": "add", "__sub__": "sub", "__mul__": "mul", "__rmul__": "mul",
-                "__truediv__": "div", "__div__": "div", "__matmul__": "matmul", "__pow__": "pow"}.get(name, name)  # fmt: skip
-    return name.rstrip("_") or name
+    return OPERATORS.get(name, name) if name.startswith("__") else name.rstrip("_") or name
 
 
 def live(x: object) -> bool:
@@ -142,7 +145,7 @@ def _without_dispatch(func: Function) -> Function:
     return body
 
 
-# ---- rules ----------------------------------------------------------------------------------------------------------
+# ---- rules -------------------------------------------------------------------------------------------------------
 def _linear(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """Linear layers: the bias is a constant."""
     x, w, bias, rest = _layer(args, kwargs)
@@ -155,7 +158,7 @@ def _convolution(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: 
     x, w, bias, rest = _layer(args, kwargs)
 
     def apply(part: Tensor, weight: Tensor) -> Tensor:
-        return func(part, weight, None, *rest, **kwargs)  # type: ignore[no-any-return]
+        return func(part, weight, None, *rest, **kwargs)
 
     shape = (-1, *[1] * (w.ndim - 2))
     b = None if bias is None else ledger.leaf(bias).view(shape)
@@ -181,14 +184,15 @@ def _layer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tensor, Tenso
 
 def _batch_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """Batch norm in evaluation: a scale and a constant a channel."""
-    x, weight, bias, mean, var, training, _, eps, *_ = args
+    x: Tensor = args[0]
+    weight, bias, mean, var, training, _, eps = args[1:8]
     if training or mean is None:
         ledger.unknown.add("batch_norm in training")
-        return func(*args, **kwargs)  # type: ignore[no-any-return]
+        return func(*args, **kwargs)
     scale = torch.rsqrt(var.detach() + eps) * (1 if weight is None else weight.detach())
     shift = (0 if bias is None else bias.detach()) - mean.detach() * scale
     shape = (1, -1, *[1] * (x.ndim - 2))
-    return x * scale.view(shape) + ledger.leaf(shift).view(shape)  # type: ignore[no-any-return]
+    return x * scale.view(shape) + ledger.leaf(shift).view(shape)
 
 
 def _layer_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -204,7 +208,9 @@ def _rms_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dic
     given = _named(("input", "normalized_shape", "weight", "eps"), args, kwargs)
     x, dims = given["input"], tuple(range(-len(given["normalized_shape"]), 0))
     eps = given.get("eps") or torch.finfo(x.dtype).eps
-    return _scaled(ledger, x * torch.rsqrt(x.detach().square().mean(dims, keepdim=True) + eps), given.get("weight"), None)
+    return _scaled(
+        ledger, x * torch.rsqrt(x.detach().square().mean(dims, keepdim=True) + eps), given.get("weight"), None
+    )
 
 
 def _group_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -246,7 +252,7 @@ def _elementwise(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: 
     kwargs.pop("inplace", None)
     if not isinstance(x, Tensor) or not x.requires_grad or any(live(a) for a in rest):
         ledger.unknown.add(plain_name(func))
-        return func(*args, **kwargs)  # type: ignore[no-any-return]
+        return func(*args, **kwargs)
     with torch.no_grad():
         y = func(x.detach().clone(), *rest, **kwargs)
         at_zero = func(torch.zeros_like(x), *rest, **kwargs).nan_to_num(0.0, 0.0, 0.0)
@@ -265,16 +271,16 @@ def _gate(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[st
 
 def _softmax(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     ledger.squashed = args[0]
-    return func(args[0].detach(), *args[1:], **kwargs)  # type: ignore[no-any-return]
+    return func(args[0].detach(), *args[1:], **kwargs)
 
 
 def _log_softmax(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """The logits minus a constant a row."""
-    x = args[0]
-    return x + ledger.leaf(func(x.detach(), *args[1:], **kwargs) - x.detach())  # type: ignore[no-any-return]
+    x: Tensor = args[0]
+    return x + ledger.leaf(func(x.detach(), *args[1:], **kwargs) - x.detach())
 
 
-def _factor(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401
+def _factor(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A deviation or norm: others are multiplied by it or divided by it, it takes no share itself."""
     del ledger
     return func(*(a.detach() if isinstance(a, Tensor) else a for a in args), **kwargs)
@@ -284,18 +290,18 @@ def _attention(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: di
     del ledger
     given = _named(("query", "key", "value"), args[:3], kwargs)
     query, key, value = (given.pop(n) for n in ("query", "key", "value"))
-    return func(query.detach(), key.detach(), value, *args[3:], **given)  # type: ignore[no-any-return]
+    return func(query.detach(), key.detach(), value, *args[3:], **given)
 
 
 def _product(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """a * b or a @ b: half the relevance to each factor, all of it to what a gate lets through."""
     a, b, *rest = args
     if not (live(a) and live(b)):
-        return func(*args, **kwargs)  # type: ignore[no-any-return]
+        return func(*args, **kwargs)
     if ledger.is_gate(a) != ledger.is_gate(b):
         a, b = (a.detach(), b) if ledger.is_gate(a) else (a, b.detach())
-        return func(a, b, *rest, **kwargs)  # type: ignore[no-any-return]
-    return 0.5 * (func(a, b.detach(), *rest, **kwargs) + func(a.detach(), b, *rest, **kwargs))  # type: ignore[no-any-return]
+        return func(a, b, *rest, **kwargs)
+    return 0.5 * (func(a, b.detach(), *rest, **kwargs) + func(a.detach(), b, *rest, **kwargs))
 
 
 def _einsum(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -304,7 +310,7 @@ def _einsum(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[
     if sum(live(t) for t in tensors) != 2 or len(tensors) != 2:
         if sum(live(t) for t in tensors) > 1:
             ledger.unknown.add("einsum of more than two")
-        return func(*args, **kwargs)  # type: ignore[no-any-return]
+        return func(*args, **kwargs)
     return _product(ledger, lambda a, b: func(equation, [a, b]), tuple(tensors), kwargs)
 
 
@@ -313,7 +319,7 @@ def _quotient(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dic
     a, b, *rest = args
     if live(b) and not live(a):
         return _elementwise(ledger, lambda x: func(a, x, *rest, **kwargs), (b,), {})
-    return func(a, b.detach() if isinstance(b, Tensor) else b, *rest, **kwargs)  # type: ignore[no-any-return]
+    return func(a, b.detach() if isinstance(b, Tensor) else b, *rest, **kwargs)
 
 
 def _reversed_quotient(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -324,33 +330,33 @@ def _sum(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str
     """a + b, a - b: a constant side is a constant with a share."""
     a, b = args[:2]
     if live(a) and live(b):
-        return func(*args, **kwargs)  # type: ignore[no-any-return]
+        return func(*args, **kwargs)
     x = a if live(a) else b
     zero = torch.zeros_like(x)
     constant = func(*(zero if t is x else t for t in args[:2]), **kwargs)
     moved = func(*((t if t is x else _nothing(t)) for t in args[:2]), **kwargs)
-    return moved + ledger.leaf(constant)  # type: ignore[no-any-return]
+    return moved + ledger.leaf(constant)
 
 
-def _nothing(constant: object) -> Any:  # noqa: ANN401 - a number or a tensor
+def _nothing(constant: object) -> Any:
     return torch.zeros_like(constant) if isinstance(constant, Tensor) else 0
 
 
 def _joined(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """cat, stack: parts that do not depend on the input are constants with a share."""
     first, *rest = args if args else (kwargs.pop("tensors"),)
-    return func([t if live(t) else ledger.leaf(t) for t in first], *rest, **kwargs)  # type: ignore[no-any-return]
+    return func([t if live(t) else ledger.leaf(t) for t in first], *rest, **kwargs)
 
 
 def _where(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     condition, *sides = args
     like = next(s for s in sides if live(s))
     parts = [s if live(s) else ledger.leaf(torch.as_tensor(s, dtype=like.dtype, device=like.device)) for s in sides]
-    return func(condition, *parts, **kwargs)  # type: ignore[no-any-return]
+    return func(condition, *parts, **kwargs)
 
 
 def _affine(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """Padding, masking: what the function gives for 0 is a constant; attention masks (beyond 1e4) are left as they are."""
+    """Padding, masking: what the function gives for 0 is a constant; attention masks (beyond 1e4) are left alone."""
     x, *rest = args
     constant = func(torch.zeros_like(x), *rest, **kwargs)
     y: Tensor = func(x, *rest, **kwargs)

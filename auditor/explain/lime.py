@@ -75,7 +75,9 @@ def lime_table(
             discretize_continuous=False,
             random_state=seed,
         )
-        found = explainer.explain_instance(row, predict, labels=(label,), num_features=len(columns), num_samples=samples)
+        found = explainer.explain_instance(
+            row, predict, labels=(label,), num_features=len(columns), num_samples=samples
+        )
     return Local(_weights(found.local_exp[label], len(columns)), float(found.score))
 
 

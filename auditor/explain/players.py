@@ -22,7 +22,7 @@ def per_column(shares: Tensor, columns: Sequence[Column]) -> Tensor:
 
 
 def mixed(x: Tensor, background: Tensor, present: np.ndarray[Any, Any], columns: Sequence[Column]) -> Tensor:
-    """(k, b, F): for each row of `present` (k, columns) the vector x (F,) with absent columns from each background row."""
+    """(k, b, F): for each row of `present` (k, columns) the vector x (F,), absent columns from each background row."""
     wide = np.zeros((len(present), len(x)), np.bool_)
     for i, c in enumerate(columns):
         wide[:, c.start : c.stop] = np.asarray(present, np.bool_)[:, i : i + 1]

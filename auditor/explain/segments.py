@@ -31,6 +31,6 @@ def superpixels(image: Tensor, about: int) -> Segments:
 
 
 def masked(image: Tensor, segments: Segments, present: np.ndarray[Any, Any]) -> Tensor:
-    """(k, C, H, W): the image with only the superpixels of each row of `present` (k, players); the rest is mean colour."""
+    """(k, C, H, W): the image with only the superpixels of each row of `present` (k, players); the rest mean colour."""
     shown = torch.from_numpy(np.asarray(present, np.bool_)[:, segments])[:, None]
     return torch.where(shown, image, image.mean((1, 2), keepdim=True))

@@ -31,7 +31,7 @@ class Built:
 
 
 def mlp(sizes: str) -> nn.Sequential:
-    """Linear layers with ReLU between them: `8-16-2` takes 8 inputs and gives 2 logits. Keys are 0.weight, 2.weight ..."""
+    """Linear layers with ReLU between: `8-16-2` takes 8 inputs and gives 2 logits. Keys are 0.weight, 2.weight ..."""
     if not re.fullmatch(r"[1-9]\d{0,5}(-[1-9]\d{0,5})+", sizes):
         msg = f"architecture 'mlp:{sizes}' needs layer sizes such as mlp:8-16-2"
         raise UsageError(msg)
@@ -105,7 +105,7 @@ def _from_code(name: str, module: str, attribute: str, arguments: Mapping[str, A
     return Built(built, "code", source)
 
 
-def _import_file(path: Path, name: str) -> Any:  # noqa: ANN401 - a module
+def _import_file(path: Path, name: str) -> Any:
     """The module at `path`, made afresh: two audits may have a file of the same name beside them."""
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

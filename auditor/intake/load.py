@@ -133,7 +133,7 @@ def _on_device(module: nn.Module, device: str) -> nn.Module:
         raise UsageError(msg) from None
 
 
-def _normalize(given: InputSpec, data: Data, device: str) -> Any:  # noqa: ANN401 - a function of tensors
+def _normalize(given: InputSpec, data: Data, device: str) -> Any:
     if given.mean is None or given.std is None:
         return as_it_is
     channels = data.shape[0]

@@ -1,4 +1,4 @@
-"""What a model gives out, by looking: how many outputs, logits or probabilities, and whether they are numbers at all."""
+"""What a model gives out, by looking: how many outputs, logits or probabilities, and whether they are numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from auditor.errors import LoadError, one_line
-from auditor.subject import Data, Model
+from auditor.subject import Data, Model, Output
 
 __all__ = ["first_outputs", "settle"]
 
@@ -62,7 +62,7 @@ def settle(model: Model, data: Data) -> tuple[Model, tuple[str, ...]]:
     return replace(model, output=seen), (caveat,)
 
 
-def _kind(y: Tensor, declared: str) -> str:
+def _kind(y: Tensor, declared: Output) -> Output:
     """Logits or probabilities: what rows that sum to 1, or values outside [0, 1], leave no choice about.
 
     One output inside [0, 1] could be either. As logits they would all mean the positive class, so values on both sides

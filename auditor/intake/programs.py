@@ -20,7 +20,7 @@ def load_program(path: Path, kind: Format) -> nn.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch announces the end of TorchScript at each load
             if kind == "torchscript":
-                return torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-any-return, no-untyped-call]
+                return torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-any-return]
             return torch.export.load(path).module()
     except Exception as e:  # noqa: BLE001 - the reader of a hostile file may raise anything
         msg = f"{path.name!r} cannot be loaded as {kind}: {type(e).__name__}: {one_line(str(e), 160)}"

@@ -51,7 +51,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         raise LoadError(msg) from None
 
 
-def _unwrapped(loaded: Any, name: str) -> dict[str, Tensor]:  # noqa: ANN401 - whatever the file holds
+def _unwrapped(loaded: Any, name: str) -> dict[str, Tensor]:
     """The state dict inside a checkpoint: nested under a usual name, or alone in a list."""
     for _ in range(4):
         if isinstance(loaded, (list, tuple)) and len(loaded) == 1:

@@ -17,10 +17,16 @@ __all__ = ["explanations", "quality"]
 
 ROWS, OPEN_ROWS = 8, 2
 QUALITY = {
-    "explain.gradcam": ("hirescam_correlation", "Agreement with HiResCAM, which needs no averaging. 1 is full agreement."),
+    "explain.gradcam": (
+        "hirescam_correlation",
+        "Agreement with HiResCAM, which needs no averaging. 1 is full agreement.",
+    ),
     "explain.lrp": ("ledger_error", "What the shares leave out of the logit they explain. 0 is exact."),
     "explain.shap": ("repeat_error", "How far two runs lie apart, against the size of the values. 0 is no distance."),
-    "explain.lime": ("fidelity", "How well the simple model follows the real one nearby. 1 is exactly, below .5 do not read it."),
+    "explain.lime": (
+        "fidelity",
+        "How well the simple model follows the real one nearby. 1 is exactly, below .5 do not read it.",
+    ),
 }
 
 
@@ -43,7 +49,10 @@ def explanations(record: Record) -> Section | None:
         blocks += [Legend(), *pictures]
     blocks += _bar_rows(known)
     if known:
-        blocks += [_worth(known), Points([f"{o.title}: {c}" for o in known for c in (o.result.caveats if o.result else ())])]
+        blocks += [
+            _worth(known),
+            Points([f"{o.title}: {c}" for o in known for c in (o.result.caveats if o.result else ())]),
+        ]
     for o in outcomes:
         if o not in known:
             blocks += plain_blocks(o)
@@ -73,7 +82,7 @@ def _quality_words(o: Outcome, title: str) -> str:
     return f"{m.name.replace('_', ' ')} {number(m.value)}" if m else ""
 
 
-# ---- pictures -------------------------------------------------------------------------------------------------------
+# ---- pictures ----------------------------------------------------------------------------------------------------
 def _picture_rows(record: Record, outcomes: list[Outcome]) -> list[Any]:
     """A row of pictures a sample: itself and every method's map; those that most methods explain."""
     maps: dict[str, list[tuple[Outcome, Image]]] = {}
@@ -101,11 +110,13 @@ def _picture_row(record: Record, title: str, original: Image, maps: list[tuple[O
     return Pictures(title.partition(": ")[2].capitalize(), cells)
 
 
-# ---- rows of columns ------------------------------------------------------------------------------------------------
+# ---- rows of columns ---------------------------------------------------------------------------------------------
 def _bar_rows(outcomes: list[Outcome]) -> list[Any]:
     titles = list(dict.fromkeys(t.title for o in outcomes for t in (o.result.tables if o.result else ())))
     by_count = sorted(titles, key=lambda t: -sum(t in {x.title for x in o.result.tables} for o in outcomes if o.result))
-    groups = [(t, [_bar_chart(o, table, t) for o in outcomes for table in _tables(o) if table.title == t]) for t in by_count]
+    groups = [
+        (t, [_bar_chart(o, table, t) for o in outcomes for table in _tables(o) if table.title == t]) for t in by_count
+    ]
     shown = [Folded(f"{t[0].upper()}{t[1:]}", charts) for t, charts in groups[OPEN_ROWS:ROWS]]
     opened = [block for t, charts in groups[:OPEN_ROWS] for block in (Pictures(f"{t[0].upper()}{t[1:]}", ()), *charts)]
     return [*opened, *shown]
@@ -122,7 +133,9 @@ def _bar_chart(o: Outcome, table: Table, title: str) -> Chart:
         repeats = [float(v or 0.0) for v in row[3:5]] or [value]
         label = f"{row[0]} = {row[1]}" if row[1] != "" else str(row[0])
         effects.append(Bar(label, value, min(repeats), max(repeats)))
-    unit = {"relevance": "the logit", "effect": "the probability", "weight": "the probability"}.get(table.columns[2], "")
+    unit = {"relevance": "the logit", "effect": "the probability", "weight": "the probability"}.get(
+        table.columns[2], ""
+    )
     strongest = max(effects, key=lambda b: abs(b.value), default=None)
     said = f"{strongest.label} {'raises' if strongest.value > 0 else 'lowers'} {unit} most" if strongest else ""
     key = f"b-{o.check.partition('.')[2]}-{title.partition(':')[0].removeprefix('row ')}"
@@ -133,7 +146,7 @@ def _bar_chart(o: Outcome, table: Table, title: str) -> Chart:
     return Chart(f"{o.title}.", f"{said}; {_quality_words(o, title)}.", svg, grid_of(table), note)
 
 
-# ---- what each method is worth --------------------------------------------------------------------------------------
+# ---- what each method is worth -----------------------------------------------------------------------------------
 def _worth(outcomes: list[Outcome]) -> Grid:
     rows = []
     for o in outcomes:

@@ -56,7 +56,7 @@ def _lower(sentence: str) -> str:
     return sentence[0].lower() + sentence[1:]
 
 
-# ---- impact ratio -----------------------------------------------------------------------------------------------------
+# ---- impact ratio ------------------------------------------------------------------------------------------------
 def _impact_ratio(o: Outcome) -> list[Any]:
     assert o.result is not None  # noqa: S101 - see `ran`
     blocks: list[Any] = [CheckHead.of(o)]
@@ -79,7 +79,7 @@ def _dot(o: Outcome, group: str, how: str, found: dict[str, Measure]) -> Dot | N
     return Dot(group, m.value, m.low or 0.0, m.high or m.value, status_of(o, m), number(m.value))
 
 
-def _ratio_chart(attribute: str, dots: Sequence[Dot], limit: float | None, figures: Any) -> Chart:  # noqa: ANN401
+def _ratio_chart(attribute: str, dots: Sequence[Dot], limit: float | None, figures: Any) -> Chart:
     top = max(1.4, min(2.0, *[max(d.high for d in dots)]))
     lowest = min((d for d in dots if d.status != "ref"), key=lambda d: d.value)
     title = f"Impact ratio by {attribute}."
@@ -94,14 +94,16 @@ def hash_of(text: str) -> int:
     return sum((i + 1) * ord(c) for i, c in enumerate(text)) % 100_000
 
 
-# ---- groups -----------------------------------------------------------------------------------------------------------
+# ---- groups ------------------------------------------------------------------------------------------------------
 def _groups(o: Outcome) -> list[Any]:
     assert o.result is not None  # noqa: S101 - see `ran`
     gaps = [m for m in o.result.measures if m.name.endswith("_difference")]
     blocks: list[Any] = [CheckHead.of(o)]
     if gaps:
         caption = "Largest difference between two groups of an attribute; 0 is none. Of many groups the largest is the "
-        blocks.append(measures_grid(caption + "largest by chance, too: the interval is that of the two compared.", gaps))
+        blocks.append(
+            measures_grid(caption + "largest by chance, too: the interval is that of the two compared.", gaps)
+        )
     by_slice: dict[str, dict[str, Measure]] = {}
     for m in o.result.measures:
         if m.name in RATES and "=" in m.slice:
@@ -127,7 +129,9 @@ def _heat(attributes: str, slices: dict[str, dict[str, Measure]]) -> Heat:
         name = ", ".join(part.partition("=")[2] for part in text.split("&"))
         rows.append((name, [_cell(measures[r]) for r in RATES if r in measures]))
     names = attributes.replace("&", " and ")
-    caption = f"Rates by {names}; the stronger the tint the higher, with 95 % interval and n. Under {FEW} rows: too few."
+    caption = (
+        f"Rates by {names}; the stronger the tint the higher, with 95 % interval and n. Under {FEW} rows: too few."
+    )
     return Heat(caption, (names, *RATES.values()), rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from auditor.store import Record
@@ -43,12 +44,19 @@ def _accuracy(o: Outcome) -> tuple[str, list[Any]]:
     if share is not None and whole.value is not None:
         answer += f"; always naming the commonest class would reach {number(share, 3)}"
     worst = sorted(recalls, key=lambda m: (m.value or 0.0, -m.n))[:CLASSES]
-    dots = [_dot("all rows", o, whole), *(_dot(m.slice.removeprefix("class="), o, m) for m in worst)]
+    dots = [
+        replace(_dot("all rows", o, whole), limit=share),
+        *(_dot(m.slice.removeprefix("class="), o, m) for m in worst),
+    ]
     said = _worst_words(worst, len(recalls))
     figures = measures_grid("Accuracy of all rows, and recall by class", [whole, *worst])
-    title = "Accuracy, and the classes found least often." if len(recalls) > CLASSES else "Accuracy, and recall by class."
-    svg = figure_svg("c-acc", title, said, forest(dots, (0.0, 1.0), share))
-    chart = Chart(title, said, svg, figures, "The dashed line is what always naming the commonest class would reach.")
+    title = (
+        "Accuracy, and the classes found least often." if len(recalls) > CLASSES else "Accuracy, and recall by class."
+    )
+    svg = figure_svg("c-acc", title, said, forest(dots, (0.0, 1.0)))
+    chart = Chart(
+        title, said, svg, figures, "The short dashed line is what always naming the commonest class would reach."
+    )
     tables = [grid_of(t) for t in o.result.tables]
     return f"{answer}.", [CheckHead.of(o), chart, *(Folded(t.caption, [t]) for t in tables)]
 

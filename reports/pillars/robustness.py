@@ -9,7 +9,7 @@ from auditor.types import Measure, Outcome
 from reports.charts import Line, curve, figure_svg
 from reports.findings import most_telling_size
 from reports.images import change, photo
-from reports.parts import Chart, CheckHead, Grid, Picture, Pictures, Section, grid_of
+from reports.parts import Chart, CheckHead, Folded, Grid, Picture, Pictures, Section, grid_of
 from reports.pillars.common import plain_blocks, ran, section_note
 from reports.words import epsilons, number, size
 
@@ -50,9 +50,8 @@ def _answer(o: Outcome) -> str:
         return ""
     epsilon = epsilons(o)[at.slice]
     beside = f"; random changes of that size leave {number(noise[epsilon].value)}" if epsilon in noise else ""
-    return (
-        f"Changes of at most {size(epsilon)} bring the accuracy from {number(clean.value)} to {number(at.value)}{beside}."
-    )
+    fall = f"from {number(clean.value)} to {number(at.value)}"
+    return f"Changes of at most {size(epsilon)} bring the accuracy {fall}{beside}."
 
 
 def curve_chart(o: Outcome, key: str = "c-rob") -> Chart:
@@ -61,7 +60,11 @@ def curve_chart(o: Outcome, key: str = "c-rob") -> Chart:
     clean = robust[min(robust)]
     values = [m.value or 0.0 for m in robust.values()]
     attack = Line(
-        "strongest attack", values, "s1", [m.low or 0.0 for m in robust.values()], [m.high or 1.0 for m in robust.values()]
+        "strongest attack",
+        values,
+        "s1",
+        [m.low or 0.0 for m in robust.values()],
+        [m.high or 1.0 for m in robust.values()],
     )
     lines = [attack]
     if noise:
@@ -103,4 +106,4 @@ def _examples(record: Record, o: Outcome) -> list[Any]:
         ]
         blocks.append(Pictures(f"Smallest change found, {title.partition(':')[0]}", cells))
     tables = [t for t in o.result.tables if t.columns[:2] == ("column", "before")]
-    return blocks + [grid_of(t) for t in tables[:EXAMPLES]]
+    return blocks + [Folded(f"{t.title[0].upper()}{t.title[1:]}", [grid_of(t)]) for t in tables[:EXAMPLES]]

@@ -1,0 +1,209 @@
+"""`auditor`: the command line. Engines are imported where they are used, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from auditor.errors import AuditError, UsageError, one_line
+
+__all__ = ["invoke", "main"]
+
+HELP = "What a PyTorch model looks at, how it breaks, and whom it treats differently: measured, with its uncertainty."
+cli = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+AuditPath = Annotated[Path, typer.Argument(metavar="AUDIT.toml", help="The audit file.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Where the audit goes (default: audit-out beside the audit file)."),
+]
+Only = Annotated[
+    list[str] | None, typer.Option("--only", metavar="GLOB", help="Only checks whose id matches; may be repeated.")
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="ID.PARAM=VALUE", help="A check's setting; may be repeated.")
+]
+Profile = Annotated[
+    str | None, typer.Option("--profile", metavar="quick|standard|deep", help="How large the checks are.")
+]
+
+
+@cli.command()
+def run(
+    audit_file: AuditPath,
+    out: Out = None,
+    profile: Profile = None,
+    only: Only = None,
+    settings: Set = None,
+    json: Annotated[bool, typer.Option("--json", help="Print audit.json.")] = False,
+) -> int:
+    """Audit a model: 0 pass or conditions, 1 fail, 2 incomplete, 3 refused, 4 the auditor itself failed."""
+    from app.progress import progress
+    from app.running import open_file, run_to
+    from auditor.schema import audit_to_json
+    from reports.ci import exit_code
+
+    opened = open_file(audit_file, profile=profile, only=only or (), settings=settings or ())
+    folder = out or audit_file.parent / "audit-out"
+    with progress(opened) as (on_start, on_finish):
+        audit = run_to(folder, opened, on_start, on_finish)
+    if json:
+        sys.stdout.buffer.write(audit_to_json(audit))
+    else:
+        _say(audit, folder)
+    return exit_code(audit)
+
+
+@cli.command()
+def demo(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[credit|imagenet|digits]", help="Which one; all three when none is named.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where models, data and reports go.")] = Path(
+        "demo-out"
+    ),
+) -> int:
+    """Audit real models on data that installed packages bring; 0 when every audit finished, whatever its verdict."""
+    from app.demonstrating import DEMOS, demonstrate
+
+    if name is not None and name not in DEMOS:
+        msg = f"no demo {name!r}; known: {', '.join(DEMOS)}"
+        raise UsageError(msg)
+    for chosen in [name] if name else DEMOS:
+        demonstrate(chosen, out, print)
+    return 0
+
+
+@cli.command()
+def defend(
+    audit_file: AuditPath,
+    method: Annotated[str, typer.Option("--method", metavar="M", help="The defence, such as pgd.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the hardened weights go (.safetensors).")],
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="DIR", help="Where the two audits go (default: FILE-report).")
+    ] = None,
+    profile: Profile = None,
+) -> int:
+    """Train a hardened copy of a model and audit it before and after."""
+    from app.defending import defend_file
+
+    folder = report or out.with_name(f"{out.stem}-report")
+    before, after = defend_file(audit_file, method, out, folder, profile=profile)
+    for label, audit in (("before", before), ("after", after)):
+        print(f"{label}: {audit.verdict}")
+    print(f"hardened weights: {out}\ncomparison: {folder / 'compare.html'}")
+    return 0
+
+
+@cli.command()
+def checks(json: Annotated[bool, typer.Option("--json", help="Print the whole catalogue.")] = False) -> int:
+    """List every check: id, title, settings."""
+    from app.catalogue import load
+
+    found = load()
+    if json:
+        from auditor.schema import canonical
+
+        sys.stdout.buffer.write(canonical(found))
+        return 0
+    for check in found:
+        print(f"{check['id']:24} {check['title']:18} {', '.join(check['settings'])}".rstrip())
+    return 0
+
+
+@cli.command()
+def judge(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A finished audit.")],
+    policy: Annotated[str, typer.Option("--policy", metavar="P", help="A policy file, or a built-in name.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the judged audit.json.")] = False,
+) -> int:
+    """Judge a finished audit by another policy, without its model or data; nothing in DIR is changed."""
+    from auditor.policy import judge as judged
+    from auditor.policy import load_policy
+    from auditor.schema import audit_to_json
+    from auditor.store import load
+    from reports.ci import exit_code
+
+    audit = judged(load(folder).audit, load_policy(policy))
+    if json:
+        sys.stdout.buffer.write(audit_to_json(audit))
+    else:
+        _say(audit, None)
+    return exit_code(audit)
+
+
+@cli.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A finished audit.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where compare.html goes.")],
+) -> int:
+    """Write a page that shows two audits side by side."""
+    from auditor.store import load
+    from reports.compare import render
+
+    page = render(load(first), load(second), ("First", "Second"))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "compare.html").write_text(page, "utf-8")
+    print(out / "compare.html")
+    return 0
+
+
+@cli.command()
+def serve(
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="The port to listen on.")] = 8501,
+) -> int:
+    """Start the dashboard: upload, watch, read and compare audits. One user, this machine."""
+    from app.serve import serve as start
+
+    start(host, port)
+    return 0
+
+
+def _say(audit: Any, folder: Path | None) -> None:
+    """The verdict, what did not pass, and where the report is."""
+    from reports.findings import findings
+    from reports.words import STATUS, VERDICT
+
+    name = audit.subject.get("name") or audit.subject.get("model", {}).get("file") or "predictions"
+    print(one_line(f"{VERDICT[audit.verdict]}: {name} {audit.subject.get('version') or ''}"))
+    for f in findings(audit):
+        limit = f"; limit {f.limit}" if f.limit else ""
+        print(one_line(f"  {STATUS[f.status]:9} {f.sentence} {f.value}{f.interval}{limit}"))
+    if folder is not None:
+        print(f"report: {folder / 'report.html'}")
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code. Errors are one line on standard error."""
+    from typer._click.exceptions import ClickException  # the parser that typer brings
+
+    try:
+        result = cli(args=list(arguments), standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except AuditError as e:
+        print(f"auditor: {e}", file=sys.stderr)
+        return 3
+    except ClickException as e:
+        print(f"auditor: {one_line(e.format_message())} (auditor --help lists what there is)", file=sys.stderr)
+        return 3
+    except (KeyboardInterrupt, typer.Abort):
+        print("auditor: interrupted before anything was measured", file=sys.stderr)
+        return 2
+    except Exception as e:  # noqa: BLE001 - the last resort: one line, and a code of its own
+        print(f"auditor: internal error, please report it: {type(e).__name__}: {one_line(str(e))}", file=sys.stderr)
+        return 4
+
+
+def main() -> None:
+    """Entry point of the `auditor` command."""
+    sys.exit(invoke(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

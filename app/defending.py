@@ -1,0 +1,92 @@
+"""Harden a model and audit it before and after."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from app.running import execute, overridden
+from auditor.config import AuditFile, load_audit_file
+from auditor.defend import defence
+from auditor.errors import UsageError
+from auditor.intake.weights import write_weights
+from auditor.opening import Opened, open_audit
+from auditor.settings import validated
+from auditor.store import Record, replacing
+from auditor.types import Audit
+from reports.bundle import write
+from reports.compare import render
+
+__all__ = ["defend_file"]
+
+
+def defend_file(
+    audit_file: Path, method: str, out: Path, report: Path, *, profile: str | None = None
+) -> tuple[Audit, Audit]:
+    """Train a hardened copy of the audit file's model with the defence `method`, settings from its [defend.METHOD].
+
+    Writes the new weights to `out` (safetensors), and to `report` the folders before and after, two ordinary audits,
+    with compare.html. The audit before and the audit after.
+    """
+    function = defence(method)
+    file = overridden(load_audit_file(audit_file), profile=profile)
+    settings = validated(function, file.defend.get(method, {}), f"defend.{method}")
+    if file.model is None:
+        msg = "a defence needs [model]; this audit file has predictions only"
+        raise UsageError(msg)
+    if file.data.reference is None:
+        msg = "a defence trains on [data] reference, which the audit file does not name; never on the audited rows"
+        raise UsageError(msg)
+    if out.suffix != ".safetensors":
+        msg = f"--out {out.name!r} must end in .safetensors"
+        raise UsageError(msg)
+    opened = open_audit(file, audit_file.parent)
+    with replacing(report) as fresh:
+        _train(opened, function, settings, out)
+        hardened = _hardened(file, out, audit_file.parent)
+        before = _audited(opened, fresh / "before")
+        after = _audited(open_audit(hardened, audit_file.parent), fresh / "after")
+        (fresh / "compare.html").write_text(render(before, after), "utf-8")
+    return before.audit, after.audit
+
+
+def _audited(opened: Opened, folder: Path) -> Record:
+    record = execute(opened)
+    folder.mkdir()
+    write(record, folder)
+    return record
+
+
+def _train(opened: Opened, function: object, settings: Mapping[str, object], out: Path) -> None:
+    """Train, and put the weights in their place only when they are whole."""
+    assert opened.model is not None and opened.reference is not None and callable(function)  # noqa: S101, PT018 - see defend_file
+    with Progress(console=Console(stderr=True), disable=not os.isatty(2), transient=True) as bar:
+        task = bar.add_task("training", total=None)
+        module = function(
+            opened.model, opened.reference, opened.seed,
+            lambda done, of: bar.update(task, completed=done, total=of), **settings,
+        )  # fmt: skip
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".hardened-") as folder:
+        fresh = Path(folder) / out.name
+        write_weights(module, fresh)
+        fresh.replace(out)
+
+
+def _hardened(file: AuditFile, out: Path, folder: Path) -> AuditFile:
+    """The same audit file with the new weights."""
+    assert file.model is not None  # noqa: S101 - see defend_file
+    version = f"{file.subject.version}, hardened".removeprefix(", ")
+    return file.model_copy(
+        update={
+            "model": file.model.model_copy(
+                update={"path": os.path.relpath(out.resolve(), folder.resolve()), "trust": "data"}
+            ),
+            "subject": file.subject.model_copy(update={"version": version}),
+        }
+    )

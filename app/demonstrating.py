@@ -1,0 +1,60 @@
+"""Run a demo: write its audit file, model and data, then audit it like any other."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from app.defending import defend_file
+from app.running import open_file, run_to
+from auditor.errors import UsageError
+from auditor.types import Audit
+from reports.ci import exit_code
+from reports.words import VERDICT
+
+__all__ = ["DEMOS", "demonstrate"]
+
+DEMOS = ("credit", "imagenet", "digits")
+
+
+def demonstrate(name: str, out: Path, say: Callable[[str], None]) -> list[Audit]:
+    """Write the demo `name` into a folder of its own in `out` and audit it; `say` is told what came of it."""
+    folder = out / name
+    _cleared(folder)
+    say(f"{name}: preparing model and data in {folder}")
+    audit_file: Path = importlib.import_module(f"app.demos.{name}").write(folder)
+    if name == "digits":
+        return _before_and_after(audit_file, folder, say)
+    audit = run_to(folder / "audit-out", open_file(audit_file))
+    _say(name, audit, folder / "audit-out" / "report.html", say)
+    return [audit]
+
+
+def _before_and_after(audit_file: Path, folder: Path, say: Callable[[str], None]) -> list[Audit]:
+    """The digits demo shows the plain network and the adversarially trained one side by side."""
+    report = folder / "report"
+    audits = defend_file(audit_file, "pgd", folder / "hardened.safetensors", report)
+    for label, audit in zip(("before", "after"), audits, strict=True):
+        _say(f"digits, {label}", audit, report / label / "report.html", say)
+    say(f"  side by side: {report / 'compare.html'}")
+    return list(audits)
+
+
+def _say(name: str, audit: Audit, report: Path, say: Callable[[str], None]) -> None:
+    preflight = audit.outcome("intake.preflight")
+    clean = preflight.result.measures[0] if preflight and preflight.result else None
+    right = f"{int(clean.counts[0])} of {clean.n} right; " if clean and clean.counts else ""
+    say(f"{name}: {right}{VERDICT[audit.verdict]} (`auditor run` would exit with {exit_code(audit)})")
+    say(f"  report: {report}")
+
+
+def _cleared(folder: Path) -> None:
+    """An empty folder for the demo; only what an earlier demo left is removed."""
+    if folder.exists():
+        if not folder.is_dir() or (not any(folder.glob("*-audit.toml")) and any(folder.iterdir())):
+            msg = f"{str(folder)!r} holds something else than a demo; give another folder with --out"
+            raise UsageError(msg)
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
