@@ -28,11 +28,11 @@ def read_weights(path: Path, kind: Format) -> dict[str, Tensor]:
         try:
             # never a fall-back to weights_only=False: that would run whatever the file says
             loaded = torch.load(path, map_location="cpu", weights_only=True)
-        except pickle.UnpicklingError:
-            msg = f"{path.name!r} holds more than weights (Python objects); save model.state_dict() instead"
-            raise LoadError(msg) from None
         except Exception as e:  # noqa: BLE001 - the reader of a hostile file may raise anything
-            msg = f"{path.name!r} is malformed: {type(e).__name__}; expected the file that torch.save wrote"
+            if isinstance(e, pickle.UnpicklingError) and "Unsupported" in str(e):
+                msg = f"{path.name!r} holds more than weights (Python objects); save model.state_dict() instead"
+            else:
+                msg = f"{path.name!r} is malformed: {type(e).__name__}; expected the file that torch.save wrote"
             raise LoadError(msg) from None
     tensors = _unwrapped(loaded, path.name)
     for name, t in tensors.items():

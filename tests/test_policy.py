@@ -1,0 +1,223 @@
+"""Limits to verdicts: a truth table, row by row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from auditor.errors import UsageError
+from auditor.policy import INTERRUPTED, judge, load_policy
+from auditor.stats import difference, interval, rate
+from auditor.types import SCHEMA, Audit, Limit, Measure, Outcome, Policy, Result, Status, Verdict
+
+CHECK = "performance.accuracy"
+
+
+def audit(*measures: Measure, status: Status = Status.MEASURED, reason: str = "") -> Audit:
+    """An audit of one check with these measures."""
+    result = None if status in {Status.ERROR, Status.SKIPPED, Status.NOT_APPLICABLE} else Result(measures)
+    outcome = Outcome(CHECK, "Accuracy", "", status, reason, {}, (), result)
+    return Audit(SCHEMA, {}, {}, {}, 0, Policy("none"), Verdict.INCOMPLETE, (outcome,))
+
+
+def limit(**bounds: object) -> Limit:
+    return Limit(CHECK, str(bounds.pop("measure", "accuracy")), **bounds)  # type: ignore[arg-type]
+
+
+HIGH, MIDDLE, LOW = (rate("accuracy", k, 1000) for k in (950, 800, 600))
+EXACT = Measure("accuracy", "", 0.8, 1000)
+UNKNOWN = Measure("accuracy", "", None, 0, method="wilson", counts=(0, 0))
+
+
+@pytest.mark.parametrize(
+    ("measure", "bounds", "status", "verdict"),
+    [
+        (HIGH, {"fail_below": 0.8}, Status.PASS, Verdict.PASS),
+        (LOW, {"fail_below": 0.8}, Status.FAIL, Verdict.FAIL),
+        (LOW, {"warn_below": 0.8}, Status.WARN, Verdict.CONDITIONS),
+        (MIDDLE, {"fail_below": 0.8}, Status.INCONCLUSIVE, Verdict.CONDITIONS),
+        (MIDDLE, {"fail_below": 0.8, "required": True}, Status.INCONCLUSIVE, Verdict.INCOMPLETE),
+        (HIGH, {"fail_above": 0.8}, Status.FAIL, Verdict.FAIL),
+        (LOW, {"fail_above": 0.8}, Status.PASS, Verdict.PASS),
+        (LOW, {"warn_above": 0.5}, Status.WARN, Verdict.CONDITIONS),
+        (EXACT, {"fail_below": 0.8}, Status.PASS, Verdict.PASS),  # no interval by nature: compared directly
+        (EXACT, {"fail_above": 0.8}, Status.PASS, Verdict.PASS),
+        (EXACT, {"fail_above": 0.7999}, Status.FAIL, Verdict.FAIL),
+        (UNKNOWN, {"fail_below": 0.8}, Status.INCONCLUSIVE, Verdict.CONDITIONS),
+        (UNKNOWN, {"fail_below": 0.8, "required": True}, Status.INCONCLUSIVE, Verdict.INCOMPLETE),
+    ],
+)
+def test_one_limit(measure: Measure, bounds: dict[str, object], status: Status, verdict: Verdict) -> None:
+    found = judge(audit(measure), Policy("p", (limit(**bounds),)))
+
+    assert found.outcomes[0].judgements[0].status is status
+    assert found.outcomes[0].status is status
+    assert found.verdict is verdict
+
+
+def test_the_worst_of_two_bounds_is_the_outcome() -> None:
+    found = judge(audit(LOW), Policy("p", (limit(warn_below=0.9, fail_below=0.5),)))
+
+    assert [j.status for j in found.outcomes[0].judgements] == [Status.PASS, Status.WARN]  # the fail bound first
+    assert found.outcomes[0].status is Status.WARN
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "required", "verdict"),
+    [
+        (Status.ERROR, "ValueError", False, Verdict.INCOMPLETE),
+        (Status.SKIPPED, INTERRUPTED, False, Verdict.INCOMPLETE),
+        (Status.SKIPPED, "not selected", True, Verdict.INCOMPLETE),
+        (Status.NOT_APPLICABLE, "no classes", True, Verdict.INCOMPLETE),
+        (Status.NOT_APPLICABLE, "no classes", False, Verdict.INCOMPLETE),  # nothing at all was judged
+    ],
+)
+def test_what_did_not_run_never_passes(status: Status, reason: str, required: bool, verdict: Verdict) -> None:
+    found = judge(audit(status=status, reason=reason), Policy("p", (limit(fail_below=0.5, required=required),)))
+
+    assert found.outcomes[0].status is status
+    assert found.verdict is verdict
+
+
+def test_a_failed_limit_fails_even_beside_an_error() -> None:
+    failing, broken = audit(LOW), audit(status=Status.ERROR)
+    both = Audit(**{**_fields(failing), "outcomes": (*failing.outcomes, *broken.outcomes)})
+
+    assert judge(both, Policy("p", (limit(fail_below=0.8),))).verdict is Verdict.FAIL
+
+
+def _fields(a: Audit) -> dict[str, object]:
+    return {name: getattr(a, name) for name in Audit.__dataclass_fields__}
+
+
+def test_an_audit_without_a_judged_limit_is_incomplete() -> None:
+    found = judge(audit(HIGH), Policy("p", (limit(measure="recall", fail_below=0.5),)))
+
+    assert found.outcomes[0].status is Status.MEASURED
+    assert found.verdict is Verdict.INCOMPLETE
+
+
+def test_a_limit_may_be_a_measure_of_the_same_slice() -> None:
+    measures = (HIGH, Measure("majority_share", "", 0.94, 1000), Measure("majority_share", "class=a", 0.1, 10))
+
+    found = judge(audit(*measures), Policy("p", (limit(warn_below="majority_share", slice=""),)))
+
+    (judgement,) = found.outcomes[0].judgements
+    assert judgement.status is Status.INCONCLUSIVE  # .95 of 1000 does not clear .94
+    assert judgement.limit.value == 0.94
+    assert judgement.limit.measure == "majority_share"
+
+
+def test_a_limit_that_names_a_measure_without_value_is_not_decided() -> None:
+    found = judge(audit(HIGH), Policy("p", (limit(warn_below="majority_share"),)))
+
+    assert found.outcomes[0].judgements[0].status is Status.INCONCLUSIVE
+    assert "has no value" in found.outcomes[0].judgements[0].sentence
+
+
+def test_a_limit_without_a_slice_judges_every_slice() -> None:
+    groups = tuple(rate("impact", k, 100, slice=f"sex={s}") for s, k in (("a", 99), ("b", 20)))
+
+    found = judge(audit(*groups), Policy("p", (Limit(CHECK, "impact", fail_below=0.8),)))
+
+    assert [(j.slice, j.status) for j in found.outcomes[0].judgements] == [
+        ("sex=a", Status.PASS),
+        ("sex=b", Status.FAIL),
+    ]
+
+
+def test_holm_corrects_over_the_limits_of_one_check() -> None:
+    """43 of 100 against .5 alone: p = .17; 40 of 100: p = .0574; 39: .0349. With ten limits .0349 is not enough."""
+    one = rate("accuracy", 39, 100)
+    crowd = tuple(rate("recall", 50, 100, slice=f"class={i}") for i in range(9))
+    limits = (limit(fail_below=0.5), limit(measure="recall", fail_below=0.5))
+
+    alone = judge(audit(one), Policy("p", limits[:1])).outcomes[0].judgements[0]
+    among = judge(audit(one, *crowd), Policy("p", limits)).outcomes[0].judgements[0]
+
+    assert alone.status is Status.FAIL
+    assert among.status is Status.INCONCLUSIVE
+    assert "corrected for the number of limits" in among.sentence
+
+
+def test_a_lone_limit_is_decided_exactly_where_the_printed_interval_leaves_it_out() -> None:
+    for k in range(60, 100):
+        m = rate("accuracy", k, 100)
+        assert m.low is not None and m.high is not None
+        (j,) = judge(audit(m), Policy("p", (limit(fail_below=0.8),))).outcomes[0].judgements
+        outside = m.low > 0.8 or m.high < 0.8
+
+        assert (j.status is not Status.INCONCLUSIVE) == outside
+
+
+def test_confidence_is_the_limits_own() -> None:
+    m = rate("accuracy", 39, 100)  # two-sided p = .028
+
+    strict = judge(audit(m), Policy("p", (limit(fail_below=0.5, confidence=0.99),))).outcomes[0].status
+    usual = judge(audit(m), Policy("p", (limit(fail_below=0.5),))).outcomes[0].status
+
+    assert (strict, usual) == (Status.INCONCLUSIVE, Status.FAIL)
+
+
+def test_an_undecided_limit_says_how_many_samples_would_decide_it() -> None:
+    m = difference("gap", (30, 100), (24, 100))
+
+    (j,) = judge(audit(m), Policy("p", (limit(measure="gap", fail_above=0.0),))).outcomes[0].judgements
+
+    assert j.status is Status.INCONCLUSIVE
+    n = int(j.sentence.rpartition("About ")[2].partition(" samples")[0].replace(",", ""))
+    decided, not_yet = (interval("newcombe", tuple(c * n * f / 200 for c in (30, 100, 24, 100))) for f in (1.02, 0.9))
+    assert decided.low is not None and decided.low > 0
+    assert not_yet.low is not None and not_yet.low < 0
+
+
+def test_no_number_of_samples_decides_a_figure_that_sits_on_its_limit() -> None:
+    (j,) = judge(audit(MIDDLE), Policy("p", (limit(fail_below=0.8),))).outcomes[0].judgements
+
+    assert "No number of samples would decide it" in j.sentence
+
+
+def test_judging_again_forgets_the_policy_before() -> None:
+    once = judge(audit(LOW), Policy("strict", (limit(fail_below=0.8),)))
+
+    again = judge(once, Policy("lax", (limit(fail_below=0.1),)))
+
+    assert (once.verdict, again.verdict) == (Verdict.FAIL, Verdict.PASS)
+    assert again.policy.name == "lax"
+    assert judge(again, once.policy) == once
+
+
+def test_the_default_policy_is_the_designs() -> None:
+    found = {(x.check, x.measure): x for x in load_policy("default").limits}
+
+    assert found["robustness.trust", "rules_fired"].fail_above == 0
+    assert found["explain.lrp", "ledger_error"].warn_above == 1e-4
+    assert found["performance.accuracy", "accuracy"].warn_below == "majority_share"
+    assert found["fairness.impact_ratio", "impact_ratio"].warn_below == 0.8
+    assert len(found) == 4
+    assert not any(x.required for x in found.values())
+    assert all(x.rationale for x in found.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[limit]]\ncheck='a.b'\nmeasure='m'\n", "has none of fail_below"),
+        ("[[limit]]\ncheck='a.b'\nmeasure='m'\nfail_belw=1\n", "unknown key 'fail_belw'.*known: .*fail_below"),
+        ("[[limit]]\ncheck='a.b'\nmeasure='m'\nfail_below=1\nconfidence=95\n", "confidence is 95.0"),
+        ("[[limits]]\n", "unknown key 'limits'; known: limit"),
+        ("[[limit]\n", "is not TOML"),
+    ],
+)
+def test_a_bad_policy_is_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "policy.toml").write_text(text)
+
+    with pytest.raises(UsageError, match=message) as e:
+        load_policy("policy.toml", tmp_path)
+    assert "\n" not in str(e.value)
+
+
+def test_a_missing_policy_names_the_built_in_ones(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no such file.*default"):
+        load_policy("nowhere.toml", tmp_path)

@@ -1,0 +1,122 @@
+"""Intervals against scipy, published examples and independent derivations."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats as reference
+
+from auditor.stats import METHODS, difference, interval, mean, mover_r, newcombe, rate, ratio, student, tails, wilson
+
+counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 10), (1, 10), (10, 10), (81, 263), (279, 300)])
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
+def test_wilson_is_scipys(k: int, n: int, confidence: float) -> None:
+    expected = reference.binomtest(k, n).proportion_ci(confidence, method="wilson")
+
+    found = wilson(k, n, confidence)
+
+    assert found.value == k / n
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("counts", "low", "high"),
+    [  # Newcombe 1998, Stat. Med. 17:873, table II, method 10
+        ((56, 70, 48, 80), 0.0524, 0.3339),
+        ((9, 10, 3, 10), 0.1705, 0.8090),
+        ((5, 56, 0, 29), -0.0381, 0.1926),
+        ((0, 10, 0, 20), -0.1611, 0.2775),
+        ((10, 10, 0, 20), 0.6791, 1.0),
+    ],
+)
+def test_newcombe_reproduces_the_papers_table(counts: tuple[int, int, int, int], low: float, high: float) -> None:
+    found = newcombe(*counts)
+
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(counts, counts)
+def test_mover_limits_solve_the_equation_they_come_from(first: tuple[int, int], second: tuple[int, int]) -> None:
+    (k1, n1), (k2, n2) = first, second
+    found = mover_r(k1, n1, k2, n2)
+    if k2 == 0:
+        assert found.value is found.low is found.high is None
+        return
+    p, q = wilson(k1, n1), wilson(k2, n2)
+    assert p.value is not None and p.low is not None and p.high is not None
+    assert q.value is not None and q.low is not None and q.high is not None
+    assert found.low is not None and found.high is not None and found.value is not None
+
+    # Donner & Zou 2012: p - L q errs by the margins of p from below and of q from above, in quadrature
+    assert p.value - found.low * q.value == pytest.approx(
+        math.hypot(p.value - p.low, found.low * (q.high - q.value)), abs=1e-7
+    )
+    assert found.high * q.value - p.value == pytest.approx(
+        math.hypot(p.high - p.value, found.high * (q.value - q.low)), rel=1e-7
+    )
+    assert found.low <= found.value <= found.high
+
+
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=30))
+def test_student_is_scipys(values: list[float]) -> None:
+    array = np.array(values)
+    deviation = float(array.std(ddof=1))
+    if deviation < 1e-9:
+        return
+    expected = reference.t.interval(0.95, len(values) - 1, array.mean(), deviation / math.sqrt(len(values)))
+
+    found = student(len(values), float(array.mean()), deviation)
+
+    assert (found.low, found.high) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@given(counts, st.floats(0.02, 0.98))
+def test_tails_of_a_rate_are_the_score_tests(count: tuple[int, int], bound: float) -> None:
+    k, n = count
+    z = (k / n - bound) / math.sqrt(bound * (1 - bound) / n)
+
+    above, below = tails("wilson", count, bound)
+
+    # a side is only asked about where the estimate lies on it, and the smallest level that is looked at is 5e-13
+    assert above == pytest.approx(max(reference.norm.sf(z), 5e-13) if z > 0 else 1.0, rel=1e-3, abs=1e-12)
+    assert below == pytest.approx(max(reference.norm.cdf(z), 5e-13) if z < 0 else 1.0, rel=1e-3, abs=1e-12)
+
+
+@pytest.mark.parametrize("method", ["newcombe", "mover-r"])
+def test_tails_lie_where_the_interval_ends_at_the_bound(method: str) -> None:
+    bound = 0.05 if method == "newcombe" else 0.8
+    above, below = tails(method, (70, 100, 60, 100), bound)
+    side = above if above < below else below
+    at_bound = interval(method, (70, 100, 60, 100), 1 - 2 * side)
+
+    assert (at_bound.low if above < below else at_bound.high) == pytest.approx(bound, abs=1e-6)
+
+
+def test_rates_without_samples_have_no_value() -> None:
+    assert rate("r", 0, 0).value is None
+    assert difference("d", (0, 0), (1, 2)).value is None
+    assert ratio("q", (1, 2), (0, 5)).value is None
+    assert tails("wilson", (0, 0), 0.5) == (1.0, 1.0)
+
+
+def test_measures_can_be_recomputed_from_their_counts() -> None:
+    for m in (rate("a", 3, 17), difference("b", (3, 17), (9, 20)), ratio("c", (3, 17), (9, 20)), mean("d", range(9))):
+        again = interval(m.method, m.counts)
+
+        assert (m.value, m.low, m.high) == (again.value, again.low, again.high)
+    assert set(METHODS) == {"wilson", "newcombe", "mover-r", "student"}
+
+
+def test_a_mean_of_a_few_values_claims_no_interval() -> None:
+    few = mean("m", [1.0, 2.0, 6.0])
+
+    assert few.value == 3.0
+    assert few.low is few.high is None
+    assert mean("m", []).value is None

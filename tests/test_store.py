@@ -1,0 +1,174 @@
+"""Every stored type comes back as it was; nobody finds half an audit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from auditor.errors import LoadError, UsageError
+from auditor.policy import judge, load_policy
+from auditor.schema import audit_from_json, audit_to_json, canonical, json_schema
+from auditor.stats import rate, ratio
+from auditor.store import Record, load, replacing, save
+from auditor.types import SCHEMA, Audit, Image, Measure, Outcome, Policy, Result, Status, Table, Verdict
+
+PUBLISHED = Path(__file__).resolve().parents[1] / "reports" / "schema" / "audit-v1.json"
+
+
+def audit() -> Audit:
+    """An audit with something in every field."""
+    result = Result(
+        (rate("accuracy", 90, 100), Measure("majority_share", "", 0.5, 100), Measure("nothing", "class=a", None, 0)),
+        (Table("by class", ("class", "n", "share", "seen"), (("a", 3, 0.5, True), ("b\n<b>", 4, None, False))),),
+        (Image("row 3: a", "performance.accuracy/row-3", "map", "alt"),),
+        ("a caveat",),
+    )
+    ran = Outcome("performance.accuracy", "Accuracy", "Wilson", Status.MEASURED, "", {"n": 4, "e": (0.1, 0.2)}, (), result)
+    unfair = Result((ratio("impact_ratio", (10, 100), (50, 100), slice="sex=f"),))
+    more = Outcome("fairness.impact_ratio", "Ratio", "", Status.MEASURED, "", {}, (), unfair)
+    broken = Outcome("explain.lrp", "LRP", "", Status.ERROR, "ValueError: no", {})
+    subject = {"name": "x", "model": {"sha256": "ab", "parameters": 12}, "data": {"classes": ["a", "b\u202e"]}}
+    raw = Audit(SCHEMA, subject, {"X": "y"}, {"threads": 2}, 7, Policy("none"), Verdict.PASS, (ran, more, broken))
+    return judge(raw, load_policy("default"))
+
+
+def test_an_audit_comes_back_equal_and_is_written_the_same_again() -> None:
+    text = audit_to_json(audit())
+
+    again = audit_from_json(text)
+
+    assert again == audit()
+    assert audit_to_json(again) == text
+
+
+def test_the_keys_are_the_field_names() -> None:
+    found = json.loads(audit_to_json(audit()))
+
+    assert sorted(found) == sorted(Audit.__dataclass_fields__)
+    assert sorted(found["outcomes"][0]) == sorted(Outcome.__dataclass_fields__)
+    assert sorted(found["outcomes"][0]["result"]["measures"][0]) == sorted(Measure.__dataclass_fields__)
+
+
+def test_the_published_schema_is_the_one_in_use() -> None:
+    assert json.loads(PUBLISHED.read_text()) == json_schema()
+
+
+def test_an_audit_is_valid_by_the_published_schema_and_a_damaged_one_is_not() -> None:
+    validator = Draft202012Validator(json.loads(PUBLISHED.read_text()))
+    good = json.loads(audit_to_json(audit()))
+    bad = json.loads(audit_to_json(audit()))
+    bad["outcomes"][0]["status"] = "splendid"
+
+    assert list(validator.iter_errors(good)) == []
+    assert list(validator.iter_errors(bad))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: a.pop("seed"), "seed"),
+        (lambda a: a.update(extra=1), "extra"),
+        (lambda a: a["outcomes"][0].update(status="splendid"), "status"),
+        (lambda a: a.update(schema="audit-v9"), "schema 'audit-v9'"),
+    ],
+)
+def test_what_is_no_audit_is_refused(change: object, message: str) -> None:
+    stored = json.loads(audit_to_json(audit()))
+    change(stored)  # type: ignore[operator]
+
+    with pytest.raises(LoadError, match=message):
+        audit_from_json(json.dumps(stored).encode())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_nan_and_infinity_cannot_be_written(value: float) -> None:
+    with pytest.raises(ValueError, match="a figure that cannot be said is None"):
+        Measure("m", "", value, 3)
+    with pytest.raises(ValueError, match="JSON compliant"):
+        canonical({"x": value})
+
+
+def test_a_record_comes_back_with_its_arrays(tmp_path: Path) -> None:
+    arrays = {"explain.lrp/row-1": np.arange(6.0).reshape(2, 3), "samples/row-1": np.zeros((2, 2, 3), np.uint8)}
+
+    save(Record(audit(), arrays, {"started": "2026-01-01T00:00:00+00:00"}), tmp_path)
+    found = load(tmp_path)
+
+    assert found.audit == audit()
+    assert sorted(found.arrays) == sorted(arrays)
+    assert len(found.arrays) == 2
+    for name, array in arrays.items():
+        assert np.array_equal(found.arrays[name], array)
+        assert found.arrays[name].dtype == array.dtype
+    with pytest.raises(KeyError):
+        found.arrays["explain.lrp/row-2"]
+    with pytest.raises(KeyError):
+        found.arrays["../audit/row-1"]
+
+
+def test_the_same_record_is_written_as_the_same_bytes(tmp_path: Path) -> None:
+    record = Record(audit(), {"explain.lrp/a": np.arange(3.0)}, {"started": "x"})
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        save(record, tmp_path / name)
+
+    one, two = ([p.read_bytes() for p in sorted((tmp_path / n).rglob("*")) if p.is_file()] for n in ("one", "two"))
+    assert one == two
+
+
+def test_no_audit_here_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match="holds no audit"):
+        load(tmp_path)
+
+
+# ---- taking the place of an older audit ------------------------------------------------------------------------------
+def written(folder: Path, text: str = "old") -> Path:
+    folder.mkdir()
+    (folder / "audit.json").write_text(text)
+    return folder
+
+
+def test_an_older_audit_gives_way_only_to_a_complete_one(tmp_path: Path) -> None:
+    out = written(tmp_path / "out")
+
+    with pytest.raises(RuntimeError), replacing(out) as fresh:
+        (fresh / "audit.json").write_text("half")
+        raise RuntimeError
+
+    assert (out / "audit.json").read_text() == "old"
+    with replacing(out) as fresh:
+        (fresh / "audit.json").write_text("new")
+        assert (out / "audit.json").read_text() == "old"
+    assert (out / "audit.json").read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_new_folder_is_made_with_its_parents(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a" / "b") as fresh:
+        (fresh / "audit.json").write_text("new")
+
+    assert (tmp_path / "a" / "b" / "audit.json").read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("attestation.dsse.json", "signed audit"), ("thesis.docx", "files that are no audit")]
+)
+def test_what_is_signed_or_no_audit_is_never_replaced(tmp_path: Path, name: str, message: str) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("precious")
+
+    with pytest.raises(UsageError, match=message), replacing(out):
+        pass
+    assert (out / name).read_text() == "precious"
+
+
+def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("x")
+
+    with pytest.raises(UsageError, match="is a file"), replacing(tmp_path / "out"):
+        pass
