@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -202,6 +203,8 @@ def invoke(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Entry point of the `auditor` command."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what libraries warn each other about is not the user's
     sys.exit(invoke(sys.argv[1:]))
 
 

@@ -1,4 +1,4 @@
-"""Where the real models and data are: beside the checkout. Tests that use them skip, saying so, where they are absent."""
+"""The real models and data beside the checkout; tests that use them skip, saying so, where they are absent."""
 
 from __future__ import annotations
 

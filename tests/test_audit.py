@@ -32,14 +32,14 @@ def registered() -> Iterator[None]:
 
 
 def add(name: str, function: object) -> Check:
-    check(name, title=name, source="a test")(function)  # type: ignore[arg-type]
+    check(name, title=name, source="a test")(function)
     return CHECKS[name]
 
 
 def audited(selection: Selection = WITH_ADDED, **kwargs: object) -> dict[str, object]:
     """Outcomes by id of an audit of the planted patch."""
     case = zoo.planted_patch()
-    audit = run(case.model, case.data, selection=selection, **kwargs)  # type: ignore[arg-type]
+    audit = run(case.model, case.data, selection=selection, **kwargs)
     return {"audit": audit, **{o.check: o for o in audit.outcomes}}
 
 
@@ -52,16 +52,16 @@ def test_a_check_that_raises_is_an_error_and_stops_nobody() -> None:
     add("zz.broken", broken)
     found = audited()
 
-    assert found["zz.broken"].status is Status.ERROR  # type: ignore[attr-defined]
-    assert found["zz.broken"].reason == "ZeroDivisionError: two lines"  # type: ignore[attr-defined]
-    assert found["performance.accuracy"].result is not None  # type: ignore[attr-defined]
-    assert found["audit"].verdict is Verdict.INCOMPLETE  # type: ignore[attr-defined]
+    assert found["zz.broken"].status is Status.ERROR
+    assert found["zz.broken"].reason == "ZeroDivisionError: two lines"
+    assert found["performance.accuracy"].result is not None
+    assert found["audit"].verdict is Verdict.INCOMPLETE
 
 
 @pytest.mark.usefixtures("registered")
 def test_a_check_that_damages_the_model_is_an_error_and_the_next_one_finds_it_whole() -> None:
     def vandal(ctx: Context) -> Result:
-        ctx.need_model().module[1].weight.data.zero_()  # type: ignore[index, union-attr, operator]
+        ctx.need_model().module[1].weight.data.zero_()
         return Result((rate("fine", 1, 1),))
 
     def witness(ctx: Context) -> Result:
@@ -73,18 +73,18 @@ def test_a_check_that_damages_the_model_is_an_error_and_the_next_one_finds_it_wh
     found = audited()
     case = zoo.planted_patch()
 
-    assert found["zz.a_vandal"].status is Status.ERROR  # type: ignore[attr-defined]
-    assert "changed the model (weights" in found["zz.a_vandal"].reason  # type: ignore[attr-defined]
-    assert found["zz.a_vandal"].result is None  # type: ignore[attr-defined]
+    assert found["zz.a_vandal"].status is Status.ERROR
+    assert "changed the model (weights" in found["zz.a_vandal"].reason
+    assert found["zz.a_vandal"].result is None
     whole = float(sum(p.detach().abs().sum() for p in case.model.module.parameters()))
-    assert found["zz.b_witness"].result.measures[0].value == pytest.approx(whole)  # type: ignore[attr-defined]
+    assert found["zz.b_witness"].result.measures[0].value == pytest.approx(whole)
 
 
 @pytest.mark.usefixtures("registered")
 def test_a_figure_that_is_not_a_number_is_an_error() -> None:
     add("zz.nan", lambda ctx: Result((Measure("m", "", float("nan"), 3),)))
 
-    assert audited()["zz.nan"].status is Status.ERROR  # type: ignore[attr-defined]
+    assert audited()["zz.nan"].status is Status.ERROR
 
 
 @pytest.mark.usefixtures("registered")
@@ -96,7 +96,7 @@ def test_not_applicable_says_why() -> None:
     add("zz.never", never)
     outcome = audited()["zz.never"]
 
-    assert (outcome.status, outcome.reason) == (Status.NOT_APPLICABLE, "no sound")  # type: ignore[attr-defined]
+    assert (outcome.status, outcome.reason) == (Status.NOT_APPLICABLE, "no sound")
 
 
 @pytest.mark.usefixtures("registered")
@@ -108,10 +108,10 @@ def test_ctrl_c_keeps_what_had_finished() -> None:
     add("zz.b_late", lambda ctx: Result((rate("x", 1, 1),)))
     found = audited()
 
-    assert found["performance.accuracy"].result is not None  # type: ignore[attr-defined]
+    assert found["performance.accuracy"].result is not None
     for late in ("zz.a_stop", "zz.b_late"):
-        assert (found[late].status, found[late].reason) == (Status.SKIPPED, INTERRUPTED)  # type: ignore[attr-defined]
-    assert found["audit"].verdict is Verdict.INCOMPLETE  # type: ignore[attr-defined]
+        assert (found[late].status, found[late].reason) == (Status.SKIPPED, INTERRUPTED)
+    assert found["audit"].verdict is Verdict.INCOMPLETE
 
 
 @pytest.mark.usefixtures("registered")
@@ -124,9 +124,9 @@ def test_each_check_has_a_seed_of_its_own_and_adding_one_moves_nobody() -> None:
     add("zz.a", draw)
     among = audited()
 
-    assert among["zz.m"].result == alone.result  # type: ignore[attr-defined]
-    assert among["zz.a"].result != alone.result  # type: ignore[attr-defined]
-    assert audited(seed=1)["zz.m"].result != alone.result  # type: ignore[attr-defined]
+    assert among["zz.m"].result == alone.result
+    assert among["zz.a"].result != alone.result
+    assert audited(seed=1)["zz.m"].result != alone.result
 
 
 @pytest.mark.usefixtures("registered")
@@ -154,8 +154,8 @@ def test_the_preflight_comes_first_and_cannot_be_left_out() -> None:
     found = audited(Selection(only=("performance.accuracy",), skip=("intake.*",)), on_start=started.append)
 
     assert started == [PREFLIGHT, "performance.accuracy"]
-    assert found["audit"].outcomes[0].check == PREFLIGHT  # type: ignore[attr-defined]
-    assert found["explain.lrp"].reason == "not selected"  # type: ignore[attr-defined]
+    assert found["audit"].outcomes[0].check == PREFLIGHT
+    assert found["explain.lrp"].reason == "not selected"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_settings_are_validated_before_the_first_check(selection: Selection, mes
 
 
 def test_the_profile_picks_from_the_declared_sizes_and_a_setting_wins() -> None:
-    sizes = {p: choose(Selection(profile=p))[1]["explain.lrp"]["samples"] for p in ("quick", "standard", "deep")}  # type: ignore[arg-type]
+    sizes = {p: choose(Selection(profile=p))[1]["explain.lrp"]["samples"] for p in ("quick", "standard", "deep")}
     given = choose(Selection(profile="deep", settings={"explain.lrp": {"samples": 7}}))[1]["explain.lrp"]["samples"]
 
     assert sizes == {"quick": 4, "standard": 16, "deep": 64}

@@ -89,7 +89,9 @@ def test_every_key_of_the_design_is_read() -> None:
 
 
 def test_five_lines_are_enough() -> None:
-    file = parse_audit_file({"model": {"path": "m.pt", "architecture": "mlp:2-2"}, "data": {"path": "x.csv", "target": "y"}})
+    file = parse_audit_file(
+        {"model": {"path": "m.pt", "architecture": "mlp:2-2"}, "data": {"path": "x.csv", "target": "y"}}
+    )
 
     assert file.checks.profile == "standard"
     assert file.policy.path == "default"

@@ -15,7 +15,7 @@ rows = st.lists(st.tuples(st.booleans(), st.booleans(), st.sampled_from("xyz"), 
 @given(rows)
 def test_every_crossing_is_counted(given: list[tuple[bool, bool, str, str]]) -> None:
     predicted, actual = (np.array([r[i] for r in given]) for i in (0, 1))
-    first, second = (Labels.of([r[i] for r in given]) for i in (2, 3))
+    first, second = Labels.of([r[2] for r in given]), Labels.of([r[3] for r in given])
 
     table = dict(count(predicted, actual, [first, second]))
 

@@ -22,7 +22,7 @@ def audit(*measures: Measure, status: Status = Status.MEASURED, reason: str = ""
 
 
 def limit(**bounds: object) -> Limit:
-    return Limit(CHECK, str(bounds.pop("measure", "accuracy")), **bounds)  # type: ignore[arg-type]
+    return Limit(CHECK, str(bounds.pop("measure", "accuracy")), **bounds)
 
 
 HIGH, MIDDLE, LOW = (rate("accuracy", k, 1000) for k in (950, 800, 600))

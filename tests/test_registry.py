@@ -49,8 +49,8 @@ def test_documented(c: Check) -> None:
 def test_settings_have_a_schema_and_a_legal_default(c: Check) -> None:
     schema = json_schema(c.run)
     for profile in ("quick", "standard", "deep"):
-        values = defaults(c.run, profile)  # type: ignore[arg-type]
-        assert c.params(values, profile) == values  # type: ignore[arg-type]
+        values = defaults(c.run, profile)
+        assert c.params(values, profile) == values
     assert set(schema) == set(defaults(c.run))
     assert all("default" in s for s in schema.values())
 

@@ -27,7 +27,9 @@ def audit() -> Audit:
         (Image("row 3: a", "performance.accuracy/row-3", "map", "alt"),),
         ("a caveat",),
     )
-    ran = Outcome("performance.accuracy", "Accuracy", "Wilson", Status.MEASURED, "", {"n": 4, "e": (0.1, 0.2)}, (), result)
+    ran = Outcome(
+        "performance.accuracy", "Accuracy", "Wilson", Status.MEASURED, "", {"n": 4, "e": (0.1, 0.2)}, (), result
+    )
     unfair = Result((ratio("impact_ratio", (10, 100), (50, 100), slice="sex=f"),))
     more = Outcome("fairness.impact_ratio", "Ratio", "", Status.MEASURED, "", {}, (), unfair)
     broken = Outcome("explain.lrp", "LRP", "", Status.ERROR, "ValueError: no", {})
@@ -78,7 +80,7 @@ def test_an_audit_is_valid_by_the_published_schema_and_a_damaged_one_is_not() ->
 )
 def test_what_is_no_audit_is_refused(change: object, message: str) -> None:
     stored = json.loads(audit_to_json(audit()))
-    change(stored)  # type: ignore[operator]
+    change(stored)
 
     with pytest.raises(LoadError, match=message):
         audit_from_json(json.dumps(stored).encode())
@@ -125,7 +127,7 @@ def test_no_audit_here_is_one_line(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-# ---- taking the place of an older audit ------------------------------------------------------------------------------
+# ---- taking the place of an older audit --------------------------------------------------------------------------
 def written(folder: Path, text: str = "old") -> Path:
     folder.mkdir()
     (folder / "audit.json").write_text(text)

@@ -41,17 +41,17 @@ def labelled(model: Model, x: Tensor, wrong: int = 4) -> Data:
 
 
 def case(module: nn.Module, x: Tensor, classes: int, *, seed: int = 0, **facts: object) -> Case:
-    """The module with random weights under `seed`, as it was built (in training mode), and data that it labels itself."""
+    """The module with random weights under `seed`, in the mode it was built in, and data that it labels itself."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for p in module.parameters():
             p.copy_(torch.randn(p.shape, generator=generator) * 0.4)
     names = tuple("abcdefghij"[:classes])
-    model = Model(module, names, **facts)  # type: ignore[arg-type]
+    model = Model(module, names, **facts)
     return Case(model, labelled(model, x))
 
 
-# ---- models with answers that can be counted by hand -----------------------------------------------------------------
+# ---- models with answers that can be counted by hand -------------------------------------------------------------
 def linear_table() -> Case:
     """Two logits of three columns: z = (0, w x + b). The Linf distance to the boundary is |w x + b| / ||w||_1."""
     head = nn.Linear(3, 2)
@@ -91,7 +91,7 @@ def biased_table(per_group: int = 60) -> Case:
     return Case(model, data)
 
 
-# ---- architectures that trip others up -------------------------------------------------------------------------------
+# ---- architectures that trip others up ---------------------------------------------------------------------------
 class Residual(nn.Module):
     """A convolution and a functional residual add, then global average pooling."""
 
@@ -101,7 +101,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = functional.relu(self.stem(x))
-        return self.head((x + functional.relu(self.body(x))).mean((2, 3)))  # type: ignore[no-any-return]
+        return self.head((x + functional.relu(self.body(x))).mean((2, 3)))
 
 
 class SharedWeights(nn.Module):
@@ -113,7 +113,7 @@ class SharedWeights(nn.Module):
         self.again = self.first
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(torch.relu(self.again(torch.relu(self.first(x)))))  # type: ignore[no-any-return]
+        return self.head(torch.relu(self.again(torch.relu(self.first(x)))))
 
 
 class Attention(nn.Module):
@@ -122,14 +122,18 @@ class Attention(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.patch, self.norm = nn.Conv2d(1, 8, 2, 2), nn.LayerNorm(8)
-        self.attend, self.mix, self.head = nn.MultiheadAttention(8, 2, batch_first=True), nn.Linear(8, 8), nn.Linear(8, 3)
+        self.attend, self.mix, self.head = (
+            nn.MultiheadAttention(8, 2, batch_first=True),
+            nn.Linear(8, 8),
+            nn.Linear(8, 3),
+        )
         self.position = nn.Parameter(torch.zeros(16, 8))
 
     def forward(self, x: Tensor) -> Tensor:
         t = self.patch(x).flatten(2).transpose(1, 2) + self.position
         n = self.norm(t)
         t = t + self.attend(n, n, n, need_weights=False)[0]
-        return self.head((t + functional.gelu(self.mix(t))).mean(1))  # type: ignore[no-any-return]
+        return self.head((t + functional.gelu(self.mix(t))).mean(1))
 
 
 def batch_norm() -> Case:
@@ -149,7 +153,12 @@ def batch_norm() -> Case:
 def inplace_relu() -> Case:
     """Every activation works in place."""
     module = nn.Sequential(
-        nn.Conv2d(1, 4, 3), nn.ReLU(inplace=True), nn.Conv2d(4, 4, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(64, 3)
+        nn.Conv2d(1, 4, 3),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(4, 4, 3),
+        nn.ReLU(inplace=True),
+        nn.Flatten(),
+        nn.Linear(64, 3),
     )
     return case(module, images(), 3)
 
@@ -190,7 +199,7 @@ def constant() -> Case:
     module = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     found = case(module, images(), 3)
     with torch.no_grad():
-        found.model.module[1].weight.zero_()  # type: ignore[index, union-attr, operator]
+        found.model.module[1].weight.zero_()
     return Case(found.model, labelled(found.model, images()))
 
 
@@ -207,7 +216,9 @@ def categories() -> Case:
     x[np.arange(ROWS), 2 + generator.integers(0, 3, ROWS)] = 1
     found = case(nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 2)), torch.from_numpy(x), 2)
     unit = torch.tensor([1.0, 0.0, 0.0, 0.0, 0.0])
-    model = Model(found.model.module, found.model.classes, bounds=(torch.full((5,), -3.0), torch.full((5,), 3.0)), unit=unit)
+    model = Model(
+        found.model.module, found.model.classes, bounds=(torch.full((5,), -3.0), torch.full((5,), 3.0)), unit=unit
+    )
     data = labelled(model, torch.from_numpy(x))
     return Case(model, Data(data.read, data.y, data.row_ids, data.groups, columns, data.positive))
 

@@ -84,17 +84,17 @@ def _open(path: Path) -> dict[str, Array]:
 
 
 def _mapped(z: zipfile.ZipFile, member: str) -> Array:
-    """The array behind `member`, unpacked to a nameless file and mapped from there."""
-    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - the mapping keeps it open
-    with z.open(member) as packed:
-        shutil.copyfileobj(packed, unpacked, 1 << 20)
-    unpacked.seek(0)
-    version = npy.read_magic(unpacked)
-    shape, fortran, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(unpacked)
-    if dtype.hasobject:
-        msg = "Object arrays are refused"
-        raise ValueError(msg)
-    if 0 in shape or shape == ():
+    """The array behind `member`, unpacked to a nameless file and mapped from there; the mapping keeps the file."""
+    with tempfile.TemporaryFile() as unpacked:
+        with z.open(member) as packed:
+            shutil.copyfileobj(packed, unpacked, 1 << 20)
         unpacked.seek(0)
-        return np.asarray(npy.read_array(unpacked, allow_pickle=False))
-    return np.memmap(unpacked, dtype, "r", unpacked.tell(), shape, "F" if fortran else "C")
+        header = npy.read_array_header_1_0 if npy.read_magic(unpacked) == (1, 0) else npy.read_array_header_2_0
+        shape, fortran, dtype = header(unpacked)
+        if dtype.hasobject:
+            msg = "Object arrays are refused"
+            raise ValueError(msg)
+        if 0 in shape or shape == ():
+            unpacked.seek(0)
+            return np.asarray(npy.read_array(unpacked, allow_pickle=False))
+        return np.memmap(unpacked, dtype, "r", unpacked.tell(), shape, "F" if fortran else "C")

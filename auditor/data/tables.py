@@ -58,8 +58,9 @@ def read_table(path: Path, spec: DataSpec, columns: Sequence[ColumnSpec], *, wit
 def read_all(path: Path, spec: DataSpec) -> ArrowColumns:
     """Every column of a small table (labels, class names) as text."""
     plain = DataSpec(path=str(path), missing=spec.missing)
-    tables = [batch for _, batch in _batches(path, plain, list(_header(path, plain)))]
-    return ArrowColumns(pa.concat_tables(tables) if tables else pa.table({}), spec.missing)
+    names = _header(path, plain)
+    tables = [batch for _, batch in _batches(path, plain, names)]
+    return ArrowColumns(pa.concat_tables(tables) if tables else pa.table({n: [] for n in names}), spec.missing)
 
 
 def _beside(spec: DataSpec) -> dict[str, str]:
@@ -92,16 +93,22 @@ def _header(path: Path, spec: DataSpec) -> tuple[str, ...]:
             names = list(pa.parquet.read_schema(path).names)
         else:
             names = pa.csv.open_csv(path, **_csv_options(path, spec, None)).schema.names
+            if spec.columns and not spec.header:
+                names = _given_names(path, spec.columns, len(names))
     except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as e:
         raise LoadError(_unreadable(path, e)) from None
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
         msg = f"{path.name!r} has two columns named {twice!r}; every column needs a name of its own"
         raise LoadError(msg)
-    if not spec.header and spec.columns and len(spec.columns) != len(names):
-        msg = f"[data] columns has {len(spec.columns)} names; {path.name!r} has {len(names)} columns"
-        raise UsageError(msg)
     return tuple(names)
+
+
+def _given_names(path: Path, names: Sequence[str], columns: int) -> list[str]:
+    if len(names) != columns:
+        msg = f"[data] columns has {len(names)} names; {path.name!r} has {columns} columns"
+        raise UsageError(msg)
+    return list(names)
 
 
 def _batches(path: Path, spec: DataSpec, names: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
@@ -120,12 +127,16 @@ def _batches(path: Path, spec: DataSpec, names: Sequence[str]) -> Iterator[tuple
 
 
 def _csv_options(path: Path, spec: DataSpec, names: Sequence[str] | None) -> dict[str, object]:
-    """Every column as text: a type guessed from the first rows would fail, or change a value, further down."""
+    """Every column as text: a type guessed from the first rows would fail, or change a value, further down.
+
+    Without `names` the file is only opened, for its own header.
+    """
+    own = spec.header or names is None or spec.columns is None
     return {
         "read_options": pa.csv.ReadOptions(
             block_size=BLOCK,
-            autogenerate_column_names=not spec.header and spec.columns is None,
-            column_names=list(spec.columns) if spec.columns and not spec.header else None,
+            autogenerate_column_names=own and not spec.header,
+            column_names=None if own else list(spec.columns or ()),
         ),
         "parse_options": pa.csv.ParseOptions(delimiter="\t" if path.suffix == ".tsv" else ",", newlines_in_values=True),
         "convert_options": pa.csv.ConvertOptions(

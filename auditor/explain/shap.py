@@ -32,9 +32,11 @@ class Shapley:
 def kernel_shap(value: Value, players: int, *, budget: int, seed: int) -> Shapley:
     """Shapley values of the game `value`, which gives (k,) values for k coalitions (k, players) of 0 and 1.
 
-    `budget` coalitions are played in all. Few enough players are counted exactly.
+    `budget` coalitions are played in all, at least as many as make the values unique. Few enough players are counted
+    exactly.
     """
-    first, second = (_run(value, players, budget // 2, seed + i) for i in range(2))
+    half = max(budget // 2, 2 * players + 16)
+    first, second = (_run(value, players, half, seed + i) for i in range(2))
     ends = value(np.stack([np.zeros(players), np.ones(players)]))
     mean = (first + second) / 2
     size = float(np.linalg.norm(mean))

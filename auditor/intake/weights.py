@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from auditor.intake.recognise import Format
 __all__ = ["digest", "fill", "read_weights", "write_weights"]
 
 NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
+# how torch words that a file asks for something that weights alone do not need
+OBJECTS = re.compile("unsupported global|unrecognized function|can only (build|create)", re.IGNORECASE)
 PREFIXES = ("module.", "model.", "_orig_mod.")
 
 
@@ -29,8 +32,8 @@ def read_weights(path: Path, kind: Format) -> dict[str, Tensor]:
             # never a fall-back to weights_only=False: that would run whatever the file says
             loaded = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as e:  # noqa: BLE001 - the reader of a hostile file may raise anything
-            if isinstance(e, pickle.UnpicklingError) and "Unsupported" in str(e):
-                msg = f"{path.name!r} holds more than weights (Python objects); save model.state_dict() instead"
+            if isinstance(e, pickle.UnpicklingError) and OBJECTS.search(str(e)):
+                msg = f"{path.name!r} holds more than weights, or is damaged; save model.state_dict() alone"
             else:
                 msg = f"{path.name!r} is malformed: {type(e).__name__}; expected the file that torch.save wrote"
             raise LoadError(msg) from None

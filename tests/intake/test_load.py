@@ -43,8 +43,10 @@ def folder(tmp_path: Path) -> Path:
 DATA = Data.of(torch.rand(6, 3), torch.zeros(6).long())
 
 
-def load(folder: Path, path: str, *, uploaded: bool = False, classes: tuple[str, ...] | None = None, **spec: object) -> Loaded:
-    model = ModelSpec(path=path, **spec)  # type: ignore[arg-type]
+def load(
+    folder: Path, path: str, *, uploaded: bool = False, classes: tuple[str, ...] | None = None, **spec: object
+) -> Loaded:
+    model = ModelSpec(path=path, **spec)
     return load_model(model, InputSpec(), DATA, folder=folder, classes=classes, bounds=(0.0, 1.0), uploaded=uploaded)
 
 
@@ -92,7 +94,9 @@ def test_programs_load_only_when_they_are_trusted(folder: Path, path: str) -> No
         ("package:torch/version.py", {"architecture": "mlp:3-4-2"}, "lies outside the upload"),
     ],
 )
-def test_an_upload_may_bring_no_code_and_name_no_other_file(folder: Path, path: str, spec: dict[str, object], message: str) -> None:
+def test_an_upload_may_bring_no_code_and_name_no_other_file(
+    folder: Path, path: str, spec: dict[str, object], message: str
+) -> None:
     with pytest.raises(UsageError, match=message):
         load(folder, path, uploaded=True, **spec)
 
@@ -121,7 +125,7 @@ def test_an_upload_of_weights_in_a_built_in_architecture_loads(folder: Path) -> 
 )
 def test_what_cannot_be_loaded_is_one_line(folder: Path, spec: dict[str, str], message: str) -> None:
     with pytest.raises(AuditError, match=message) as e:
-        load(folder, **spec)  # type: ignore[arg-type]
+        load(folder, **spec)
     assert "\n" not in str(e.value)
 
 
@@ -140,7 +144,14 @@ def test_channels_must_fit_the_normalisation(folder: Path) -> None:
     given = InputSpec(mean=(0.5, 0.5), std=(1.0, 1.0))
 
     with pytest.raises(UsageError, match="mean has 2 values; the inputs have 3 channels"):
-        load_model(ModelSpec(path="w.pt", architecture="mlp:3-4-2"), given, DATA, folder=folder, classes=None, bounds=(0.0, 1.0))
+        load_model(
+            ModelSpec(path="w.pt", architecture="mlp:3-4-2"),
+            given,
+            DATA,
+            folder=folder,
+            classes=None,
+            bounds=(0.0, 1.0),
+        )
 
 
 def test_an_unknown_device_is_refused(folder: Path) -> None:

@@ -23,11 +23,11 @@ class Gives(nn.Module):
         self.function = function
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.function(x)  # type: ignore[operator, no-any-return]
+        return self.function(x)
 
 
 def settled(function: object, classes: int, output: str = "logits") -> tuple[Model, tuple[str, ...]]:
-    return settle(Model(Gives(function), tuple("abc"[:classes]), output=output), DATA)  # type: ignore[arg-type]
+    return settle(Model(Gives(function), tuple("abc"[:classes]), output=output), DATA)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,120 @@
+"""One sample of an audit: what the checks kept of it, gathered for the page that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from auditor.types import Audit, Image, Outcome, Table
+from reports.images import LARGEST
+from reports.pillars.common import ran, result_of
+from reports.pillars.explanations import QUALITY, quality
+from reports.words import number
+
+__all__ = [
+    "bars", "change_pictures", "change_tables", "chart", "effects", "enlarged", "figure_of", "maps", "original",
+    "titles",
+]  # fmt: skip
+
+CURVE = "robustness.curve"
+COLOURS = {"raises": "#d9752b", "lowers": "#4a8fd0"}  # as in the maps; to be told from white and from black
+Pixels = np.ndarray[Any, Any]
+
+
+def titles(audit: Audit) -> dict[str, str]:
+    """The title of every row that is explained or turned, by its name (`row 12`); the most explained first."""
+    said = [item.title for _, item in _explained(audit)]
+    found: dict[str, str] = {}
+    for title in [*sorted(said, key=said.count, reverse=True), *_turned(audit)]:
+        found.setdefault(title.partition(":")[0], title)
+    return found
+
+
+def _explained(audit: Audit) -> Iterator[tuple[Outcome, Image | Table]]:
+    for o in ran(audit, "explain"):
+        if o.result:
+            yield from ((o, image) for image in o.result.images)
+            yield from ((o, table) for table in o.result.tables)
+
+
+def _turned(audit: Audit) -> list[str]:
+    result = result_of(audit, CURVE)
+    if result is None:
+        return []
+    return [i.title for i in result.images] + [t.title for t in result.tables if t.columns[:2] == ("column", "before")]
+
+
+# ---- what moved the answer ---------------------------------------------------------------------------------------
+def original(audit: Audit, title: str) -> Image | None:
+    """The picture itself, None where the row is none."""
+    return next((i for _, i in _images(audit, title) if i.role == "original"), None)
+
+
+def maps(audit: Audit, title: str) -> list[tuple[Outcome, Image]]:
+    """Every method's map of the row."""
+    return [(o, i) for o, i in _images(audit, title) if i.role == "map"]
+
+
+def _images(audit: Audit, title: str) -> list[tuple[Outcome, Image]]:
+    return [(o, i) for o, i in _explained(audit) if isinstance(i, Image) and i.title == title]
+
+
+def bars(audit: Audit, title: str) -> list[tuple[Outcome, Table]]:
+    """Every method's columns of the row with their effects."""
+    return [(o, t) for o, t in _explained(audit) if isinstance(t, Table) and t.title == title]
+
+
+def effects(table: Table) -> pd.DataFrame:
+    """What each column does, with its value."""
+    labels = [f"{row[0]} = {row[1]}" if row[1] != "" else str(row[0]) for row in table.rows]
+    values = [float(row[2] or 0) for row in table.rows]
+    return pd.DataFrame({"label": labels, "value": values, "does": ["raises" if v > 0 else "lowers" for v in values]})
+
+
+def chart(table: Table) -> dict[str, Any]:
+    """A chart of `effects` in Vega-Lite: bars to both sides of 0, in the order of the table."""
+    colour = {"scale": {"domain": list(COLOURS), "range": list(COLOURS.values())}, "legend": {"orient": "bottom"}}
+    return {
+        "mark": "bar",
+        "height": 24 * len(table.rows) + 110,  # the axis and the legend are part of it
+        "encoding": {
+            "y": {
+                "field": "label",
+                "type": "nominal",
+                "sort": None,
+                "title": None,
+                "axis": {"labelLimit": 150, "labelOverlap": False},
+            },
+            "x": {"field": "value", "type": "quantitative", "title": table.columns[2]},
+            "color": {"field": "does", "type": "nominal", "title": None, **colour},
+        },
+    }
+
+
+def figure_of(o: Outcome, title: str) -> tuple[str, str]:
+    """A method's own figure for the row, and how to read it; empty where it has none."""
+    m = quality(o, title)
+    return (f"{m.name.replace('_', ' ')} {number(m.value)}", QUALITY[o.check][1]) if m else ("", "")
+
+
+# ---- the smallest change -----------------------------------------------------------------------------------------
+def change_pictures(audit: Audit, title: str) -> dict[str, Image]:
+    """Pictures of the row by role: original, change, adversarial; empty where it was not turned."""
+    result = result_of(audit, CURVE)
+    found = {i.role: i for i in (result.images if result else ()) if i.title == title}
+    return found if {"original", "change", "adversarial"} <= set(found) else {}
+
+
+def change_tables(audit: Audit, title: str) -> list[Table]:
+    """The columns that were changed to turn the row."""
+    result = result_of(audit, CURVE)
+    return [t for t in (result.tables if result else ()) if t.title.startswith(f"{title}: ")]
+
+
+def enlarged(array: Pixels) -> Pixels:
+    """A small picture or map with every pixel as a square, so that a browser does not blur it."""
+    times = max(1, LARGEST // max(array.shape[:2]))
+    return array.repeat(times, 0).repeat(times, 1)

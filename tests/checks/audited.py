@@ -1,0 +1,48 @@
+"""One check on one case, as the audit runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from auditor.audit import Finished, Selection, run
+from auditor.subject import Data, Model
+from auditor.types import Measure, Outcome, Result, Status
+from tests.zoo import Case
+
+__all__ = ["arrays_of", "measures", "not_applicable", "outcome_of", "result_of"]
+
+
+def outcome_of(case: Case, check: str, reference: Data | None = None, **settings: Any) -> Outcome:
+    """The outcome of `check` at the quick profile."""
+    found = run(
+        case.model, case.data, reference=reference, selection=Selection("quick", (check,), (), {check: settings})
+    ).outcome(check)
+    assert found is not None
+    return found
+
+
+def result_of(case: Case, check: str, reference: Data | None = None, **settings: Any) -> Result:
+    """The result of `check`, which must have run."""
+    outcome = outcome_of(case, check, reference, **settings)
+    assert outcome.result is not None, outcome.reason
+    return outcome.result
+
+
+def measures(result: Result, name: str) -> dict[str, Measure]:
+    """The measures of that name by slice."""
+    return {m.slice: m for m in result.measures if m.name == name}
+
+
+def not_applicable(case: Case, check: str) -> str:
+    """Why `check` does not apply; fails where it does."""
+    outcome = outcome_of(case, check)
+    assert outcome.status is Status.NOT_APPLICABLE, outcome
+    return outcome.reason
+
+
+def arrays_of(model: Model, data: Data, check: str, **settings: Any) -> Mapping[str, Any]:
+    """The evidence that `check` keeps."""
+    seen: list[Finished] = []
+    run(model, data, selection=Selection("quick", (check,), (), {check: settings}), on_finish=seen.append)
+    return seen[-1].arrays

@@ -1,0 +1,156 @@
+"""fairness.groups against hand counts and fairlearn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from fairlearn import metrics as fairlearn
+from sklearn.metrics import accuracy_score, precision_score
+
+from auditor.audit import Selection, run
+from auditor.stats import newcombe, wilson
+from auditor.subject import Data, Given
+from tests import zoo
+from tests.checks.audited import measures, not_applicable, result_of
+
+CHECK = "fairness.groups"
+
+
+def decided(
+    predicted: Any,
+    actual: Any,
+    groups: dict[str, list[str]],
+    classes: tuple[str, ...] = ("no", "yes"),
+    positive: int | None = 1,
+) -> Any:
+    """The result for predictions that are given."""
+    data = Data.of(torch.zeros(len(actual), 1), torch.tensor(actual), groups, positive=positive)
+    given = Given(classes, np.asarray(predicted, np.int64), None)
+    data = Data(data.read, data.y, data.row_ids, data.groups, (), positive, given)
+    outcome = run(None, data, selection=Selection(only=(CHECK,))).outcome(CHECK)
+    assert outcome is not None and outcome.result is not None
+    return outcome.result
+
+
+def test_a_hand_count() -> None:
+    predicted = [1, 1, 0, 0, 1, 0, 0, 0]
+    actual = [1, 0, 1, 0, 1, 1, 1, 0]
+    result = decided(predicted, actual, {"sex": ["f"] * 4 + ["m"] * 4})
+    found = {(m.name, m.slice): m.counts for m in result.measures if "=" in m.slice}
+
+    assert found["selection_rate", "sex=f"] == (2, 4)
+    assert found["tpr", "sex=f"] == (1, 2)
+    assert found["fpr", "sex=f"] == (1, 2)
+    assert found["fnr", "sex=m"] == (2, 3)
+    assert found["tnr", "sex=m"] == (1, 1)
+    assert found["ppv", "sex=m"] == (1, 1)
+    assert found["npv", "sex=m"] == (1, 3)
+    assert found["accuracy", "sex=m"] == (2, 4)
+    m = measures(result, "tpr")["sex=m"]
+    assert (m.low, m.high) == (wilson(1, 3).low, wilson(1, 3).high)
+
+
+RATES: dict[str, Callable[..., float]] = {
+    "selection_rate": fairlearn.selection_rate,
+    "tpr": fairlearn.true_positive_rate,
+    "fpr": fairlearn.false_positive_rate,
+    "fnr": fairlearn.false_negative_rate,
+    "tnr": fairlearn.true_negative_rate,
+    "ppv": precision_score,
+    "accuracy": accuracy_score,
+}
+
+
+@pytest.fixture(scope="module")
+def random_case() -> dict[str, Any]:
+    generator = np.random.default_rng(0)
+    n = 2000
+    sex, race = generator.choice(["f", "m"], n), generator.choice(["a", "b", "c"], n, p=[0.6, 0.3, 0.1])
+    actual = (generator.random(n) < 0.3 + 0.2 * (sex == "m")).astype(int)
+    predicted = np.where(generator.random(n) < 0.75, actual, 1 - actual)
+    result = decided(predicted, actual.tolist(), {"sex": sex.tolist(), "race": race.tolist()})
+    return {"sex": sex, "race": race, "actual": actual, "predicted": predicted, "result": result}
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_every_rate_is_fairlearns_for_groups_and_crossings(random_case: dict[str, Any], name: str) -> None:
+    c = random_case
+    found = measures(c["result"], name)
+    for attributes in (("sex",), ("race",), ("sex", "race")):
+        frame = fairlearn.MetricFrame(
+            metrics=RATES[name], y_true=c["actual"], y_pred=c["predicted"],
+            sensitive_features={a: c[a] for a in attributes},
+        ).by_group  # fmt: skip
+        for group, value in frame.items():
+            names = group if isinstance(group, tuple) else (group,)
+            where = "&".join(f"{a}={g}" for a, g in zip(attributes, names, strict=True))
+            assert found[where].value == pytest.approx(value, abs=1e-12)
+
+
+@pytest.mark.parametrize("attribute", ["sex", "race"])
+def test_differences_are_fairlearns(random_case: dict[str, Any], attribute: str) -> None:
+    c = random_case
+    arguments = {"y_true": c["actual"], "y_pred": c["predicted"], "sensitive_features": c[attribute]}
+    for name in ("demographic_parity_difference", "equal_opportunity_difference", "equalized_odds_difference"):
+        expected = getattr(fairlearn, name)(**arguments)
+        assert measures(c["result"], name)[attribute].value == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_difference_carries_the_interval_of_its_two_groups() -> None:
+    result = decided([1] * 30 + [0] * 10 + [1] * 10 + [0] * 30, [1] * 80, {"g": ["a"] * 40 + ["b"] * 40})
+    gap = measures(result, "demographic_parity_difference")["g"]
+
+    assert gap.counts == (30, 40, 10, 40)
+    assert (gap.low, gap.high) == (newcombe(30, 40, 10, 40).low, newcombe(30, 40, 10, 40).high)
+
+
+def test_planted_bias_is_found_and_its_absence_too() -> None:
+    biased = result_of(zoo.biased_table(), CHECK)
+    even = decided([0, 1] * 60, [0, 1] * 60, {"g": ["a"] * 60 + ["b"] * 60})
+
+    assert measures(biased, "demographic_parity_difference")["group"].value == 1.0
+    assert measures(even, "demographic_parity_difference")["g"].value == 0.0
+
+
+def test_missing_is_a_group_that_is_shown_and_sets_no_difference() -> None:
+    groups = {"g": ["a"] * 20 + ["b"] * 20 + ["(missing)"] * 20}
+    result = decided([1] * 20 + [0, 1] * 10 + [0] * 20, [1, 0] * 30, groups)
+
+    assert measures(result, "selection_rate")["g=(missing)"].counts == (0, 20)
+    assert measures(result, "demographic_parity_difference")["g"].counts == (20, 20, 10, 20)
+
+
+def test_small_groups_are_shown_with_a_caveat_and_set_no_difference() -> None:
+    result = decided([1] * 40 + [0] * 4, [1] * 44, {"g": ["a"] * 20 + ["b"] * 20 + ["c"] * 4})
+
+    assert measures(result, "selection_rate")["g=c"].counts == (0, 4)
+    assert measures(result, "demographic_parity_difference")["g"].value == 0.0
+    assert "Group g=c has 4 rows only." in result.caveats
+
+
+def test_degenerate_groups_have_no_figure_never_zero() -> None:
+    one = decided([1, 0] * 20, [1, 0] * 20, {"g": ["a"] * 40})
+    never = decided([1, 0] * 20, [0] * 40, {"g": ["a", "b"] * 20})
+
+    assert measures(one, "demographic_parity_difference")["g"].value is None
+    assert any("one group only" in c for c in one.caveats)
+    assert measures(never, "tpr")["g=a"].value is None
+    assert measures(never, "equalized_odds_difference")["g"].value is None
+
+
+def test_without_a_favourable_class_each_is_taken_in_turn() -> None:
+    result = decided([0, 1, 2, 2], [0, 1, 2, 0], {"g": ["a", "a", "b", "b"]}, ("x", "y", "z"), positive=None)
+
+    assert measures(result, "selection_rate")["g=b&class=z"].counts == (2, 2)
+    assert measures(result, "selection_rate")["g=a&class=x"].counts == (1, 2)
+
+
+def test_without_sensitive_columns_it_does_not_apply() -> None:
+    case = zoo.linear_table()
+    data = Data(case.data.read, case.data.y, case.data.row_ids)
+
+    assert not_applicable(zoo.Case(case.model, data), CHECK) == "the audit file names no sensitive columns"

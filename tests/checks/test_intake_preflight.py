@@ -1,0 +1,177 @@
+"""intake.preflight: what is wrong with a model or its inputs is said before anything else is measured."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from auditor.audit import Selection, run
+from auditor.config import load_audit_file
+from auditor.errors import LoadError
+from auditor.opening import open_audit
+from auditor.stats import wilson
+from auditor.subject import Data, Model, Normalize
+from tests import zoo
+from tests.checks.audited import result_of
+from tests.shared import AUDITS, needs_shared
+
+CHECK = "intake.preflight"
+
+
+def test_clean_accuracy_is_counted_with_its_interval() -> None:
+    (accuracy,) = result_of(zoo.planted_patch(), CHECK).measures
+    expected = wilson(22, 24)
+
+    assert (accuracy.name, accuracy.value, accuracy.n) == ("clean_accuracy", 22 / 24, 24)
+    assert (accuracy.low, accuracy.high) == (expected.low, expected.high)
+
+
+def test_what_goes_in_and_comes_out_is_listed() -> None:
+    table = {row[0]: row[1] for row in result_of(zoo.softmax_output(), CHECK).tables[0].rows}
+
+    assert table["shape of one input"] == "1 x 8 x 8"
+    assert table["outputs"] == "probabilities"
+    assert table["bounds"] == "0 to 1"
+    assert table["classes"] == "3"
+    assert table["classified correctly"] == "20 of 24 (0.833)"
+
+
+def test_outputs_that_contradict_what_was_declared_are_a_caveat() -> None:
+    (caveat,) = result_of(zoo.softmax_output(), CHECK).caveats
+
+    assert "output = 'logits' was declared, but the model gives probabilities" in caveat
+    assert result_of(zoo.planted_patch(), CHECK).caveats == ()
+
+
+def test_chance_level_is_said_in_words_and_the_audit_goes_on() -> None:
+    case = zoo.inplace_relu()
+    with torch.no_grad():
+        own = case.model(case.data.read(np.arange(24))).argmax(1).numpy()
+    wrong = Data(case.data.read, (own + np.arange(24)) % 3, case.data.row_ids)  # a third of them right
+
+    audit = run(case.model, wrong, selection=Selection("quick", only=("performance.*",)))
+    preflight = audit.outcome(CHECK)
+
+    assert preflight is not None and preflight.result is not None
+    assert any("on 3 classes is chance level" in c and "are mean, std" in c for c in preflight.result.caveats)
+    accuracy = audit.outcome("performance.accuracy")
+    assert accuracy is not None and accuracy.result is not None
+
+
+@pytest.mark.parametrize(
+    ("case", "caveat"),
+    [(zoo.constant(), "same output for every input"), (zoo.linear_table(), None)],
+)
+def test_a_model_that_does_not_listen_is_named(case: zoo.Case, caveat: str | None) -> None:
+    caveats = " ".join(result_of(case, CHECK).caveats)
+
+    assert (caveat in caveats) if caveat else not caveats
+
+
+def test_one_prediction_for_everything_is_named() -> None:
+    case = zoo.planted_patch()
+    lopsided = zoo.Case(case.model, Data(case.data.read, case.data.y, case.data.row_ids))
+    with torch.no_grad():
+        lopsided.model.module[1].bias.copy_(torch.tensor([-2.0, 2.0]))
+
+    assert any("calls every one of the 24 samples 'bright'" in c for c in result_of(lopsided, CHECK).caveats)
+
+
+def test_only_one_class_is_a_caveat_and_no_refusal() -> None:
+    case = zoo.planted_patch()
+    rows = np.flatnonzero(case.data.y == 0)
+
+    caveats = result_of(zoo.Case(case.model, case.data.at(rows)), CHECK).caveats
+
+    assert any("Only the class 'dark' occurs" in c for c in caveats)
+
+
+def test_inputs_outside_the_bounds_are_counted() -> None:
+    case = zoo.planted_patch()
+    loud = Data(lambda r: case.data.read(r) * 255, case.data.y, case.data.row_ids)
+
+    caveats = result_of(zoo.Case(case.model, loud), CHECK).caveats
+
+    assert any("24 of 24 samples leave the bounds (0 to 1): are they in other units?" in c for c in caveats)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [(float("nan"), "NaN or infinity"), (float("inf"), "NaN or infinity")],
+)
+def test_inputs_that_are_no_numbers_end_the_audit(x: float, message: str) -> None:
+    case = zoo.linear_table()
+    values = case.data.read(np.arange(24)).clone()
+    values[20, 1] = x
+
+    with pytest.raises(LoadError, match=message):
+        result_of(zoo.Case(case.model, Data.of(values, torch.from_numpy(case.data.y))), CHECK)
+
+
+def test_a_label_without_an_output_ends_the_audit() -> None:
+    case = zoo.linear_table()
+    y = torch.from_numpy(case.data.y.copy())
+    y[17] = 2
+
+    with pytest.raises(LoadError, match=r"label 2 \(row 17\) has no output: the model has 2 classes, 0 to 1"):
+        result_of(zoo.Case(case.model, Data.of(case.data.read(np.arange(24)), y)), CHECK)
+
+
+def test_a_regression_model_is_measured_by_its_error() -> None:
+    case = zoo.linear_table()
+    x = case.data.read(np.arange(24))
+    head = torch.nn.Linear(3, 1)
+    model = Model(head, (), output="value", bounds=case.model.bounds)
+    with torch.no_grad():
+        target = head(x)[:, 0] + 0.5
+
+    (error,) = result_of(zoo.Case(model, Data.of(x, target)), CHECK).measures
+
+    assert error.name == "mean_absolute_error"
+    assert error.value == pytest.approx(0.5, abs=1e-6)
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    ("name", "right", "of"),
+    [
+        ("cifar10_resnet20", 279, 300),
+        ("cifar10_cnn_a_adv", 221, 300),
+        ("cifar10_vit_ibp", 199, 300),
+        ("mnist_small", 980, 1000),
+        ("mnist_kw", 982, 1000),
+    ],
+)
+def test_real_models_reach_their_measured_accuracy(name: str, right: int, of: int) -> None:
+    opened = open_audit(load_audit_file(AUDITS / f"{name}.toml"), AUDITS)
+    assert opened.model is not None
+
+    (accuracy,) = result_of(zoo.Case(opened.model, opened.data), CHECK).measures
+
+    assert accuracy.counts == (right, of)
+
+
+@needs_shared
+def test_efficientnet_reaches_its_measured_accuracy() -> None:
+    pytest.importorskip("efficientnet_lite_pytorch", reason="the extra `demo` is not installed")
+    opened = open_audit(load_audit_file(AUDITS / "imagenet_efficientnet.toml"), AUDITS)
+    assert opened.model is not None
+
+    (accuracy,) = result_of(zoo.Case(opened.model, opened.data), CHECK).measures
+
+    assert accuracy.counts[1] == 200
+    assert abs(accuracy.counts[0] - 175) <= 1
+
+
+@needs_shared
+def test_a_wrong_normalisation_is_reported_as_chance_level() -> None:
+    opened = open_audit(load_audit_file(AUDITS / "cifar10_resnet20.toml"), AUDITS)
+    assert opened.model is not None
+    wrong = Model(
+        opened.model.module, opened.model.classes, normalize=Normalize(torch.full((3,), 120.0), torch.full((3,), 60.0))
+    )
+
+    caveats = " ".join(result_of(zoo.Case(wrong, opened.data.take(100, 0)), CHECK).caveats)
+
+    assert "is chance level (10.0%)" in caveats

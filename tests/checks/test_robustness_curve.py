@@ -1,0 +1,137 @@
+"""robustness.curve: counts that can be made by hand, beside random changes, with examples that are not counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from auditor.config import load_audit_file
+from auditor.opening import open_audit
+from auditor.subject import Column, Data, Model
+from auditor.types import Measure
+from tests import zoo
+from tests.attacks.test_curve import exact_linear
+from tests.checks.audited import arrays_of, measures, not_applicable, outcome_of, result_of
+from tests.shared import AUDITS, needs_shared
+
+CHECK = "robustness.curve"
+LADDER = [0.05, 0.1, 0.2, 0.4, 0.8]
+
+
+def curve(measured: dict[str, Measure]) -> list[float]:
+    return [m.value or 0.0 for m in measured.values()]
+
+
+def test_a_linear_models_curve_is_counted_by_hand() -> None:
+    case = zoo.linear_table()
+    x, y = case.data.read(np.arange(24)), torch.from_numpy(case.data.y)
+    right = case.model(x).argmax(1) == y
+    expected = [int((right & (exact_linear(case, x) > e)).sum()) for e in (0, *LADDER)]
+
+    result = result_of(case, CHECK, epsilons=LADDER, samples=0)
+
+    assert [m.counts for m in measures(result, "robust_accuracy").values()] == [(k, 24) for k in expected]
+    assert list(measures(result, "robust_accuracy")) == [
+        "linf@0",
+        "linf@0.05",
+        "linf@0.1",
+        "linf@0.2",
+        "linf@0.4",
+        "linf@0.8",
+    ]
+
+
+@pytest.mark.parametrize("name", ["inplace_relu", "batch_norm", "categories", "softmax_output"])
+def test_never_rises_with_epsilon_and_lies_below_random_changes(name: str) -> None:
+    result = result_of(zoo.ZOO[name](), CHECK, samples=0, steps=10)
+    robust, noise = curve(measures(result, "robust_accuracy")), curve(measures(result, "noise_accuracy"))
+
+    assert robust == sorted(robust, reverse=True)
+    assert len(robust) == len(noise) + 1 == 9
+    assert all(r <= n for r, n in zip(robust[1:], noise, strict=True))
+
+
+def test_the_default_sizes_are_of_pixels_or_of_deviations() -> None:
+    pixels = list(measures(result_of(zoo.inplace_relu(), CHECK, steps=2), "robust_accuracy"))
+    table = list(measures(result_of(zoo.categories(), CHECK, steps=2), "robust_accuracy"))
+
+    assert pixels[1:] == [f"linf@{e / 255:.3g}" for e in (0.5, 1, 2, 4, 8, 16, 32, 64)]
+    assert table[1:] == ["linf@0.05", "linf@0.1", "linf@0.2", "linf@0.3", "linf@0.5", "linf@0.8", "linf@1", "linf@2"]
+
+
+def test_only_numbers_that_may_change_are_changed() -> None:
+    case = zoo.categories()
+    case.model.module[0].weight.data[:, 0] *= 20
+    case = zoo.Case(
+        case.model, replace(zoo.labelled(case.model, case.data.read(np.arange(24))), columns=case.data.columns)
+    )
+    result = result_of(case, CHECK, samples=0, shown=6, epsilons=[1.0, 3.0])
+    (caveat,) = result.caveats
+
+    assert caveat == "Not attacked, as only numbers that may change are: member, city."
+    assert result.tables[1:]
+    for table in result.tables[1:]:
+        assert {row[0] for row in table.rows} == {"age"}
+
+
+def test_a_model_that_cannot_be_attacked_does_not_apply() -> None:
+    case = zoo.categories()
+    model = Model(case.model.module, case.model.classes, bounds=case.model.bounds, unit=torch.zeros(5))
+
+    class Rounds(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.stack([(x > 0.5).float().sum((1, 2, 3)), torch.full((len(x),), 30.0)], 1)
+
+    assert "no column is a number that may be changed" in not_applicable(zoo.Case(model, case.data), CHECK)
+    steps = Model(Rounds(), ("a", "b"))
+    assert "no gradient" in not_applicable(zoo.Case(steps, zoo.labelled(steps, zoo.images())), CHECK)
+
+
+def test_examples_show_the_change_and_are_not_counted() -> None:
+    case = zoo.inplace_relu()
+    result = result_of(case, CHECK, samples=5, shown=4, steps=10)
+    arrays = arrays_of(case.model, case.data, CHECK, samples=5, shown=4, steps=10)
+    titles = {i.title for i in result.images}
+
+    assert all(m.n == 5 for m in measures(result, "robust_accuracy").values())
+    assert titles
+    for title in titles:
+        by_role = {i.role: i for i in result.images if i.title == title}
+        before, after = (arrays[by_role[r].array].astype(int) for r in ("original", "adversarial"))
+        largest = float(by_role["change"].alt.partition("at most ")[2].split()[0])
+        assert set(by_role) == {"original", "change", "adversarial"}
+        assert np.abs(after - before).max() <= largest * 255 + 1
+        assert np.abs(arrays[by_role["change"].array]).max() == pytest.approx(largest, rel=0.02)
+    assert arrays[f"{CHECK}/distance"].shape == (5,)
+
+
+def test_rows_are_drawn_not_taken_from_the_front() -> None:
+    case = zoo.inplace_relu()
+    rows = arrays_of(case.model, case.data, CHECK, samples=8, steps=1)[f"{CHECK}/rows"]
+
+    assert rows.tolist() != list(range(8))
+
+
+def test_a_regression_model_does_not_apply() -> None:
+    case = zoo.linear_table()
+    model = Model(nn.Linear(3, 1), (), output="value", bounds=case.model.bounds)
+    data = Data.of(case.data.read(np.arange(24)), torch.rand(24), columns=(Column("a", 0, 1),))
+
+    assert outcome_of(zoo.Case(model, data), CHECK).reason == "the model returns a value, not classes"
+
+
+@needs_shared
+def test_a_hardened_model_stands_more_than_a_plain_one() -> None:
+    found = {}
+    for name in ("mnist_small", "mnist_kw"):
+        opened = open_audit(load_audit_file(AUDITS / f"{name}.toml"), AUDITS)
+        assert opened.model is not None
+        result = result_of(zoo.Case(opened.model, opened.data), CHECK, samples=40, epsilons=[0.1, 0.3], steps=20)
+        found[name] = curve(measures(result, "robust_accuracy"))
+
+    assert found["mnist_kw"][1] > found["mnist_small"][1]
+    assert found["mnist_small"][2] == found["mnist_kw"][2] == 0  # FMN would say .86 of the latter

@@ -1,0 +1,443 @@
+"""Files to samples: every reader gives the rows, targets and groups that were written, and says what it cannot read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from auditor.config import parse_audit_file
+from auditor.data.read import Read, read_data
+from auditor.errors import AuditError, LoadError, UsageError
+from auditor.subject import Data
+
+MODEL = {"path": "m.pt", "architecture": "mlp:2-2"}
+
+
+def read(folder: Path, data: dict[str, Any], **more: Any) -> Read:
+    """The data of an audit file with these parts; `model=None` for predictions only."""
+    given = {"data": data, "model": MODEL, **more}
+    return read_data(parse_audit_file({k: v for k, v in given.items() if v is not None}), folder)
+
+
+def rows(data: Data) -> np.ndarray[Any, Any]:
+    return data.read(np.arange(len(data))).numpy()
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Twelve people; ages 20 to 31, two of them without a city."""
+    frame = pd.DataFrame(
+        {
+            "age": range(20, 32),
+            "member": [0, 1] * 6,
+            "city": ["x", "y", "z", "x", "y", "?", "x", "", "z", "x", "y", "z"],
+            "sex": ["f", "m", "m", "f", "f", "m", "f", "m", "m", "f", "NA", "None"],
+            "split": ["train", "test", "test"] * 4,
+            "p": np.linspace(0.0, 1.0, 12),
+            "y": [0, 1, 1, 0, 1, 0, 1, 1, 0, 0, 1, 1],
+        }
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_csv(tmp_path / "t.tsv", index=False, sep="\t")
+    frame.to_parquet(tmp_path / "t.parquet")
+    return tmp_path
+
+
+SPEC = {"path": "t.csv", "target": "y", "inputs": ["age", "member"]}
+
+
+# ---- tables ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.parquet"])
+def test_a_table_is_read_the_same_from_every_format(table: Path, name: str) -> None:
+    found = read(table, {**SPEC, "path": name, "sensitive": ["sex", "city"]})
+
+    assert rows(found.data).tolist() == [[a, m] for a, m in zip(range(20, 32), [0, 1] * 6, strict=True)]
+    assert found.data.y.tolist() == [0, 1, 1, 0, 1, 0, 1, 1, 0, 0, 1, 1]
+    assert list(found.data.groups["sex"])[-2:] == ["NA", "None"]  # values, not missing
+    assert list(found.data.groups["city"]) == [
+        "x", "y", "z", "x", "y", "(missing)", "x", "(missing)", "z", "x", "y", "z",
+    ]  # fmt: skip
+    assert found.facts["rows"] == 12
+
+
+def test_where_keeps_rows_whose_column_equals_it_as_text(table: Path) -> None:
+    found = read(table, {**SPEC, "where": {"split": "test", "member": 1}})
+
+    assert found.data.row_ids.tolist() == [1, 5, 7, 11]
+    assert rows(found.data)[:, 0].tolist() == [21, 25, 27, 31]
+    assert found.data.y.tolist() == [1, 0, 1, 1]
+
+
+def test_without_inputs_all_columns_that_serve_nothing_else_are_used(table: Path) -> None:
+    pd.read_csv(table / "t.csv").drop(columns=["city"]).to_csv(table / "u.csv", index=False)
+
+    found = read(
+        table, {"path": "u.csv", "target": "y", "sensitive": ["sex"], "where": {"split": "test"}, "score": "p"}
+    )
+
+    assert [c.name for c in found.data.columns] == ["age", "member"]
+    assert [c.kind for c in found.data.columns] == ["number", "flag"]
+
+
+COLUMNS: list[dict[str, Any]] = [
+    {"name": "age", "kind": "number", "mean": 25.0, "std": 2.0},
+    {"name": "city", "kind": "category", "values": ["y", "x"]},
+    {"name": "member", "kind": "flag"},
+]
+
+
+def test_columns_say_how_a_row_becomes_a_vector(table: Path) -> None:
+    found = read(table, {"path": "t.csv", "target": "y"}, columns=COLUMNS)
+
+    x = rows(found.data)
+    assert x[0].tolist() == [-2.5, 0, 1, 0]
+    assert x[1].tolist() == [-2.0, 1, 0, 1]
+    assert x[2].tolist() == [-1.5, 0, 0, 0]  # z is not listed: all zeros
+    assert found.data.caveats == ("Column 'city': 5 rows have a value that is not listed (all zeros).",)
+    assert [(c.name, c.start, c.stop) for c in found.data.columns] == [("age", 0, 1), ("city", 1, 3), ("member", 3, 4)]
+    assert [c.shown(x[1].tolist()) for c in found.data.columns] == ["21", "y", "1"]
+    assert found.data.columns[1].shown(x[2].tolist()) == "(none of the values)"
+
+
+def test_a_table_is_bounded_by_its_reference_and_only_numbers_may_change(table: Path) -> None:
+    pd.DataFrame({"age": [10, 50], "city": ["x", "y"], "member": [0, 1], "y": [0, 1]}).to_csv(
+        table / "r.csv", index=False
+    )
+    fixed = [{**COLUMNS[0], "mutable": False}, *COLUMNS[1:]]
+
+    found = read(table, {"path": "t.csv", "target": "y", "reference": "r.csv"}, columns=COLUMNS)
+    low, high = (torch.as_tensor(b).tolist() for b in found.bounds)
+
+    assert (low, high) == ([-7.5, 0, 0, 0], [12.5, 1, 1, 1])
+    assert torch.as_tensor(found.unit).tolist() == [10.0, 0, 0, 0]  # the deviation of -7.5 and 12.5
+    assert torch.as_tensor(read(table, {"path": "t.csv", "target": "y"}, columns=fixed).unit).tolist() == [0, 0, 0, 0]
+    assert found.reference is not None and len(found.reference) == 2
+
+
+def test_missing_numbers_are_filled_with_a_declared_mean_and_counted_else_refused(table: Path) -> None:
+    pd.DataFrame({"a": ["1", "?", "3"], "y": [0, 1, 0]}).to_csv(table / "m.csv", index=False)
+    spec = {"path": "m.csv", "target": "y"}
+
+    filled = read(table, spec, columns=[{"name": "a", "mean": 3.0, "std": 2.0}])
+
+    assert rows(filled.data)[:, 0].tolist() == [-1.0, 0.0, 0.0]
+    assert filled.data.caveats == ("Column 'a': 1 rows have no value (its mean).",)
+    with pytest.raises(LoadError, match=r"'a' is missing in row 1 \(counted from 0\); give the column a mean"):
+        read(table, spec)
+
+
+def test_a_file_without_a_header_is_read_with_given_names(table: Path) -> None:
+    (table / "n.csv").write_text("1,5,0\n2,6,1\n")
+
+    found = read(table, {"path": "n.csv", "header": False, "columns": ["a", "b", "y"], "target": "y"})
+
+    assert rows(found.data).tolist() == [[1, 5], [2, 6]]
+    with pytest.raises(UsageError, match="columns has 2 names; 'n.csv' has 3 columns"):
+        read(table, {"path": "n.csv", "header": False, "columns": ["a", "y"], "target": "y"})
+
+
+def test_a_large_table_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditor.data.tables.BLOCK", 2000)
+    lines = [f"{i},{'ab'[i % 2]},{i % 2}" for i in range(3000)]
+    (tmp_path / "l.csv").write_text("n,g,y\n" + "\n".join(lines) + "\n")
+
+    found = read(tmp_path, {"path": "l.csv", "target": "y", "inputs": ["n"], "sensitive": ["g"], "where": {"g": "b"}})
+
+    assert found.data.row_ids.tolist() == list(range(1, 3000, 2))
+    assert rows(found.data)[:, 0].tolist() == list(range(1, 3000, 2))
+
+
+# ---- limit -------------------------------------------------------------------------------------------------------
+def test_limit_draws_by_the_seed_stratified_in_file_order(tmp_path: Path) -> None:
+    y = np.array([0] * 70 + [1] * 20 + [2] * 10)
+    np.savez(tmp_path / "d.npz", x=np.random.default_rng(0).random((100, 2)).astype(np.float32), y=y)
+    spec = {"path": "d.npz", "target": "y", "limit": 30}
+
+    first, again = read(tmp_path, spec), read(tmp_path, spec)
+    other = read(tmp_path, spec, checks={"seed": 1})
+
+    assert np.bincount(first.data.y).tolist() == [21, 6, 3]
+    assert first.data.row_ids.tolist() == sorted(first.data.row_ids.tolist()) == again.data.row_ids.tolist()
+    assert other.data.row_ids.tolist() != first.data.row_ids.tolist()
+    assert len(read(tmp_path, {**spec, "limit": 1000}).data) == 100
+
+
+# ---- arrays ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("x", "shape"),
+    [
+        (np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3), (2, 3, 4, 5)),
+        (np.arange(2 * 4 * 5, dtype=np.uint8).reshape(2, 4, 5), (2, 1, 4, 5)),
+        (np.random.default_rng(0).random((2, 3, 4, 5)), (2, 3, 4, 5)),
+        (np.random.default_rng(0).random((2, 7)).astype(np.float32), (2, 7)),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_arrays_are_read_as_the_design_says(
+    tmp_path: Path, x: np.ndarray[Any, Any], shape: tuple[int, ...], packed: bool
+) -> None:
+    (np.savez_compressed if packed else np.savez)(tmp_path / "d.npz", x=x, y=np.array([1, 0]))
+
+    found = rows(read(tmp_path, {"path": "d.npz", "inputs": "x", "target": "y"}).data)
+
+    assert found.shape == shape
+    if x.dtype == np.uint8:
+        pixels = x[..., None] if x.ndim == 3 else x
+        assert found == pytest.approx(pixels.transpose(0, 3, 1, 2) / 255)
+    else:
+        assert found == pytest.approx(x)
+
+
+def test_arrays_may_be_names_and_groups(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "d.npz",
+        x=np.zeros((3, 2), np.float32),
+        label=np.array(["cat", "dog", "cat"]),
+        age=np.array([1.0, 2.0, 1.0]),
+    )
+
+    found = read(tmp_path, {"path": "d.npz", "target": "label", "sensitive": ["age"]})
+
+    assert found.classes == ("cat", "dog")
+    assert found.data.y.tolist() == [0, 1, 0]
+    assert list(found.data.groups["age"]) == ["1", "2", "1"]
+
+
+def test_pixels_are_resized_then_cut(tmp_path: Path) -> None:
+    x = np.zeros((1, 20, 40, 3), np.uint8)
+    x[:, :, 10:30] = 200
+    np.savez(tmp_path / "d.npz", x=x, y=np.array([0]))
+
+    whole = rows(read(tmp_path, {"path": "d.npz", "target": "y"}, input={"resize": 10, "size": [10, 10]}).data)
+    squeezed = rows(read(tmp_path, {"path": "d.npz", "target": "y"}, input={"size": [10, 10]}).data)
+
+    assert whole.shape == squeezed.shape == (1, 3, 10, 10)
+    assert whole[0, 0, 5, 2:8] == pytest.approx(200 / 255, abs=0.02)  # the centre
+    assert squeezed[0, 0, 5, 0] == pytest.approx(0, abs=0.02)  # the whole width
+    with pytest.raises(LoadError, match="size is 12x12, larger than the 10x20"):
+        rows(read(tmp_path, {"path": "d.npz", "target": "y"}, input={"resize": 10, "size": [12, 12]}).data)
+
+
+# ---- image folders -----------------------------------------------------------------------------------------------
+def picture(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (6, 6)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+
+
+def test_a_folder_of_class_folders(tmp_path: Path) -> None:
+    for name, colour in (("red/1.png", (255, 0, 0)), ("red/2.bmp", (255, 0, 0)), ("blue/1.png", (0, 0, 255))):
+        picture(tmp_path / "d" / name, colour)
+    (tmp_path / "d" / "red" / "notes.txt").write_text("x")
+
+    found = read(tmp_path, {"path": "d"})
+
+    assert found.classes == ("blue", "red")
+    assert found.data.y.tolist() == [0, 1, 1]
+    assert rows(found.data)[:, :, 0, 0].tolist() == [[0, 0, 1], [1, 0, 0], [1, 0, 0]]
+
+
+def test_a_folder_with_a_labels_csv(tmp_path: Path) -> None:
+    for i in range(3):
+        picture(tmp_path / "d" / f"{i}.png", (i * 100, 0, 0))
+    (tmp_path / "labels.csv").write_text("file,what,light\n2.png,dog,dark\n0.png,cat,bright\n")
+    (tmp_path / "names.csv").write_text("index,name\n0,cat\n1,dog\n")
+
+    found = read(
+        tmp_path,
+        {"path": "d", "labels": "labels.csv", "target": "what", "classes": "names.csv", "sensitive": ["light"]},
+    )
+
+    assert found.classes == ("cat", "dog")
+    assert found.data.y.tolist() == [1, 0]
+    assert rows(found.data)[:, 0, 0, 0] == pytest.approx([200 / 255, 0])
+    assert list(found.data.groups["light"]) == ["dark", "bright"]
+
+
+@pytest.mark.parametrize(
+    ("csv", "message"),
+    [
+        ("file,y\n9.png,0\n", "row 0: there is no image '9.png'"),
+        ("file,y\n../secret.png,0\n", "lies outside"),
+        ("file,y\n/etc/passwd,0\n", "lies outside"),
+        ("name,y\n0.png,0\n", "no column 'file'"),
+        ("file,y\n", "lists no images"),
+        ("file,y\nbad.png,0\n", "'bad.png' cannot be read"),
+        ("file,y\n0.png,0\nbig.png,1\n", "differ in size"),
+    ],
+)
+def test_images_that_cannot_be_read_are_named(tmp_path: Path, csv: str, message: str) -> None:
+    picture(tmp_path / "d" / "0.png", (1, 2, 3))
+    picture(tmp_path / "d" / "big.png", (1, 2, 3), (9, 9))
+    (tmp_path / "d" / "bad.png").write_text("no picture")
+    (tmp_path / "secret.png").write_text("x")
+    (tmp_path / "l.csv").write_text(csv)
+
+    with pytest.raises(AuditError, match=message):
+        rows(read(tmp_path, {"path": "d", "labels": "l.csv", "target": "y"}).data)
+
+
+# ---- targets -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("target", "classes", "y", "names"),
+    [
+        (["0", "2", "1"], None, [0, 2, 1], None),
+        (["1.0", "0.0", "1.0"], None, [1, 0, 1], None),
+        (["b", "a", "b"], None, [1, 0, 1], ("a", "b")),
+        (["b", "a", "1"], ["a", "b"], [1, 0, 1], ("a", "b")),
+        (["2", "1", "2"], ["2", "1"], [0, 1, 0], ("2", "1")),  # text is matched to names first
+        (["1", "0", "0"], ["crane", "crane"], [1, 0, 0], ("crane (0)", "crane (1)")),
+        (["true", "false", "true"], None, [1, 0, 1], ("false", "true")),
+    ],
+)
+def test_targets_are_names_or_indices(
+    tmp_path: Path, target: list[str], classes: object, y: list[int], names: object
+) -> None:
+    pd.DataFrame({"a": [1, 2, 3], "y": target}).to_csv(tmp_path / "t.csv", index=False)
+
+    found = read(tmp_path, {"path": "t.csv", "target": "y", **({"classes": classes} if classes else {})})
+
+    assert found.data.y.tolist() == y
+    assert found.classes == names
+
+
+@pytest.mark.parametrize(
+    ("target", "classes", "message"),
+    [
+        (["0", "7", "1"], ["a", "b"], "'7' in row 1 .*index from 0 to 1 or one of the 2 class names"),
+        (["0", "-1", "1"], None, "'-1' in row 1"),
+        (["a", "c", "b"], ["a", "b"], "'c' in row 1"),
+        (["0", "", "1"], None, r"missing in 1 rows \(first: 1"),
+        (["0.5", "1", "0"], ["a", "b"], "'0.5' in row 0"),
+    ],
+)
+def test_targets_that_mean_nothing_are_refused(
+    tmp_path: Path, target: list[str], classes: object, message: str
+) -> None:
+    pd.DataFrame({"a": [1, 2, 3], "y": target}).to_csv(tmp_path / "t.csv", index=False)
+
+    with pytest.raises(LoadError, match=message):
+        read(tmp_path, {"path": "t.csv", "target": "y", **({"classes": classes} if classes else {})})
+
+
+# ---- groups ------------------------------------------------------------------------------------------------------
+def test_numbers_with_many_values_become_ranges_with_stated_edges(tmp_path: Path) -> None:
+    pd.DataFrame({"a": range(100), "age": [*range(99), None], "y": [0, 1] * 50}).to_csv(tmp_path / "t.csv", index=False)
+
+    found = read(tmp_path, {"path": "t.csv", "target": "y", "inputs": ["a"], "sensitive": ["age"]})
+    groups = found.data.groups["age"]
+
+    assert groups.names == ("up to 24", "over 24 to 49", "over 49 to 73", "over 73 to 98", "(missing)")
+    assert np.bincount(groups.codes).tolist() == [25, 25, 24, 25, 1]
+    assert found.data.caveats == ("Sensitive column 'age' holds numbers; they were cut at 24, 49, 73.",)
+
+
+def test_too_many_groups_are_refused(tmp_path: Path) -> None:
+    pd.DataFrame({"a": range(200), "id": [f"n{i}" for i in range(200)], "y": [0, 1] * 100}).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+
+    with pytest.raises(UsageError, match="'id' has 200 different values; at most 100 are compared"):
+        read(tmp_path, {"path": "t.csv", "target": "y", "inputs": ["a"], "sensitive": ["id"]})
+
+
+# ---- predictions only --------------------------------------------------------------------------------------------
+def test_a_score_is_positive_strictly_above_the_threshold(table: Path) -> None:
+    pd.DataFrame({"p": [0.2, 0.5, 0.51, 0.9], "y": [0, 1, 1, 0]}).to_csv(table / "s.csv", index=False)
+    spec = {"path": "s.csv", "target": "y", "score": "p"}
+
+    usual, low = (
+        read(table, spec, model=None).data.given,
+        read(table, {**spec, "threshold": 0.2}, model=None).data.given,
+    )
+    other = read(table, {**spec, "positive": 0}, model=None).data.given
+
+    assert usual is not None and low is not None and other is not None
+    assert usual.predicted.tolist() == [0, 0, 1, 1]
+    assert low.predicted.tolist() == [0, 1, 1, 1]
+    assert other.predicted.tolist() == [1, 1, 0, 0]
+    assert usual.probabilities is not None and usual.probabilities[:, 1] == pytest.approx([0.2, 0.5, 0.51, 0.9])
+    assert other.probabilities is not None and other.probabilities[:, 0] == pytest.approx([0.2, 0.5, 0.51, 0.9])
+
+
+def test_scores_of_every_class_and_plain_predictions(table: Path) -> None:
+    frame = pd.DataFrame({"a": [0.2, 0.5], "b": [0.7, 0.1], "c": [0.1, 0.4], "d": ["b", "z"], "y": ["b", "z"]})
+    frame.to_csv(table / "s.csv", index=False)
+    spec = {"path": "s.csv", "target": "y", "classes": ["x", "b", "z"]}
+
+    scores = read(table, {**spec, "score": ["a", "b", "c"]}, model=None).data.given
+    plain = read(table, {**spec, "prediction": "d"}, model=None).data.given
+
+    assert scores is not None and plain is not None
+    assert scores.predicted.tolist() == [1, 0]
+    assert plain.predicted.tolist() == [1, 2]
+    assert plain.probabilities is None
+    with pytest.raises(UsageError, match="score lists 2 columns for 3 classes"):
+        read(table, {**spec, "score": ["a", "b"]}, model=None)
+    with pytest.raises(UsageError, match="one column, which needs two classes; there are 3"):
+        read(table, {**spec, "score": "a"}, model=None)
+
+
+# ---- what cannot be read -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "content", "spec", "message"),
+    [
+        ("a.csv", "", {}, "cannot be read as CSV in UTF-8: Empty CSV file"),
+        ("a.csv", "a,y\n", {}, "'a.csv' is empty: it has no rows"),
+        ("a.csv", "a,y\n1,0\n2\n", {}, "Expected 2 columns, got 1"),
+        ("a.csv", "a,a,y\n1,2,0\n", {}, "two columns named 'a'"),
+        ("a.csv", "a,y\nfive,0\n", {}, "'a' holds 'five' in row 0 .*expected a number"),
+        ("a.csv", "a,y\n1e999,0\n", {}, "'a' holds infinity in row 0"),
+        ("a.csv", "a,y\nnan,0\n", {}, "'a' is missing in row 0"),
+        ("a.csv", b"a,y\n\xff,0\n", {}, "cannot be read as CSV in UTF-8"),
+        ("a.csv", "a,y\n1,0\n", {"target": "label"}, "no column 'label', which is its target; it has: a, y"),
+        ("a.csv", "a,y\n1,0\n", {"sensitive": ["sex"]}, "no column 'sex', which is its sensitive column"),
+        ("a.csv", "a,y\n1,0\n", {"inputs": ["b"]}, "input column 'b' does not exist; there are: a, y"),
+        ("a.csv", "a,b,y\n1,2,0\n", {"where": {"a": "7"}}, "is empty: no row has a = '7'"),
+        ("a.csv", "a,y\n1,0\n", {"where": {"split": "x"}}, "no column 'split', which is its where column"),
+        ("a.csv", "y\n1\n", {}, "no column left for inputs"),
+        ("a.parquet", "PAR1", {}, "cannot be read as Parquet"),
+        ("a.npz", "PK", {}, "cannot be read as .npz"),
+        ("a.jsonl", "{}", {}, "of a kind that cannot be read; expected .npz, a folder of images, .csv"),
+        ("a.csv", "a,y\n1,0\n", {"reference": "b.csv"}, "data file 'b.csv' does not exist"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(
+    tmp_path: Path, name: str, content: str | bytes, spec: dict[str, Any], message: str
+) -> None:
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    with pytest.raises(AuditError, match=message) as e:
+        read(tmp_path, {"path": name, "target": "y", **spec})
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "spec", "message"),
+    [
+        ({"x": np.zeros((0, 3), np.float32), "y": np.zeros(0)}, {}, "has no samples"),
+        ({"a": np.zeros((2, 3)), "y": np.zeros(2)}, {}, "no column 'x', which is its inputs; it has: a, y"),
+        ({"x": np.zeros((2, 3)), "y": np.zeros((2, 2))}, {}, r"array 'y' is \(2, 2\); expected \(2,\)"),
+        ({"x": np.zeros((2, 3)), "y": np.zeros(3)}, {}, r"array 'y' is \(3,\); expected \(2,\)"),
+        ({"x": np.zeros((2, 3), np.int64), "y": np.zeros(2)}, {}, "is int64.*expected uint8 pixels"),
+        ({"x": np.zeros((2, 3)), "y": np.array([{}, 1])}, {}, "it holds Python objects"),
+        ({"x": np.zeros((2, 3)), "y": np.zeros(2)}, {"inputs": ["x"]}, "inputs is a list"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_one_line(
+    tmp_path: Path, arrays: dict[str, Any], spec: dict[str, Any], message: str
+) -> None:
+    np.savez(tmp_path / "d.npz", **arrays)
+
+    with pytest.raises(AuditError, match=message):
+        read(tmp_path, {"path": "d.npz", "target": "y", **spec})
+
+
+def test_text_is_not_audited_yet_and_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'text' cannot be audited yet"):
+        read(tmp_path, {"path": "a.csv", "target": "y"}, input={"kind": "text"})
