@@ -28,7 +28,7 @@ def load() -> list[dict[str, Any]]:
 
 
 def _made() -> bytes:
-    child = subprocess.run([sys.executable, "-m", "auditor.catalogue"], capture_output=True, check=False)
+    child = subprocess.run([sys.executable, "-P", "-m", "auditor.catalogue"], capture_output=True, check=False)
     if child.returncode:
         lines = child.stderr.decode("utf-8", "replace").splitlines()
         msg = f"the checks cannot be listed: {lines[-1] if lines else f'exit code {child.returncode}'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
+from json import dumps as json_text
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -107,9 +108,7 @@ def checks(json: Annotated[bool, typer.Option("--json", help="Print the whole ca
 
     found = load()
     if json:
-        from auditor.schema import canonical
-
-        sys.stdout.buffer.write(canonical(found))
+        print(json_text(found, indent=1))
         return 0
     for check in found:
         print(f"{check['id']:24} {check['title']:18} {', '.join(check['settings'])}".rstrip())
@@ -169,13 +168,12 @@ def serve(
 def _say(audit: Any, folder: Path | None) -> None:
     """The verdict, what did not pass, and where the report is."""
     from reports.findings import findings
-    from reports.words import STATUS, VERDICT
+    from reports.words import STATUS, VERDICT, subject_name
 
-    name = audit.subject.get("name") or audit.subject.get("model", {}).get("file") or "predictions"
-    print(one_line(f"{VERDICT[audit.verdict]}: {name} {audit.subject.get('version') or ''}"))
+    print(one_line(f"{VERDICT[audit.verdict]}: {subject_name(audit)}"))
     for f in findings(audit):
         limit = f"; limit {f.limit}" if f.limit else ""
-        print(one_line(f"  {STATUS[f.status]:9} {f.sentence} {f.value}{f.interval}{limit}"))
+        print(f"  {one_line(f'{STATUS[f.status]}: {f.sentence} {f.value}{f.interval}{limit}')}")
     if folder is not None:
         print(f"report: {folder / 'report.html'}")
 

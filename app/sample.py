@@ -34,8 +34,9 @@ def titles(audit: Audit) -> dict[str, str]:
 
 
 def _explained(audit: Audit) -> Iterator[tuple[Outcome, Image | Table]]:
+    """What the methods that explain single rows say of them."""
     for o in ran(audit, "explain"):
-        if o.result:
+        if o.result and o.check in QUALITY:
             yield from ((o, image) for image in o.result.images)
             yield from ((o, table) for table in o.result.tables)
 
@@ -76,18 +77,13 @@ def effects(table: Table) -> pd.DataFrame:
 
 def chart(table: Table) -> dict[str, Any]:
     """A chart of `effects` in Vega-Lite: bars to both sides of 0, in the order of the table."""
-    colour = {"scale": {"domain": list(COLOURS), "range": list(COLOURS.values())}, "legend": {"orient": "bottom"}}
+    colour = {"scale": {"domain": list(COLOURS), "range": list(COLOURS.values())}, "legend": None}
+    axis = {"labelLimit": 150, "labelOverlap": False}
     return {
         "mark": "bar",
-        "height": 24 * len(table.rows) + 110,  # the axis and the legend are part of it
+        "height": 24 * len(table.rows) + 70,  # the axis is part of it
         "encoding": {
-            "y": {
-                "field": "label",
-                "type": "nominal",
-                "sort": None,
-                "title": None,
-                "axis": {"labelLimit": 150, "labelOverlap": False},
-            },
+            "y": {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": axis},
             "x": {"field": "value", "type": "quantitative", "title": table.columns[2]},
             "color": {"field": "does", "type": "nominal", "title": None, **colour},
         },

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from app.jobs import OPEN, Job, progress
+from app.jobs import Job, progress
 from auditor.types import Verdict
 from reports.words import VERDICT
 
@@ -68,13 +68,12 @@ def show_progress(job: Job) -> None:
         st.progress(0.0, "Reading model and data")
     else:
         done, total = len(found.finished), len(found.checks)
-        running = f"; now {plain(found.running)}" if found.running else "; writing the report"
-        st.progress(done / total, f"{done} of {total} checks finished{running}")
-    if job.state in OPEN and not job.wanted:
+        now = f"; now {plain(found.running)}" if found.running else "; writing the report" if done == total else ""
+        st.progress(done / total, f"{done} of {total} checks finished{now}")
+    if job.wanted:
+        st.button("Cancel", key=f"cancel-{job.id}", on_click=job.cancel)
+    else:
         st.text("Stopping.")
-    elif st.button("Cancel", key=f"cancel-{job.id}"):
-        job.cancel()
-        st.rerun(scope="fragment")
 
 
 def address(path: str) -> str:

@@ -5,12 +5,12 @@ python -m auditor.catalogue        prints it as JSON; run in a child process, si
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any
 
 import auditor.checks  # noqa: F401 - importing registers every check
 from auditor.registry import CHECKS
-from auditor.schema import canonical
 from auditor.settings import json_schema
 
 __all__ = ["catalogue"]
@@ -25,4 +25,4 @@ def catalogue() -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(canonical(catalogue()))
+    json.dump(catalogue(), sys.stdout, indent=1)

@@ -196,7 +196,10 @@ def load_audit_file(path: Path) -> AuditFile:
     except OSError as e:
         msg = f"audit file {path.name!r} cannot be read: {e.strerror}"
         raise UsageError(msg) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+    except (
+        ValueError,
+        RecursionError,
+    ) as e:  # TOMLDecodeError, bytes that are no text, numbers and nesting beyond measure
         msg = f"audit file {path.name!r} is not TOML: {e}"
         raise UsageError(msg) from None
     return parse_audit_file(given, path.name)

@@ -11,8 +11,8 @@ from auditor.audit import Selection
 from auditor.config import AuditFile
 from auditor.data.read import read_data
 from auditor.data.targets import favourable
-from auditor.intake.load import load_model
-from auditor.policy import load_policy
+from auditor.intake.load import load_model, locate
+from auditor.policy import BUILT_IN, load_policy
 from auditor.subject import Data, Model
 from auditor.types import Policy
 
@@ -38,6 +38,8 @@ def open_audit(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Open
 
     With `uploaded` only what can run no code is accepted. LoadError or UsageError, in one line, for what does not fit.
     """
+    if uploaded and file.policy.path not in BUILT_IN:
+        locate(file.policy.path, folder, "policy file", uploaded=True)
     policy = load_policy(file.policy.path, folder)
     read = read_data(file, folder, uploaded=uploaded)
     model, facts = None, {"format": "predictions only", "evidence_grade": "data"}

@@ -28,7 +28,7 @@ _MOST_ROWS = 1e9
 
 
 def load_policy(name: str, folder: Path | None = None) -> Policy:
-    """The built-in policy `name`, or the one in the TOML file of that name beside `folder`."""
+    """The built-in policy `name`, or the one in the TOML file of that name in `folder`."""
     from auditor.config import parse_policy
 
     if name in BUILT_IN:
@@ -40,7 +40,7 @@ def load_policy(name: str, folder: Path | None = None) -> Policy:
     except OSError as e:
         msg = f"policy {name!r}: no such file ({e.strerror}); give a TOML file or one of {', '.join(BUILT_IN)}"
         raise UsageError(msg) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+    except (ValueError, RecursionError) as e:
         msg = f"policy {name!r} is not TOML: {e}"
         raise UsageError(msg) from None
 

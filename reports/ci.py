@@ -5,7 +5,7 @@ from __future__ import annotations
 from auditor.store import Record
 from auditor.types import Audit, Outcome, Status, Verdict
 from reports.findings import findings, judged
-from reports.words import STATUS, VERDICT, figure, slice_words
+from reports.words import STATUS, VERDICT, figure, slice_words, subject_name
 
 __all__ = ["exit_code", "junit", "summary"]
 
@@ -55,8 +55,7 @@ def _xml_text(text: str) -> str:
 def summary(record: Record) -> str:
     """Markdown for a job page or a pull-request comment."""
     audit = record.audit
-    name = audit.subject.get("name") or audit.subject.get("model", {}).get("file") or "predictions"
-    lines = [f"## {VERDICT[audit.verdict]}: audit of {_escaped(str(name))}", ""]
+    lines = [f"## {VERDICT[audit.verdict]}: audit of {_escaped(subject_name(audit))}", ""]
     lines += [
         f"- **{STATUS[f.status]}** {_escaped(f'{f.sentence} {f.value}{f.interval}, limit {f.limit}')}"
         for f in findings(audit)[:MOST]

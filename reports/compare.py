@@ -134,7 +134,12 @@ def _measures(audit: Audit) -> dict[tuple[str, str, str], Measure]:
 
 def _key_figures(a: Audit, b: Audit, labels: tuple[str, str]) -> Section:
     rows = _rows(a, b, [k for k in _keys(a, b) if k[1] in NAMES])
-    grid = Grid("Key figures", ("figure", "about", *_pair_columns(labels)), rows, frozenset(range(2, 7)))
+    grid = Grid(
+        "Accuracy, robustness and fairness in both audits",
+        ("figure", "about", *_pair_columns(labels)),
+        rows,
+        frozenset(range(2, 7)),
+    )
     answer = "Differences whose interval holds 0 may be chance; intervals are those of independent samples."
     return Section("figures", "Key figures", answer, [grid])
 

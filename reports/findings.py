@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -96,9 +97,15 @@ def _picture(m: Measure, status: Status, bound: Bound | None) -> Markup:
         return Markup()
     limit = bound.value if bound else None
     ends = [m.low, m.high, m.value, *([limit] if limit is not None else [])]
-    span = (0.0, 1.0) if max(ends) <= 1 and min(ends) >= 0 else (min(0.0, *ends), max(1.0, *ends))
     side = bound.side if bound else "below"
-    return mini(Dot("", m.value, m.low, m.high, str(status)), limit, side, (span[0], round(span[1] + 0.049, 1)))
+    return mini(Dot("", m.value, m.low, m.high, str(status)), limit, side, _span(ends, is_rate=m.method == "wilson"))
+
+
+def _span(ends: list[float], *, is_rate: bool) -> tuple[float, float]:
+    """A scale in tenths that leaves room on both sides of what it must hold; rates stay between 0 and 1."""
+    room = max(0.1, (max(ends) - min(ends)) / 2)
+    low, high = math.floor((min(ends) - room) * 10) / 10, math.ceil((max(ends) + room) * 10) / 10
+    return (max(0.0, low), min(1.0, high)) if is_rate else (low, high)
 
 
 # ---- the first screen --------------------------------------------------------------------------------------------

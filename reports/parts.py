@@ -17,9 +17,9 @@ from auditor.types import Measure, Outcome, Scalar, Status, Table
 from reports.words import STATUS, number
 
 __all__ = [
-    "Chart", "CheckHead", "Facts", "Folded", "Grid", "Heat", "HeatCell", "Picture", "Pictures", "Points", "Prose",
-    "Section",
-    "content_security_policy", "environment", "grid_of", "measures_grid", "stylesheet", "tag",
+    "Chart", "CheckHead", "Facts", "Folded", "Grid", "Heading", "Heat", "HeatCell", "Picture", "Pictures", "Points",
+    "Prose", "Section", "content_security_policy", "environment", "grid_of", "interval_words", "measures_grid",
+    "stylesheet", "tag",
 ]  # fmt: skip
 
 LONGEST = 40
@@ -41,6 +41,14 @@ class Facts:
     kind: ClassVar[str] = "facts"
     rows: Sequence[tuple[str, str]]
     glossary: bool = False
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading inside a section."""
+
+    kind: ClassVar[str] = "heading"
+    text: str
 
 
 @dataclass(frozen=True)

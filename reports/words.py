@@ -90,7 +90,8 @@ def bound_words(bound: Bound) -> str:
     if bound.value is None:
         return f"the value of {bound.measure}, which is {NOT_KNOWN}"
     words = "at least" if bound.side == "below" else "at most"
-    return f"{words} {number(bound.value)}" + (f" ({bound.measure})" if bound.measure else "")
+    exact = number(bound.value) if round(bound.value, 2) == bound.value else f"{bound.value:.4g}"
+    return f"{words} {exact}" + (f" ({bound.measure})" if bound.measure else "")
 
 
 def slice_words(text: str) -> str:

@@ -139,7 +139,14 @@ def test_what_does_not_fit_is_one_line(given: dict[str, object], message: str) -
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [(b"[model\n", "is not TOML"), (b"\xff\xfe", "is not TOML"), (None, "no audit file")]
+    ("text", "message"),
+    [
+        (b"[model\n", "is not TOML"),
+        (b"\xff\xfe", "is not TOML"),
+        (b"a = " + b"9" * 5000, "is not TOML"),
+        (b"a = " + b"[" * 5000, "is not TOML"),
+        (None, "no audit file"),
+    ],
 )
 def test_what_is_no_toml_file_is_one_line(tmp_path: Path, text: bytes | None, message: str) -> None:
     path = tmp_path / "audit.toml"

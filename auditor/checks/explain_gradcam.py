@@ -30,10 +30,10 @@ def explain_gradcam(ctx: Context, *, samples: int = sizes(4, 16, 64)) -> Result:
     When it misleads: it hides what speaks against the class, and early layers would tell another story.
     """
     ctx.need_classes()
+    model = ctx.need_model()
     if not is_image(ctx):
         msg = "Grad-CAM needs images; these inputs have no height and width"
         raise NotApplicable(msg)
-    model = ctx.need_model()
     shown = explained_samples(ctx, samples)
     x, target = torch.stack([s.x for s in shown]), torch.tensor([s.predicted for s in shown])
     cams = [gradcam(model, x[i : i + 16], target[i : i + 16]) for i in range(0, len(x), 16)]

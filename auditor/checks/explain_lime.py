@@ -41,6 +41,7 @@ def explain_lime(
     When it misleads: the neighbourhood and its width are choices; variations need not be possible rows.
     """
     ctx.need_classes()
+    ctx.need_model()
     need_pictures_or_columns(ctx)
     shown = explained_samples(ctx, samples)
     measures, tables, images, fits = [], [], [], []

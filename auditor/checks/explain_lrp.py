@@ -43,8 +43,8 @@ def explain_lrp(
     LRP is patented in places; whoever uses it commercially should look up the state of US 2018/0018553 and its family.
     """
     ctx.need_classes()
-    need_pictures_or_columns(ctx)
     model = ctx.need_model()
+    need_pictures_or_columns(ctx)
     shown = explained_samples(ctx, samples)
     x, target = torch.stack([s.x for s in shown]), torch.tensor([s.predicted for s in shown])
     found = lrp(model, x, target, gamma=gamma)

@@ -42,6 +42,7 @@ def explain_shap(
     gives other values.
     """
     ctx.need_classes()
+    ctx.need_model()
     need_pictures_or_columns(ctx)
     shown = explained_samples(ctx, samples)
     measures, tables, images, errors = [], [], [], []

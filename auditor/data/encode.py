@@ -110,8 +110,10 @@ class Encoder:
             if kind == "number" and spec.mean is None and len(x) and bool(np.isin(x[:, start], (0.0, 1.0)).all()):
                 kind = "flag"
             values = tuple(map(str, spec.values))
+            # whole and rising numbers have attacks of their own, which are yet to come: until then nothing changes them
+            mutable = spec.mutable and not spec.integer and not spec.increasing_only
             found.append(
-                Column(spec.name, start, start + width, kind, values, spec.mean or 0.0, spec.std or 1.0, spec.mutable)
+                Column(spec.name, start, start + width, kind, values, spec.mean or 0.0, spec.std or 1.0, mutable)
             )
             start += width
         return tuple(found)

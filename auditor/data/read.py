@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.config import AuditFile, DataSpec
+from auditor.config import AuditFile, ColumnSpec, DataSpec
 from auditor.data.arrays import read_arrays
 from auditor.data.columns import need
 from auditor.data.images import read_images
@@ -63,8 +64,11 @@ def read_data(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Read:
 
 
 def _source(file: AuditFile, spec: DataSpec, folder: Path, *, uploaded: bool) -> Source:
-    if file.input.kind == "text":
+    if file.input.kind == "text" or file.input.tokenizer or file.input.max_length:
         msg = "[input] kind = 'text' cannot be audited yet; image, table and tensor can"
+        raise UsageError(msg)
+    if file.relations:
+        msg = "[[relations]] cannot be kept by attacks yet; leave them out to audit without"
         raise UsageError(msg)
     path = locate(spec.path, folder, "data file", uploaded=uploaded)
     if path.is_dir():
@@ -158,7 +162,7 @@ def _bounds(
     change it or only whole categories change. Tensors: the observed range, unless the audit file gives bounds.
     """
     if source.kind == "table" and source.features and file.model is not None:
-        return _table_bounds(source.features, observed)
+        return _table_bounds(file.columns, source.features, observed)
     if file.input.bounds is not None:
         return (float(file.input.bounds[0]), float(file.input.bounds[1])), 1.0
     if source.kind == "tensor":
@@ -167,10 +171,21 @@ def _bounds(
     return (0.0, 1.0), 1.0
 
 
-def _table_bounds(features: Sequence[Column], observed: Data) -> tuple[tuple[Tensor, Tensor], Tensor]:
+def _table_bounds(
+    specs: Sequence[ColumnSpec], features: Sequence[Column], observed: Data
+) -> tuple[tuple[Tensor, Tensor], Tensor]:
     x = observed.read(np.arange(len(observed)))
     unit = x.double().std(0, correction=0).float()
+    low, high = x.amin(0), x.amax(0)
     for column in features:
         if column.kind != "number" or not column.mutable:
             unit[column.start : column.stop] = 0.0
-    return (x.amin(0), x.amax(0)), unit
+    for spec, column in zip(specs, features, strict=False):
+        low[column.start] = max(float(low[column.start]), _vector_value(spec.min, column, -math.inf))
+        high[column.start] = min(float(high[column.start]), _vector_value(spec.max, column, math.inf))
+    return (low, high), unit
+
+
+def _vector_value(value: float | None, column: Column, absent: float) -> float:
+    """A value of the file as an element of the input vector."""
+    return absent if value is None else (value - column.mean) / column.std

@@ -9,11 +9,11 @@ from auditor.store import Record
 from auditor.types import Image, Measure, Outcome, Table
 from reports.charts import Bar, bars, figure_svg
 from reports.images import overlay, photo
-from reports.parts import Chart, Folded, Grid, Picture, Pictures, Points, Section, grid_of, interval_words, tag
+from reports.parts import Chart, Folded, Grid, Heading, Picture, Pictures, Points, Section, grid_of, interval_words, tag
 from reports.pillars.common import plain_blocks, ran, section_note
 from reports.words import number
 
-__all__ = ["explanations", "quality"]
+__all__ = ["QUALITY", "explanations", "quality"]
 
 ROWS, OPEN_ROWS = 8, 2
 QUALITY = {
@@ -45,11 +45,15 @@ def explanations(record: Record) -> Section | None:
     blocks: list[Any] = []
     known = [o for o in outcomes if o.check in QUALITY]
     pictures = _picture_rows(record, known)
+    bar_rows = _bar_rows(known)
+    if pictures or bar_rows:
+        blocks.append(Heading("Single rows, errors first"))
     if pictures:
         blocks += [Legend(), *pictures]
-    blocks += _bar_rows(known)
+    blocks += bar_rows
     if known:
         blocks += [
+            Heading("What each method is worth here"),
             _worth(known),
             Points([f"{o.title}: {c}" for o in known for c in (o.result.caveats if o.result else ())]),
         ]
@@ -143,7 +147,8 @@ def _bar_chart(o: Outcome, table: Table, title: str) -> Chart:
     note = "Filled bars raise, outlined bars lower."
     if len(table.columns) > 3:
         note += " The thin line joins what two runs said."
-    return Chart(f"{o.title}.", f"{said}; {_quality_words(o, title)}.", svg, grid_of(table), note)
+    figures = grid_of(table, f"{o.title}, {table.title}")
+    return Chart(f"{o.title}.", f"{said}; {_quality_words(o, title)}.", svg, figures, note)
 
 
 # ---- what each method is worth -----------------------------------------------------------------------------------
@@ -156,4 +161,4 @@ def _worth(outcomes: list[Outcome]) -> Grid:
             figures = [name.replace("_", " "), number(m.value), interval_words(m, 2), f"{m.n:,}"]
             rows.append([o.title, tag(o.status), *figures, words])
     columns = ("method", "verdict", "its own figure", "value", "95 % interval", "n", "how to read it")
-    return Grid("What each method says of its own worth", columns, rows, frozenset({3, 4, 5}))
+    return Grid("Each method by its own figure", columns, rows, frozenset({3, 4, 5}))

@@ -120,6 +120,26 @@ def test_a_table_is_bounded_by_its_reference_and_only_numbers_may_change(table: 
     assert found.reference is not None and len(found.reference) == 2
 
 
+def test_a_columns_own_range_and_kind_bind_attacks(table: Path) -> None:
+    age = {"name": "age", "min": 22, "max": 30}
+    spec = {"path": "t.csv", "target": "y"}
+
+    low, high = (torch.as_tensor(b).tolist() for b in read(table, spec, columns=[age]).bounds)
+    units = [
+        torch.as_tensor(read(table, spec, columns=[{**age, **more}]).unit).tolist()[0]
+        for more in ({}, {"integer": True}, {"increasing_only": True})
+    ]
+
+    assert (low, high) == ([22], [30])
+    assert units[0] == pytest.approx(np.arange(20, 32).std())
+    assert units[1:] == [0, 0]
+
+
+def test_what_attacks_cannot_keep_yet_is_refused(table: Path) -> None:
+    with pytest.raises(UsageError, match="relations"):
+        read(table, SPEC, relations=[{"weights": {"age": 1.0}, "equals": 0}])
+
+
 def test_missing_numbers_are_filled_with_a_declared_mean_and_counted_else_refused(table: Path) -> None:
     pd.DataFrame({"a": ["1", "?", "3"], "y": [0, 1, 0]}).to_csv(table / "m.csv", index=False)
     spec = {"path": "m.csv", "target": "y"}

@@ -1,0 +1,64 @@
+# Two commands do all the set-up: `make demo` and `make test`. Second runs reinstall nothing.
+PYTHON ?= python3
+VENV ?= .venv
+# PyTorch's Linux build on PyPI brings gigabytes of CUDA. For the CPU build alone:
+#   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip
+INSTALL := $(PIP) install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test test-slow check lint types imports docs bench samples clean
+
+demo: $(VENV)/.demo
+	$(BIN)/auditor demo
+
+test: $(VENV)/.test
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+
+test-slow: $(VENV)/.test
+	$(BIN)/python -m pytest -m slow
+
+check: lint types imports docs
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+imports: $(VENV)/.test
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+bench: $(VENV)/.test
+	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+
+# The sample reports and the picture of one in the README (needs Chromium).
+samples: $(VENV)/.test
+	$(BIN)/python docs/samples.py
+
+clean:
+	rm -rf $(VENV) build dist site demo-out
+
+# ---- environments: each stamp is newer than what it was made from ----
+$(VENV)/.torch: constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
+	touch $@
+
+$(VENV)/.demo: pyproject.toml $(VENV)/.torch
+	$(INSTALL) -e ".[demo]"
+	touch $@
+
+$(VENV)/.test: pyproject.toml $(VENV)/.torch
+	$(INSTALL) -e ".[demo,dev,docs]"
+	touch $@ $(VENV)/.demo $(VENV)/.docs
+
+$(VENV)/.docs: pyproject.toml $(VENV)/.torch
+	$(INSTALL) -e ".[docs]"
+	touch $@

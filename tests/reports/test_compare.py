@@ -1,0 +1,63 @@
+"""Two audits side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from auditor.types import Limit
+from reports.compare import render
+from tests.reports.records import hostile, record, with_policy
+from tests.reports.test_html import Page
+
+LAX = Limit("performance.accuracy", "accuracy", slice="", fail_below=0.1)
+STRICT = Limit("performance.accuracy", "accuracy", slice="", fail_below=0.99)
+
+
+def test_verdicts_figures_and_differences() -> None:
+    first, second = with_policy(record("inplace_relu"), LAX), with_policy(record("residual"), STRICT)
+    found = Page(render(first, second))
+    words = found.words
+
+    assert "Pass" in words and "Fail" in words
+    assert "1 of 9 checks end differently." in words
+    assert "performance.accuracy" in words and "changed" in words
+    for r in (first, second):
+        outcome = r.audit.outcome("robustness.curve")
+        assert outcome is not None and outcome.result is not None
+        for m in outcome.result.measures:
+            assert f"{m.value:.3f}" in words
+
+
+def test_a_difference_of_rates_has_its_interval() -> None:
+    from auditor.stats import newcombe
+
+    first, second = record("inplace_relu"), record("residual")
+    a, b = (r.audit.outcome("performance.accuracy").result.measures[0] for r in (first, second))
+    i = newcombe(*b.counts, *a.counts)
+
+    words = Page(render(first, second)).words
+    assert f"({i.low:+.3f} to {i.high:+.3f})".replace("-", "\N{MINUS SIGN}") in words
+
+
+def test_an_audit_beside_itself_differs_in_nothing() -> None:
+    words = Page(render(record(), record())).words
+
+    assert "Every check ends as before." in words
+    assert "The same model on the same data." in words
+    assert "+0.000" in words
+
+
+def test_other_data_is_said() -> None:
+    other = record()
+    subject = {**other.audit.subject, "data": {**other.audit.subject["data"], "sha256": "e" * 64}}
+
+    words = Page(render(record(), replace(other, audit=replace(other.audit, subject=subject)))).words
+    assert "different data, so that figures may differ for that reason" in words
+
+
+def test_other_sizes_make_no_common_curve_and_hostile_text_stays_text() -> None:
+    found = Page(render(record(), hostile()))
+
+    assert "Accuracy under the strongest attack found." not in found.words
+    assert "script" not in {t for t, _ in found.elements}
+    assert not [k for _, a in found.elements for k in a if k.startswith("on")]

@@ -1,0 +1,83 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from auditor.stats import rate, ratio
+from auditor.types import Bound, Limit
+from reports.findings import findings, headline, most_telling_size
+from reports.words import GLOSSARY, bound_words, figure, number, size, slice_words
+from tests.reports.records import record, with_policy
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(None, "not known"), (0, "0.00"), (0.5, "0.50"), (0.004, "0.004"), (2.4e-7, "2.4e-07"), (1234.5, "1,234.50"),
+     (-0.25, "-0.25"), (3e7, "30,000,000")],
+)  # fmt: skip
+def test_numbers(value: float | None, words: str) -> None:
+    assert number(value) == words
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "words"),
+    [(1 / 255, "1/255"), (0.5 / 255, "0.5/255"), (8 / 255, "8/255"), (0.1, "0.1"), (0.3, "0.3"), (2.0, "2")],
+)
+def test_sizes_of_changes(epsilon: float, words: str) -> None:
+    assert size(epsilon) == words
+
+
+def test_figures_carry_their_interval_and_n() -> None:
+    assert figure(rate("a", 80, 100)) == "0.80 (95 % interval 0.71 to 0.87; n = 100)"
+    assert figure(ratio("r", (10, 50), (20, 60))).endswith("n = 50 against 60)")
+    assert figure(rate("a", 0, 0)) == "not known (n = 0)"
+
+
+def test_limits_and_slices() -> None:
+    assert bound_words(Bound("warn", "below", 0.8)) == "at least 0.80"
+    assert bound_words(Bound("fail", "above", 1e-4)) == "at most 0.0001"
+    assert bound_words(Bound("warn", "below", 0.9, "majority_share")) == "at least 0.90 (majority_share)"
+    assert slice_words("sex=f&race=b") == "sex = f, race = b"
+    assert slice_words("linf@0.0314") == "changes up to 0.0314"
+
+
+def test_findings_are_worst_first_and_numbered() -> None:
+    found = findings(
+        with_policy(
+            record("biased_table"),
+            Limit("fairness.impact_ratio", "impact_ratio", warn_below=0.8),
+            Limit("performance.accuracy", "accuracy", slice="", fail_below=0.999),
+        ).audit
+    )
+
+    assert [f.key for f in found] == [f"F{i}" for i in range(1, len(found) + 1)]
+    assert [str(f.status) for f in found] == sorted(
+        (str(f.status) for f in found), key=["fail", "warn", "inconclusive"].index
+    )
+    assert any(
+        "group = b get the favourable answer 0.00 times as often as rows with group = a" in f.sentence for f in found
+    )
+
+
+def test_the_headline_is_filled_with_what_tells_most() -> None:
+    audit = record().audit
+    found = findings(audit)
+
+    top = headline(audit, found)
+
+    assert len(top) == 3
+    assert any("leave the model right in" in f.sentence for f in top)
+
+
+def test_the_size_that_tells_most_is_where_half_is_lost() -> None:
+    robust = [rate("r", k, 10, slice=f"linf@{i}") for i, k in enumerate((9, 8, 4, 0))]
+
+    found = most_telling_size(robust)
+    assert found is not None and found.slice == "linf@2"
+    assert most_telling_size(robust[:2]) == robust[1]
+    assert most_telling_size([]) is None
+
+
+def test_terms_are_explained_once() -> None:
+    assert len({t.name for t in GLOSSARY}) == len(GLOSSARY)

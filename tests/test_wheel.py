@@ -1,0 +1,86 @@
+"""The built wheel in an environment of its own: it holds all it needs, starts, and audits."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.app.files import table_audit
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(folder), str(ROOT)],
+        check=True,
+    )
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+def test_it_holds_the_packages_and_their_files_and_no_tests(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as z:
+        names = set(z.namelist())
+
+    assert {n.partition("/")[0] for n in names if ".dist-info/" not in n} == {"auditor", "reports", "app"}
+    for needed in (
+        "auditor/policies/default.toml", "auditor/py.typed", "reports/templates/report.html.j2",
+        "reports/templates/style.css", "reports/schema/audit-v1.json",
+    ):  # fmt: skip
+        assert needed in names
+    assert not any("test" in n for n in names)
+
+
+def test_what_the_code_imports_is_declared(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as z:
+        metadata = z.read(next(n for n in z.namelist() if n.endswith("METADATA"))).decode()
+        sources = [z.read(n).decode() for n in z.namelist() if n.endswith(".py")]
+    declared = {
+        re.split(r"[<>=!;\[ ]", line, maxsplit=1)[0].lower()
+        for line in re.findall(r"^Requires-Dist: (.*)$", metadata, re.MULTILINE)
+    }
+    imported = {m for s in sources for m in re.findall(r"^\s*(?:from|import) (\w+)", s, re.MULTILINE)}
+    package = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "lime", "markupsafe": "jinja2", "starlette": "streamlit",
+               "efficientnet_lite_pytorch": "efficientnet-lite-pytorch"}  # fmt: skip
+    outside = imported - set(sys.stdlib_module_names) - {"auditor", "reports", "app"}
+
+    assert {package.get(m, m) for m in outside} <= declared
+
+
+def test_it_starts_and_audits_in_an_environment_of_its_own(wheel: Path, tmp_path: Path) -> None:
+    """Its dependencies come from this environment, whose own copy of the project is not on the path there."""
+    venv.create(tmp_path / "env", with_pip=False, symlinks=True)
+    python = tmp_path / "env" / "bin" / "python"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", str(wheel)], check=True
+    )
+    (packages,) = (tmp_path / "env" / "lib").glob("python*/site-packages")
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    audit_file = table_audit(tmp_path)
+
+    where = subprocess.run(
+        [python, "-c", "import auditor; print(auditor.__file__)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    auditor = tmp_path / "env" / "bin" / "auditor"
+    shown = subprocess.run([auditor, "--help"], capture_output=True, text=True, check=True, cwd=tmp_path)
+    ran = subprocess.run([auditor, "run", audit_file], capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    assert str(packages) in where.stdout
+    assert "Audit a model" in shown.stdout
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "audit-out" / "report.html").exists()
