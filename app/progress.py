@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from auditor.audit import Finished, choose
+from auditor.audit import Finished
 from auditor.opening import Opened
+from auditor.selection import choose
 
 __all__ = ["progress"]
 

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from auditor.audit import Finished, choose, run
+from auditor.audit import Finished, run
 from auditor.config import AuditFile, load_audit_file
 from auditor.errors import UsageError
 from auditor.opening import Opened, open_audit
+from auditor.selection import choose
 from auditor.store import Record, may_replace, replacing
 from auditor.types import Audit
 from reports.bundle import write
@@ -36,7 +37,7 @@ def open_file(
     """
     file = overridden(load_audit_file(path), profile=profile, only=only, settings=settings)
     checks = file.checks
-    from auditor.audit import Selection
+    from auditor.selection import Selection
 
     choose(Selection(checks.profile, checks.only, checks.skip, checks.settings))
     return open_audit(file, path.parent, uploaded=uploaded)

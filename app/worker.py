@@ -137,7 +137,7 @@ def run(folder: Path) -> int:
 
 def _audit(folder: Path) -> None:
     from app.running import open_file, run_to
-    from auditor.audit import choose
+    from auditor.selection import choose
 
     job = find(folder.name)
     if job is None or job.folder != folder:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -22,7 +24,7 @@ Text = Annotated[str, Field(max_length=10_000)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SubjectSpec(_Section):
@@ -115,6 +117,9 @@ class ColumnSpec(_Section):
         if (self.mean is None) != (self.std is None):
             msg = f"column {self.name!r}: mean and std are given together or not at all"
             raise ValueError(msg)
+        if self.min is not None and self.max is not None and self.min > self.max:
+            msg = f"column {self.name!r}: min is {self.min:g} and max {self.max:g}; min may not be above max"
+            raise ValueError(msg)
         return self
 
 
@@ -130,23 +135,11 @@ class ChecksSpec(_Section):
     """Which checks run, how large, and their own settings by id."""
 
     profile: Profile = "standard"
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     device: str = "cpu"
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     settings: dict[str, dict[str, Any]] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather_settings(cls, given: Any) -> Any:
-        """Tables under a check's id become `settings`; the key itself is not one a file may use."""
-        if not isinstance(given, dict):
-            return given
-        if "settings" in given:
-            msg = 'has no key settings; a check\'s settings stand in a table of its own, [checks."CHECK.ID"]'
-            raise ValueError(msg)
-        plain = {k: v for k, v in given.items() if "." not in k}
-        return plain | {"settings": {k: v for k, v in given.items() if "." in k}}
 
 
 class PolicySpec(_Section):
@@ -207,11 +200,24 @@ def load_audit_file(path: Path) -> AuditFile:
 
 def parse_audit_file(given: Mapping[str, Any], name: str = "audit file") -> AuditFile:
     """An audit file from its parsed TOML."""
+    gathered = _with_settings_gathered(given, name)
     try:
-        return AuditFile.model_validate(given)
+        return AuditFile.model_validate_json(_as_json(gathered), strict=True)
     except ValidationError as e:
-        msg = f"{name}: {_first_error(e, AuditFile)}"
+        msg = f"{name}: {_first_error(e, AuditFile, gathered)}"
         raise UsageError(msg) from None
+
+
+def _with_settings_gathered(given: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Tables under a check's id become the key `settings` of [checks], which a file itself may not use."""
+    checks = given.get("checks")
+    if not isinstance(checks, dict):
+        return dict(given)
+    if "settings" in checks:
+        msg = f'{name}: [checks] has no key settings; the settings of a check stand in [checks."CHECK.ID"]'
+        raise UsageError(msg)
+    plain = {k: v for k, v in checks.items() if "." not in k}
+    return {**given, "checks": plain | {"settings": {k: v for k, v in checks.items() if "." in k}}}
 
 
 def parse_policy(given: Mapping[str, Any], name: str) -> Policy:
@@ -221,39 +227,63 @@ def parse_policy(given: Mapping[str, Any], name: str) -> Policy:
         msg = f"policy {name!r}: unknown key {unknown[0]!r}; known: limit"
         raise UsageError(msg)
     try:
-        limits = _LIMITS.validate_python(given.get("limit", ()))
+        found = _LIMITS.validate_json(_as_json(given), strict=True)
     except ValidationError as e:
-        msg = f"policy {name!r}: {_first_error(e, None)}"
+        msg = f"policy {name!r}: {_first_error(e, None, given)}"
         raise UsageError(msg) from None
-    bounds = ("fail_below", "fail_above", "warn_below", "warn_above")
+    limits = found.get("limit", ())
     for limit in limits:
-        if all(getattr(limit, b) is None for b in bounds):
-            msg = f"policy {name!r}: the limit on {limit.check} {limit.measure} has none of {', '.join(bounds)}"
+        bounds = {b: getattr(limit, b) for b in BOUNDS if getattr(limit, b) is not None}
+        if not bounds:
+            msg = f"policy {name!r}: the limit on {limit.check} {limit.measure} has none of {', '.join(BOUNDS)}"
             raise UsageError(msg)
+        for bound, value in bounds.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                msg = f"policy {name!r}: {bound} on {limit.check} {limit.measure} is {value}; expected a finite number"
+                raise UsageError(msg)
         if not 0 < limit.confidence < 1:
             msg = f"policy {name!r}: confidence is {limit.confidence}; it must lie between 0 and 1"
             raise UsageError(msg)
     return Policy(name, limits)
 
 
-_LIMITS = TypeAdapter(tuple[Limit, ...])
+BOUNDS = ("fail_below", "fail_above", "warn_below", "warn_above")
+_LIMITS = TypeAdapter(dict[Literal["limit"], tuple[Limit, ...]])
+
+
+def _as_json(given: Mapping[str, Any]) -> str:
+    """TOML as JSON, for its strict reading: true is no number, "10" no number, and lists may be tuples."""
+    return json.dumps(given, default=str)
 
 
 # ---- one line for what pydantic found ----------------------------------------------------------------------------
-def _first_error(error: ValidationError, root: type[BaseModel] | None) -> str:
+def _first_error(error: ValidationError, root: type[BaseModel] | None, given: Mapping[str, Any]) -> str:
     """The first problem as one line: where, what was found, what would be accepted."""
     first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
+    place = _place(first["loc"], given)
+    where = ".".join(map(str, place))
     if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        *parents, key = first["loc"]
-        place = f"[{'.'.join(str(p) for p in parents if not isinstance(p, int))}]" if parents else "the top level"
-        return f"unknown key {key!r} in {place}; known: {', '.join(_known_keys(root, parents))}"
+        *parents, key = place
+        section = f"[{'.'.join(str(p) for p in parents if not isinstance(p, int))}]" if parents else "the top level"
+        return f"unknown key {key!r} in {section}; known: {', '.join(_known_keys(root, parents))}"
     if first["type"] == "value_error":
         text = str(first["ctx"]["error"])
         return f"[{where}] {text}" if where else text
-    found = f", found {first['input']!r:.80}" if first["type"] != "missing" else ""
+    if first["type"] == "missing" and isinstance(key := first["loc"][-1], str):
+        return f"[{where}] has no {key!r}, which it needs" if where else f"there is no section [{key}]; it is needed"
     message = first["msg"]
-    return f"{where}: {message[0].lower()}{message[1:]}{found}"
+    return f"{where}: {message[0].lower()}{message[1:]}, found {first['input']!r:.80}"
+
+
+def _place(loc: Sequence[int | str], given: Any) -> list[int | str]:
+    """The keys of `loc` that lead through what was given: pydantic names the types it tried among them."""
+    place: list[int | str] = []
+    for part in loc:
+        is_index = isinstance(given, list) and isinstance(part, int) and part < len(given)
+        if is_index or (isinstance(given, Mapping) and part in given):
+            place.append(part)
+            given = given[part]
+    return place
 
 
 def _known_keys(root: type[BaseModel] | None, parents: list[int | str]) -> list[str]:

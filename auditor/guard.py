@@ -44,18 +44,23 @@ class Snapshot:
     """The model as it was handed in. `restore` puts it back and says what had changed."""
 
     def __init__(self, module: nn.Module) -> None:
-        self._module = module
+        self._own: list[str] = []
         self._modes = {m: m.training for m in module.modules()}
         self._flags = {p: (p.requires_grad, p.grad) for p in module.parameters()}
         self._tensors = {name: (t, t.detach().clone()) for name, t in _tensors(module)}
         # a TorchScript program keeps its parts in C++ and takes neither hooks nor attributes
         self._parts = [_part(m) for m in module.modules() if not isinstance(m, _Program)]
 
+    def learn(self) -> list[str]:
+        """Restore the model after it ran by itself; what changed was its own doing, which no check is blamed for."""
+        self._own = self.restore()
+        return self._own
+
     def restore(self) -> list[str]:
         """Undo whatever was done to the model since; what it was, in words, empty when nothing."""
         changed = [what for part in self._parts for what in _restore_part(part)]
         for name, (tensor, was) in self._tensors.items():
-            if tensor.shape != was.shape or tensor.dtype != was.dtype or not torch.equal(tensor.detach(), was):
+            if tensor.shape != was.shape or tensor.dtype != was.dtype or not torch.equal(_bits(tensor), _bits(was)):
                 changed.append(f"weights ({name})")
                 with torch.no_grad():
                     tensor.data = was.clone()
@@ -68,7 +73,12 @@ class Snapshot:
                 changed.append("gradients or gradient flags")
                 p.requires_grad_(flag)
                 p.grad = gradient
-        return list(dict.fromkeys(changed))
+        return [what for what in dict.fromkeys(changed) if what not in self._own]
+
+
+def _bits(t: Tensor) -> Tensor:
+    """Its bytes: NaN is equal to itself in them."""
+    return t.detach().contiguous().reshape(-1).view(torch.uint8)
 
 
 def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from auditor.audit import Selection
 from auditor.config import AuditFile
 from auditor.data.read import read_data
 from auditor.data.targets import favourable
 from auditor.intake.load import load_model, locate
 from auditor.policy import BUILT_IN, load_policy
+from auditor.selection import Selection
 from auditor.subject import Data, Model
 from auditor.types import Policy
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import json
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from auditor.errors import UsageError
 from auditor.types import Setting
@@ -55,7 +56,8 @@ def validated(
             msg = f"{owner} has no setting {name!r}; it has: {', '.join(types) or 'none'}"
             raise UsageError(msg)
         try:
-            values[name] = types[name].validate_python(value)
+            # strictly, as JSON: true is no number, and a list may be a tuple
+            values[name] = types[name].validate_json(json.dumps(value, default=str), strict=True)
         except ValidationError as e:
             first = e.errors(include_url=False)[0]
             msg = f"{owner}.{name} = {value!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
@@ -81,4 +83,8 @@ def _given(function: Function) -> dict[str, Any]:
 
 def _types(function: Function) -> dict[str, TypeAdapter[Any]]:
     hints = typing.get_type_hints(function, include_extras=True)
-    return {name: TypeAdapter(hints[name]) for name in _given(function)}
+    found = {}
+    for name, default in _given(function).items():
+        hint = hints[name]
+        found[name] = TypeAdapter(Annotated[hint, Field(ge=0)] if isinstance(default, Sizes) else hint)
+    return found

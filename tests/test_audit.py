@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from auditor.audit import PREFLIGHT, Finished, Selection, choose, run
+from auditor.audit import Finished, run
 from auditor.errors import LoadError, NotApplicable, UsageError
 from auditor.policy import INTERRUPTED
 from auditor.registry import CHECKS, Check, Context, check
+from auditor.selection import PREFLIGHT, Selection, choose
 from auditor.stats import rate
 from auditor.subject import Data, Model
 from auditor.types import Measure, Result, Status, Verdict

@@ -124,7 +124,7 @@ BASE = {"model": {"path": "m.pt"}, "data": {"path": "x.csv"}}
         ({"input": {"mean": [1.0], "std": [0.0]}}, r"input.std.0: .*greater than 0, found 0"),
         ({"input": {"bounds": [1, 0]}}, r"bounds are \[1, 0\]"),
         ({"input": {"size": [224]}}, r"input.size"),
-        ({"data": {}}, r"data.path: field required"),
+        ({"data": {}}, r"\[data\] has no 'path', which it needs"),
         ({"data": {"path": "x", "limit": 0}}, r"data.limit: .*found 0"),
         ({"data": {"path": "x", "inputs": ["a"]}, "columns": [{"name": "a"}]}, r"both say what the inputs are"),
         ({"model": None}, r"no \[model\], and \[data\] names no score or prediction"),

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from auditor.audit import PREFLIGHT, Finished, Selection, run
+from auditor.audit import Finished, run
 from auditor.errors import UsageError
 from auditor.guard import Snapshot
 from auditor.registry import CHECKS, Check, Context, check
+from auditor.selection import PREFLIGHT, Selection
 from auditor.settings import defaults, json_schema
 from auditor.types import Result, Status
 from tests import zoo

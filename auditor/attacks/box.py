@@ -36,13 +36,22 @@ class Box:
 
         A sample that lies outside the bounds itself may stay where it is.
         """
+        low, high = self._ends(x, epsilon)
+        return torch.minimum(torch.maximum(at, low), high)
+
+    def holds(self, at: Tensor, x: Tensor, epsilon: Tensor) -> Tensor:
+        """(N,) whether `clip` would leave `at` where it is: no rounding of large inputs comes between the two."""
+        low, high = self._ends(x, epsilon)
+        return ((low <= at) & (at <= high)).flatten(1).all(1)
+
+    def _ends(self, x: Tensor, epsilon: Tensor) -> tuple[Tensor, Tensor]:
         radius = per_sample(epsilon, x) * self.unit
         low = torch.maximum(x - radius, torch.minimum(self.low, x))
         high = torch.minimum(x + radius, torch.maximum(self.high, x))
-        return torch.minimum(torch.maximum(at, low), high)
+        return low, high
 
     def distance(self, at: Tensor, x: Tensor) -> Tensor:
-        """(N,) the smallest epsilon whose ball around `x` holds `at`."""
+        """(N,) the smallest epsilon whose ball around `x` holds `at`, as far as float32 tells."""
         return ((at - x).abs() / self.unit.clamp_min(1e-12)).flatten(1).amax(1)
 
     def noise(self, x: Tensor, epsilon: Tensor, generator: torch.Generator) -> Tensor:

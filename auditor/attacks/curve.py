@@ -92,9 +92,13 @@ def robust_curve(
             walk = search.advance(walk, witness)
     with torch.no_grad():  # nothing counts that one plain forward pass does not confirm
         wrong = model(witness).argmax(1).cpu() != y
-    distance = box.distance(witness, x)
-    index = torch.where(wrong, (eps[None] < distance[:, None] - 1e-6).sum(1), len(eps))
-    return Frontiers(index, witness, torch.where(wrong, distance, 0.0))
+    index = torch.where(wrong, _outside(box, witness, x, eps), len(eps))
+    return Frontiers(index, witness, torch.where(wrong, box.distance(witness, x), 0.0))
+
+
+def _outside(box: Box, at: Tensor, x: Tensor, eps: Tensor) -> Tensor:
+    """(N,) how many of the balls of the radii `eps` around `x` do not hold `at`."""
+    return torch.stack([~box.holds(at, x, e.expand(len(x))) for e in eps]).sum(0)
 
 
 def _nearest_rivals(model: Model, x: Tensor, y: Tensor, box: Box) -> Tensor:
@@ -237,9 +241,8 @@ class _Search:
     def _next(self, w: _Walk, at: Tensor, broken: Tensor, witness: Tensor) -> _Walk:
         """Broken: down the ladder with what broke it. Out of steps: the next stage. Out of stages: it stands."""
         spent = ~broken & (w.step > self.steps)
-        fits = (self.eps[None] < self.box.distance(at, w.x)[:, None] - 1e-7).sum(1)
         witness[w.id[broken]] = at[broken]
-        w.rung = torch.where(broken, torch.minimum(fits, w.rung) - 1, w.rung)
+        w.rung[broken] = _outside(self.box, at[broken], w.x[broken], self.eps) - 1
         w.failed = torch.where(broken, 0, w.failed + spent.long())
         w.stage = (w.stage + spent.long()) % self.stages
         if not bool((broken | spent).any()):

@@ -20,7 +20,7 @@ from auditor.stats import rate
 from auditor.subject import Model
 from auditor.types import Image, Measure, Result, Scalar, Table
 
-Epsilon = Annotated[float, Field(gt=0)]
+Epsilon = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PIXELS = tuple(e / 255 for e in (0.5, 1, 2, 4, 8, 16, 32, 64))
 DEVIATIONS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 2.0)
 

@@ -15,12 +15,12 @@ from PIL import Image
 from torch import Tensor
 
 from auditor.config import DataSpec, InputSpec
-from auditor.data.columns import ArrayColumns, need
+from auditor.data.columns import TARGET, ArrayColumns, need
 from auditor.data.pixels import to_inputs, to_size
 from auditor.data.source import Source
 from auditor.errors import LoadError
 from auditor.intake.recognise import sha256
-from auditor.subject import Integers
+from auditor.subject import Column, Integers
 
 __all__ = ["read_arrays"]
 
@@ -34,17 +34,22 @@ def read_arrays(path: Path, spec: DataSpec, given: InputSpec) -> Source:
     if isinstance(spec.inputs, tuple):
         msg = f"[data] inputs is a list; an .npz file has its inputs in one array (it has: {', '.join(arrays)})"
         raise LoadError(msg)
-    need(ArrayColumns(arrays, spec.missing, 0), name, "inputs", path.name)
+    need(tuple(arrays), name, "inputs", path.name)
     x = arrays[name]
     if x.ndim == 0 or len(x) == 0:
         msg = f"{path.name!r}: array {name!r} has no samples"
         raise LoadError(msg)
     columns = {n: a for n, a in arrays.items() if n != name and a.ndim == 1 and len(a) == len(x)}
-    _need_same_length(path, spec, arrays, columns, len(x))
+    _need_columns(path, spec, arrays, columns, len(x))
     pixels = x.dtype == np.uint8 and x.ndim in (3, 4)
-    kind = given.kind or ("image" if pixels or x.ndim == 4 else "tensor")
     if not pixels and x.dtype.kind != "f":
         msg = f"{path.name!r}: array {name!r} is {x.dtype} {x.shape}; expected uint8 pixels (N,H,W[,C]) or floats"
+        raise LoadError(msg)
+    kind = given.kind or ("image" if pixels or x.ndim == 4 else "tensor")
+    fits = {"image": pixels or x.ndim == 4, "table": not pixels and x.ndim == 2}
+    if not fits.get(kind, True):
+        shape = {"image": "(N,C,H,W) floats or (N,H,W[,C]) uint8", "table": "(N,F) floats"}[kind]
+        msg = f"{path.name!r}: array {name!r} is {x.dtype} {x.shape}; [input] kind = {kind!r} needs {shape}"
         raise LoadError(msg)
 
     def inputs(rows: Integers) -> Tensor:
@@ -61,13 +66,23 @@ def read_arrays(path: Path, spec: DataSpec, given: InputSpec) -> Source:
         inputs,
         np.arange(len(x)),
         kind,
+        features=_features(x, name) if kind == "table" else (),
         sha256=lambda _: sha256(path),
     )
 
 
-def _need_same_length(path: Path, spec: DataSpec, arrays: dict[str, Array], columns: dict[str, Array], n: int) -> None:
-    for name in (spec.target, *spec.sensitive, *spec.where):
-        if name in arrays and name not in columns:
+def _features(x: Array, name: str) -> tuple[Column, ...]:
+    """A column for each input of a table (N, F); one that is always 0 or 1 is a flag."""
+    flags = np.asarray(np.isin(x, (0, 1)).all(0))
+    return tuple(Column(f"{name}[{i}]", i, i + 1, "flag" if flag else "number") for i, flag in enumerate(flags))
+
+
+def _need_columns(path: Path, spec: DataSpec, arrays: dict[str, Array], columns: dict[str, Array], n: int) -> None:
+    """LoadError for a target, a sensitive or a `where` array that is not there, or has not a value a sample."""
+    wanted = {spec.target or TARGET: "target"} | dict.fromkeys(spec.sensitive, "sensitive column")
+    for name, what in (wanted | dict.fromkeys(spec.where, "where column")).items():
+        need(tuple(arrays), name, what, path.name)
+        if name not in columns:
             msg = f"{path.name!r}: array {name!r} is {arrays[name].shape}; expected ({n},), a value a sample"
             raise LoadError(msg)
 

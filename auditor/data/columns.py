@@ -14,7 +14,9 @@ from auditor.contingency import MISSING
 from auditor.errors import LoadError
 from auditor.subject import Integers, Labels
 
-__all__ = ["ArrayColumns", "ArrowColumns", "Columns", "Numbers"]
+__all__ = ["TARGET", "ArrayColumns", "ArrowColumns", "Columns", "Numbers", "need"]
+
+TARGET = "y"  # the target's name where the audit file gives none
 
 Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
 
@@ -35,6 +37,10 @@ class Columns(Protocol):
         """The column as text; what counts as missing is the name `(missing)`."""
         ...
 
+    def is_numeric(self, name: str) -> bool:
+        """Whether the file itself stores the column as numbers; a csv stores none so."""
+        ...
+
     def numbers(self, name: str) -> Numbers:
         """The column as numbers (N,), NaN where missing; LoadError that names the first row that is none."""
         ...
@@ -44,10 +50,10 @@ class Columns(Protocol):
         ...
 
 
-def need(columns: Columns, name: str, what: str, file: str) -> None:
-    """LoadError when there is no column `name`."""
-    if name not in columns.names:
-        known = ", ".join(columns.names[:40])
+def need(names: Sequence[str], name: str, what: str, file: str) -> None:
+    """LoadError when `name` is not among the `names` of the file's columns."""
+    if name not in names:
+        known = ", ".join(names[:40]) or "none"
         msg = f"{file!r} has no column {name!r}, which is its {what}; it has: {known}"
         raise LoadError(msg)
 
@@ -72,6 +78,9 @@ class ArrayColumns:
         values, codes = np.unique(array, return_inverse=True)
         names = tuple(_as_text(v) for v in values.tolist())
         return _with_missing(Labels(names, codes.reshape(-1).astype(np.int64)), self.missing)
+
+    def is_numeric(self, name: str) -> bool:
+        return self.arrays[name].dtype.kind in "biuf"
 
     def numbers(self, name: str) -> Numbers:
         array = self.arrays[name]
@@ -114,6 +123,10 @@ class ArrowColumns:
         names = tuple(encoded.dictionary.to_pylist())
         codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
         return _with_missing(_sorted(Labels(names, codes)), self.missing)
+
+    def is_numeric(self, name: str) -> bool:
+        kind = self.table.column(name).type
+        return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
 
     def numbers(self, name: str) -> Numbers:
         column = self.table.column(name)

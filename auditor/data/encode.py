@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,10 @@ Block = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 FLAGS = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0, "no": 0.0, "yes": 1.0}
 
 
-def columns_for(names: Sequence[str], spec: DataSpec, columns: Sequence[ColumnSpec]) -> tuple[ColumnSpec, ...]:
-    """The columns that make the input vector, in order; without any named, all that serve nothing else, as numbers."""
+def columns_for(
+    names: Sequence[str], spec: DataSpec, columns: Sequence[ColumnSpec], beside: Collection[str]
+) -> tuple[ColumnSpec, ...]:
+    """The columns that make the input vector, in order; without any named, all but those `beside`, as numbers."""
     if columns:
         wanted = tuple(columns)
     elif isinstance(spec.inputs, tuple):
@@ -29,9 +31,7 @@ def columns_for(names: Sequence[str], spec: DataSpec, columns: Sequence[ColumnSp
     elif isinstance(spec.inputs, str):
         wanted = (ColumnSpec(name=spec.inputs),)
     else:
-        scores = (spec.score,) if isinstance(spec.score, str) else spec.score or ()
-        other = {spec.target, spec.prediction, *scores, *spec.sensitive, *spec.where}
-        wanted = tuple(ColumnSpec(name=n) for n in names if n not in other)
+        wanted = tuple(ColumnSpec(name=n) for n in names if n not in beside)
     for column in wanted:
         if column.name not in names:
             msg = f"input column {column.name!r} does not exist; there are: {', '.join(names[:40])}"

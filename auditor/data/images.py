@@ -54,7 +54,7 @@ def _from_csv(
 ) -> tuple[ArrowColumns, list[Path], tuple[str, ...] | None]:
     table = locate(spec.labels or "", folder, "labels file", uploaded=uploaded)
     columns = read_all(table, spec)
-    need(columns, "file", "file names", table.name)
+    need(columns.names, "file", "file names", table.name)
     names = columns.table.column("file").to_pylist()
     if not names:
         msg = f"{table.name!r} lists no images"
@@ -86,13 +86,25 @@ def _from_folders(path: Path, spec: DataSpec) -> tuple[ArrowColumns, list[Path],
 
 
 def _decode(file: Path, given: InputSpec) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
+    name = f"{file.parent.name}/{file.name}"
     try:
         with Image.open(file, formats=FORMATS) as picture:
             w, h = picture.size
             if w * h > MOST_PIXELS:
-                msg = f"image {file.name!r} has {w} x {h} pixels; at most {MOST_PIXELS:,} are read"
+                msg = f"image {name!r} has {w} x {h} pixels; at most {MOST_PIXELS:,} are read"
                 raise LoadError(msg)
-            return np.asarray(to_size(picture.convert("RGB"), given))
+            return np.asarray(to_size(_rgb(picture), given))
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as e:
-        msg = f"image {file.name!r} cannot be read ({type(e).__name__}); expected PNG, JPEG, WebP or BMP"
+        msg = f"image {name!r} cannot be read ({type(e).__name__}); expected PNG, JPEG, WebP or BMP"
         raise LoadError(msg) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        msg = f"image {name!r} is far too large; at most {MOST_PIXELS:,} pixels are read"
+        raise LoadError(msg) from None
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    """Eight bits a channel. Pillow alone would cut 16 bits off at 255 instead of scaling them."""
+    if picture.mode.startswith("I"):
+        eight = np.asarray(picture).astype(np.uint16) >> 8
+        picture = Image.fromarray(eight.astype(np.uint8))
+    return picture.convert("RGB")

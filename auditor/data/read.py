@@ -14,7 +14,7 @@ from torch import Tensor
 
 from auditor.config import AuditFile, ColumnSpec, DataSpec
 from auditor.data.arrays import read_arrays
-from auditor.data.columns import need
+from auditor.data.columns import TARGET, need
 from auditor.data.images import read_images
 from auditor.data.source import Source
 from auditor.data.tables import ENDINGS, as_text, read_table
@@ -54,7 +54,7 @@ def read_data(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Read:
     facts = {"file": source.file, "kind": source.kind, "rows": len(data), "sha256": source.sha256(np.arange(len(data)))}
     reference = None
     if spec.reference is not None:
-        plain = spec.model_copy(update={"path": spec.reference, "where": {}, "limit": None, "sensitive": ()})
+        plain = _of_reference(spec, source, file)
         other = _source(file, plain, folder, uploaded=uploaded)
         reference, _ = _data(other, file, plain, classes or other.classes)
         facts |= {"reference": other.file, "reference_rows": len(reference)}
@@ -72,13 +72,37 @@ def _source(file: AuditFile, spec: DataSpec, folder: Path, *, uploaded: bool) ->
         raise UsageError(msg)
     path = locate(spec.path, folder, "data file", uploaded=uploaded)
     if path.is_dir():
-        return read_images(path, spec, file.input, folder=folder, uploaded=uploaded)
-    if path.suffix == ".npz":
-        return read_arrays(path, spec, file.input)
-    if path.suffix in ENDINGS:
-        return read_table(path, spec, file.columns, with_inputs=file.model is not None)
-    msg = f"data file {path.name!r} is of a kind that cannot be read; expected {SUPPORTED}"
+        source = read_images(path, spec, file.input, folder=folder, uploaded=uploaded)
+    elif path.suffix == ".npz":
+        source = read_arrays(path, spec, file.input)
+    elif path.suffix in ENDINGS:
+        source = read_table(path, spec, file.columns, with_inputs=file.model is not None)
+    else:
+        msg = f"data file {path.name!r} is of a kind that cannot be read; expected {SUPPORTED}"
+        raise LoadError(msg)
+    if file.input.kind not in (None, source.kind):
+        msg = f"[input] kind = {file.input.kind!r}, but data file {path.name!r} gives a {source.kind}"
+        raise UsageError(msg)
+    _need_rows(source.row_ids, spec, source.file)
+    return source
+
+
+def _need_rows(rows: Integers, spec: DataSpec, file: str) -> None:
+    """LoadError when no row is left."""
+    if len(rows):
+        return
+    condition = " and ".join(f"{k} = {as_text(v)!r}" for k, v in spec.where.items())
+    reason = f"no row has {condition}" if condition else "it has no rows"
+    msg = f"data file {file!r} is empty: {reason}; an audit needs at least one sample"
     raise LoadError(msg)
+
+
+def _of_reference(spec: DataSpec, source: Source, file: AuditFile) -> DataSpec:
+    """What the reference must have: the inputs of the data and its target, on all of its rows."""
+    update: dict[str, Any] = {"path": spec.reference, "where": {}, "limit": None, "sensitive": ()}
+    if Path(spec.path).suffix in ENDINGS and not file.columns:
+        update["inputs"] = tuple(column.name for column in source.features)
+    return spec.model_copy(update=update)
 
 
 # ---- rows --------------------------------------------------------------------------------------------------------
@@ -86,15 +110,11 @@ def _chosen(source: Source, spec: DataSpec, seed: int) -> Integers:
     """Positions of the rows that `where` and `limit` leave."""
     keep = np.ones(len(source.row_ids), np.bool_)
     for name, value in spec.where.items():
-        need(source.columns, name, "where column", source.file)
+        need(source.columns.names, name, "where column", source.file)
         labels = source.columns.labels(name)
         keep &= np.array([n == as_text(value) for n in labels.names], np.bool_)[labels.codes]
     rows = np.flatnonzero(keep)
-    if not len(rows):
-        condition = " and ".join(f"{k} = {as_text(v)!r}" for k, v in spec.where.items())
-        reason = f"no row has {condition}" if condition else "it has no rows"
-        msg = f"data file {source.file!r} is empty: {reason}; an audit needs at least one sample"
-        raise LoadError(msg)
+    _need_rows(rows, spec, source.file)
     if spec.limit is None or spec.limit >= len(rows):
         return rows
     return _stratified(source, spec, rows, spec.limit, seed)
@@ -115,8 +135,8 @@ def _stratified(source: Source, spec: DataSpec, rows: Integers, limit: int, seed
 
 # ---- targets and groups ------------------------------------------------------------------------------------------
 def _target_name(source: Source, spec: DataSpec) -> str:
-    name = spec.target or ("class" if source.classes else "y")
-    need(source.columns, name, "target", source.file)
+    name = spec.target or ("class" if source.classes else TARGET)
+    need(source.columns.names, name, "target", source.file)
     return name
 
 
@@ -127,7 +147,7 @@ def _data(
     target, columns = _target_name(source, spec), source.columns
     caveats, groups = list(source.caveats), {}
     for name in spec.sensitive:
-        need(columns, name, "sensitive column", source.file)
+        need(columns.names, name, "sensitive column", source.file)
         groups[name], caveat = group_column(columns, name)
         caveats += [caveat] if caveat else []
     classes: tuple[str, ...] | None = None
@@ -139,7 +159,7 @@ def _data(
             msg = f"target {target!r} is missing or infinite in {int((~np.isfinite(y)).sum()):,} rows"
             raise LoadError(msg)
     else:
-        y, found = encode_target(columns.labels(target), named, target)
+        y, found = encode_target(columns, named, target)
         classes = tuple(named) if named else found
     if file.model is None:
         classes = classes or tuple(map(str, range(max(2, int(y.max()) + 1))))

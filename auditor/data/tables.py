@@ -12,7 +12,7 @@ import pyarrow.parquet
 import torch
 
 from auditor.config import ColumnSpec, DataSpec
-from auditor.data.columns import ArrowColumns, need
+from auditor.data.columns import TARGET, ArrowColumns, need
 from auditor.data.encode import Encoder, columns_for
 from auditor.data.source import Source
 from auditor.errors import LoadError, UsageError, one_line
@@ -27,10 +27,11 @@ BLOCK = 16 << 20
 def read_table(path: Path, spec: DataSpec, columns: Sequence[ColumnSpec], *, with_inputs: bool) -> Source:
     """The rows of `path` for which `where` holds; `columns` (or `inputs`, or all that is left) make the inputs."""
     names = _header(path, spec)
-    specs = columns_for(names, spec, columns) if with_inputs else ()
-    side = [n for n in names if n in _beside(spec)]
-    for name in _beside(spec):
-        need(ArrowColumns(pa.table({n: [] for n in names}), ()), name, _beside(spec)[name], path.name)
+    beside = _beside(spec)
+    for name, what in beside.items():
+        need(names, name, what, path.name)
+    specs = columns_for(names, spec, columns, beside) if with_inputs else ()
+    side = [n for n in names if n in beside]
     needed = list(dict.fromkeys([*side, *(s.name for s in specs)]))
     encoder = Encoder(specs)
     ids, blocks, sides = [], [], []
@@ -42,7 +43,7 @@ def read_table(path: Path, spec: DataSpec, columns: Sequence[ColumnSpec], *, wit
         sides.append(kept.table.select(side))
     row_ids = np.concatenate(ids) if ids else np.zeros(0, np.int64)
     x = np.concatenate(blocks) if blocks else np.zeros((0, 0), np.float32)
-    table = ArrowColumns(pa.concat_tables(sides), spec.missing) if sides else ArrowColumns(pa.table({}), ())
+    table = ArrowColumns(pa.concat_tables(sides) if sides else pa.table({n: [] for n in side}), spec.missing)
     return Source(
         path.name,
         table,
@@ -69,7 +70,7 @@ def _beside(spec: DataSpec) -> dict[str, str]:
     found |= dict.fromkeys(spec.sensitive, "sensitive column")
     scores = (spec.score,) if isinstance(spec.score, str) else spec.score or ()
     found |= dict.fromkeys(scores, "score") | ({spec.prediction: "prediction"} if spec.prediction else {})
-    return found | ({spec.target: "target"} if spec.target else {})
+    return found | {spec.target or TARGET: "target"}
 
 
 def _where(columns: ArrowColumns, spec: DataSpec) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -39,15 +39,19 @@ def class_names(spec: DataSpec, folder: Path, *, uploaded: bool) -> tuple[str, .
 def _names_from_csv(spec: DataSpec, folder: Path, *, uploaded: bool) -> tuple[str, ...]:
     path = locate(str(spec.classes), folder, "classes file", uploaded=uploaded)
     columns = read_all(path, spec)
-    need(columns, "name", "class names", path.name)
+    need(columns.names, "name", "class names", path.name)
     return tuple(map(str, columns.table.column("name").to_pylist()))
 
 
-def encode_target(labels: Labels, classes: Sequence[str] | None, name: str) -> tuple[Integers, tuple[str, ...] | None]:
-    """(N,) class indices, and the class names where the targets themselves are names.
+def encode_target(
+    columns: Columns, classes: Sequence[str] | None, name: str
+) -> tuple[Integers, tuple[str, ...] | None]:
+    """(N,) class indices of column `name`, and the class names where the targets themselves are names.
 
-    Text is matched to class names first, then read as an index. LoadError for what is neither.
+    A column is read in one way: numbers are indices; text is class names if each of its values is one, else indices.
+    LoadError for what is neither.
     """
+    labels = columns.labels(name)
     if MISSING in labels.names and (labels.codes == labels.names.index(MISSING)).any():
         rows = np.flatnonzero(labels.codes == labels.names.index(MISSING))
         msg = f"target {name!r} is missing in {len(rows):,} rows (first: {rows[0]}, counted from 0); leave them out"
@@ -56,23 +60,27 @@ def encode_target(labels: Labels, classes: Sequence[str] | None, name: str) -> t
     if classes is None and any(i is None for i in indices):
         return labels.codes, labels.names
     place = {n: i for i, n in enumerate(classes or ())}
-    found = np.array([_matched(n, i, place) for n, i in zip(labels.names, indices, strict=True)], np.int64)
+    is_name = [n in place and not columns.is_numeric(name) for n in labels.names]
+    if place and all(is_name):
+        return np.array([place[n] for n in labels.names], np.int64)[labels.codes], None
+    found = np.array([_within(i, len(place)) for i in indices], np.int64)
+    neither = np.flatnonzero((found < 0) & ~np.array(is_name))
+    if len(neither):
+        row = int(np.argmax(labels.codes == neither[0]))
+        known = f"to {len(place) - 1} or one of the {len(place)} class names" if place else "on"
+        odd = labels.names[neither[0]]
+        msg = f"target {name!r} is {odd!r} in row {row} (counted from 0); expected an index from 0 {known}"
+        raise LoadError(msg)
     if (found < 0).any():
-        odd = labels.names[int(np.argmax(found < 0))]
-        row = int(np.argmax(labels.codes == labels.names.index(odd)))
-        count = len(classes or ())
-        known = f"an index from 0 to {count - 1} or one of the {count} class names" if classes else "an index from 0"
-        msg = f"target {name!r} is {odd!r} in row {row} (counted from 0); expected {known}"
+        names, numbers = (labels.names[int(np.argmax(side))] for side in (found < 0, ~np.array(is_name)))
+        msg = f"target {name!r} mixes class names ({names!r}) and indices ({numbers!r}); keep to one of the two"
         raise LoadError(msg)
     return found[labels.codes], None
 
 
-def _matched(text: str, index: int | None, place: dict[str, int]) -> int:
-    if text in place:
-        return place[text]
-    if index is None or index < 0 or (place and index >= len(place)):
-        return -1
-    return index
+def _within(index: int | None, classes: int) -> int:
+    """The index, -1 where it is none or no class has it; without classes any may."""
+    return -1 if index is None or index < 0 or (classes and index >= classes) else index
 
 
 def _index(text: str) -> int | None:
@@ -141,14 +149,15 @@ def given_predictions(columns: Columns, spec: DataSpec, classes: Sequence[str]) 
     """Predictions from the score or prediction columns."""
     names = tuple(classes)
     if spec.prediction is not None:
-        predicted, _ = encode_target(columns.labels(spec.prediction), names, spec.prediction)
+        predicted, _ = encode_target(columns, names, spec.prediction)
         return Given(names, predicted, None)
     if isinstance(spec.score, str):
         return _from_score(columns, spec, names)
-    scores = np.stack([_scores(columns, n) for n in spec.score or ()], 1)
-    if scores.shape[1] != len(names):
-        msg = f"[data] score lists {scores.shape[1]} columns for {len(names)} classes; one a class is needed"
+    wanted = spec.score or ()
+    if len(wanted) != len(names) or len(set(wanted)) != len(wanted):
+        msg = f"[data] score lists {len(set(wanted))} columns for {len(names)} classes; one a class is needed"
         raise UsageError(msg)
+    scores = np.stack([_scores(columns, n) for n in wanted], 1)
     inside = bool((scores >= 0).all() and np.allclose(scores.sum(1), 1, atol=1e-3))
     return Given(names, scores.argmax(1).astype(np.int64), scores.astype(np.float32) if inside else None)
 
@@ -159,8 +168,13 @@ def _from_score(columns: Columns, spec: DataSpec, names: tuple[str, ...]) -> Giv
         msg = f"[data] score is one column, which needs two classes; there are {len(names)}: list a column a class"
         raise UsageError(msg)
     score = _scores(columns, str(spec.score))
+    beyond = np.flatnonzero((score < 0) | (score > 1))
+    if len(beyond) and "threshold" not in spec.model_fields_set:
+        found = f"{score[beyond[0]]:g} in row {beyond[0]} (counted from 0)"
+        msg = f"score {spec.score!r} is {found}; expected probabilities from 0 to 1, or else [data] threshold"
+        raise LoadError(msg)
     predicted = np.where(score > spec.threshold, positive, 1 - positive).astype(np.int64)
-    if ((score < 0) | (score > 1)).any():
+    if len(beyond):
         return Given(names, predicted, None)
     sides = [score, 1 - score] if positive == 0 else [1 - score, score]
     return Given(names, predicted, np.stack(sides, 1).astype(np.float32))

@@ -21,7 +21,7 @@ from auditor.subject import Data, Model
 __all__ = ["pgd"]
 
 Whole = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def pgd(

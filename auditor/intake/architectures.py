@@ -96,7 +96,7 @@ def _from_code(name: str, module: str, attribute: str, arguments: Mapping[str, A
         for part in attribute.split("."):
             found = getattr(found, part)
         built = found(**arguments)
-    except Exception as e:  # noqa: BLE001 - the user's code may raise anything
+    except (Exception, SystemExit) as e:  # noqa: BLE001 - the user's code may raise anything, and leave
         msg = f"architecture {name!r} cannot be built: {type(e).__name__}: {one_line(str(e), 200)}"
         raise LoadError(msg) from None
     if not isinstance(built, nn.Module):

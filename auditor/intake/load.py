@@ -17,7 +17,7 @@ from auditor.intake.architectures import Built, Grade, build, grade_of
 from auditor.intake.outputs import first_outputs
 from auditor.intake.programs import load_program
 from auditor.intake.recognise import recognise, sha256
-from auditor.intake.weights import digest, fill, read_weights
+from auditor.intake.weights import digest, fill, need_finite_weights, read_weights
 from auditor.subject import Data, Model, Normalize, as_it_is
 
 __all__ = ["Loaded", "load_model", "locate"]
@@ -78,10 +78,10 @@ def load_model(
 
 
 def _weights(path: Path, spec: ModelSpec, folder: Path) -> Built:
+    tensors = read_weights(path, recognise(path))
     if not spec.architecture:
         msg = f"{path.name!r} holds weights alone; say what they belong to with [model] architecture"
         raise UsageError(msg)
-    tensors = read_weights(path, recognise(path))
     built = build(spec.architecture, spec.arguments, folder)
     fill(built.module, tensors, path.name)
     return built
@@ -95,7 +95,10 @@ def _program(path: Path, spec: ModelSpec, *, uploaded: bool) -> Built:
     if spec.trust != "program":
         msg = f"{path.name!r} is a {kind} program and runs code of its own; allow it with [model] trust = 'program'"
         raise UsageError(msg)
-    return Built(load_program(path, kind), "program")
+    module = load_program(path, kind)
+    for name, t in module.state_dict().items():
+        need_finite_weights(name, t, path.name)
+    return Built(module, "program")
 
 
 def locate(name: str, folder: Path, what: str, *, uploaded: bool = False) -> Path:
@@ -107,8 +110,12 @@ def locate(name: str, folder: Path, what: str, *, uploaded: bool = False) -> Pat
         msg = f"{what} {name!r} lies outside the upload; name an uploaded file"
         raise UsageError(msg)
     path = _in_package(name) if name.startswith("package:") else folder / name
-    if not path.exists():
-        msg = f"{what} {name!r} does not exist; paths are relative to the audit file"
+    try:
+        found = path.exists()
+    except (OSError, ValueError):  # no name that a file could have
+        found = False
+    if not found:
+        msg = f"{what} {name!r:.100} does not exist; paths are relative to the audit file"
         raise LoadError(msg)
     return path
 

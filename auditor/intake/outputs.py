@@ -19,13 +19,18 @@ CLOSE = 1e-4
 def first_outputs(model: Model, data: Data) -> Tensor:
     """What the module returns for the first rows; LoadError when it cannot take them, or gives NaN or infinity."""
     x = next(data.batches(ROWS)).x
+    if not bool(x.isfinite().all()):
+        msg = "the inputs hold NaN or infinity; an audit needs finite inputs"
+        raise LoadError(msg)
     try:
         with torch.no_grad(), model.frozen():
             y = model.raw(x).cpu()
     except LoadError:
         raise
-    except Exception as e:  # noqa: BLE001 - the model is somebody else's program
-        msg = f"the model cannot take inputs of shape {tuple(x.shape)}: {type(e).__name__}: {one_line(str(e), 200)}"
+    except (Exception, SystemExit) as e:  # noqa: BLE001 - the model is somebody else's program
+        hint = "; export it for batches of any size (dynamic_shapes)" if "Guard failed" in str(e) else ""
+        said = f"{type(e).__name__}: {one_line(str(e), 200)}"
+        msg = f"the model cannot take inputs of shape {tuple(x.shape)}: {said}{hint}"
         raise LoadError(msg) from None
     need_finite(y)
     return y

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from auditor.errors import LoadError, one_line
 from auditor.intake.recognise import Format
 
-__all__ = ["digest", "fill", "read_weights", "write_weights"]
+__all__ = ["digest", "fill", "need_finite_weights", "read_weights", "write_weights"]
 
 NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
 # how torch words that a file asks for something that weights alone do not need
@@ -92,6 +92,11 @@ def _need_plain(name: str, t: Tensor, file: str) -> None:
     if t.is_complex():
         msg = f"{file!r}: tensor {name!r} is complex; expected real numbers"
         raise LoadError(msg)
+    need_finite_weights(name, t, file)
+
+
+def need_finite_weights(name: str, t: Tensor, file: str) -> None:
+    """LoadError when the tensor `name` of `file` holds NaN or infinity."""
     if t.is_floating_point() and not bool(t.isfinite().all()):
         msg = f"{file!r}: tensor {name!r} holds NaN or infinity; an audit needs finite weights"
         raise LoadError(msg)

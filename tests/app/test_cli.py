@@ -150,7 +150,9 @@ BAD: dict[str, tuple[Edit, str]] = {
     "text among the numbers": (rows("a,b,c,sex,y\n1,x,3,f,0\n"), "'b' holds 'x' in row 0"),
     "a model that is no model": (lambda f: (f / "m.safetensors").write_text("hello"), "is no model file"),
     "an unknown policy": (replaced("[checks]", "[policy]\npath = 'x.toml'\n[checks]"), "no such file"),
-    "too many class names": (replaced("[checks]", "")if False else replaced('target = "y"', 'target = "y"\nclasses = ["a", "b", "c"]'), "2 classes; 3 are named"),
+    "too many class names": (
+        replaced('target = "y"', 'target = "y"\nclasses = ["a", "b", "c"]'), "2 classes; 3 are named",
+    ),
 }  # fmt: skip
 
 

@@ -44,6 +44,24 @@ def test_a_linear_model_breaks_exactly_beyond_its_distance() -> None:
     assert found.index.tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize(("offset", "spread"), [(0.0, 1.0), (2000.0, 5.0), (100.0, 0.1), (-3e5, 300.0)])
+def test_inputs_far_from_zero_break_exactly_where_they_should(offset: float, spread: float) -> None:
+    """A year, or bytes from 0 to 255: float32 rounds such inputs by more than any fixed tolerance."""
+    numbers = torch.randn(200, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x = (offset + spread * numbers).float()
+    head = nn.Linear(1, 2)
+    with torch.no_grad():
+        head.weight.copy_(torch.tensor([[0.0], [1.0]]))
+        head.bias.copy_(torch.tensor([0.0, -offset]))
+    model = Model(head, ("under", "over"), bounds=(x.amin(0), x.amax(0)), unit=torch.tensor([spread]))
+    distance = (x.double() - offset)[:, 0].abs() / spread
+    with model.frozen():
+        found = robust_curve(model, x, (x[:, 0] > offset).long(), EPSILONS, steps=10)
+    expected = (torch.tensor(EPSILONS).double()[None] < distance[:, None]).sum(1)
+
+    assert found.index.tolist() == expected.tolist()
+
+
 def test_units_and_bounds_are_kept_and_what_may_not_change_does_not() -> None:
     case = zoo.linear_table()
     unit = torch.tensor([2.0, 0.0, 1.0])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.audit import Finished, Selection, run
+from auditor.audit import Finished, run
+from auditor.selection import Selection
 from auditor.subject import Data, Model
 from auditor.types import Measure, Outcome, Result, Status
 from tests.zoo import Case

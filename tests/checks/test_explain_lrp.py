@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auditor.audit import Selection, run
+from auditor.audit import run
 from auditor.config import load_audit_file
 from auditor.opening import open_audit
+from auditor.selection import Selection
 from auditor.subject import Model
 from auditor.types import Status
 from tests import zoo

@@ -11,7 +11,8 @@ import torch
 from fairlearn import metrics as fairlearn
 from sklearn.metrics import accuracy_score, precision_score
 
-from auditor.audit import Selection, run
+from auditor.audit import run
+from auditor.selection import Selection
 from auditor.stats import newcombe, wilson
 from auditor.subject import Data, Given
 from tests import zoo

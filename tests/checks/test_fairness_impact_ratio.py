@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from auditor.audit import Selection, run
+from auditor.audit import run
+from auditor.selection import Selection
 from auditor.stats import mover_r
 from auditor.subject import Data, Given
 from auditor.types import Outcome, Status

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from auditor.audit import Selection, run
+from auditor.audit import run
 from auditor.config import load_audit_file
 from auditor.errors import LoadError
 from auditor.opening import open_audit
+from auditor.selection import Selection
 from auditor.stats import wilson
 from auditor.subject import Data, Model, Normalize
 from tests import zoo

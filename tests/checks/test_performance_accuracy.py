@@ -7,7 +7,8 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, precision_score, recall_score
 
-from auditor.audit import Selection, run
+from auditor.audit import run
+from auditor.selection import Selection
 from auditor.subject import Data, Model
 from auditor.types import Status
 from tests import zoo

@@ -135,6 +135,35 @@ def test_a_columns_own_range_and_kind_bind_attacks(table: Path) -> None:
     assert units[1:] == [0, 0]
 
 
+@pytest.mark.parametrize("more", [{}, {"where": {"split": "test"}, "sensitive": ["sex"]}, {"sensitive": ["member"]}])
+def test_a_reference_with_the_columns_of_the_data_has_its_inputs_alone(table: Path, more: dict[str, Any]) -> None:
+    """Who may not be an input of the data (sensitive, `where`) is none of the reference either."""
+    spec = {"path": "u.csv", "target": "y", "reference": "u.csv", **more}
+    frame = pd.read_csv(table / "t.csv")
+    if "where" not in more:
+        frame = frame.drop(columns=["sex", "split"])
+    frame.drop(columns=["city"]).to_csv(table / "u.csv", index=False)
+
+    found = read(table, spec)
+
+    assert found.reference is not None
+    assert found.reference.shape == found.data.shape
+    assert len(found.reference) == 12
+    assert torch.equal(found.data.read(np.arange(1)), found.reference.read(found.data.row_ids[:1]))
+
+
+def test_a_table_in_an_npz_is_bounded_as_other_tables(tmp_path: Path) -> None:
+    x = np.array([[0, 5, 1], [1, 7, 1], [0, 9, 0]], np.float32)
+    np.savez(tmp_path / "t.npz", x=x, y=[0, 1, 1])
+
+    found = read(tmp_path, {"path": "t.npz"}, input={"kind": "table"})
+
+    low, high = (torch.as_tensor(b).tolist() for b in found.bounds)
+    assert (low, high) == ([0, 5, 0], [1, 9, 1])
+    assert torch.as_tensor(found.unit).tolist() == pytest.approx([0, np.std([5, 7, 9]), 0])  # flags may not change
+    assert [(c.name, c.kind) for c in found.data.columns] == [("x[0]", "flag"), ("x[1]", "number"), ("x[2]", "flag")]
+
+
 def test_what_attacks_cannot_keep_yet_is_refused(table: Path) -> None:
     with pytest.raises(UsageError, match="relations"):
         read(table, SPEC, relations=[{"weights": {"age": 1.0}, "equals": 0}])
@@ -287,7 +316,7 @@ def test_a_folder_with_a_labels_csv(tmp_path: Path) -> None:
         ("file,y\n/etc/passwd,0\n", "lies outside"),
         ("name,y\n0.png,0\n", "no column 'file'"),
         ("file,y\n", "lists no images"),
-        ("file,y\nbad.png,0\n", "'bad.png' cannot be read"),
+        ("file,y\nbad.png,0\n", "'d/bad.png' cannot be read"),
         ("file,y\n0.png,0\nbig.png,1\n", "differ in size"),
     ],
 )
@@ -309,8 +338,8 @@ def test_images_that_cannot_be_read_are_named(tmp_path: Path, csv: str, message:
         (["0", "2", "1"], None, [0, 2, 1], None),
         (["1.0", "0.0", "1.0"], None, [1, 0, 1], None),
         (["b", "a", "b"], None, [1, 0, 1], ("a", "b")),
-        (["b", "a", "1"], ["a", "b"], [1, 0, 1], ("a", "b")),
         (["2", "1", "2"], ["2", "1"], [0, 1, 0], ("2", "1")),  # text is matched to names first
+        (["0", "2", "1"], ["1", "2", "3"], [0, 2, 1], ("1", "2", "3")),  # and read in one way: 0 is no name, so indices
         (["1", "0", "0"], ["crane", "crane"], [1, 0, 0], ("crane (0)", "crane (1)")),
         (["true", "false", "true"], None, [1, 0, 1], ("false", "true")),
     ],
@@ -334,6 +363,8 @@ def test_targets_are_names_or_indices(
         (["a", "c", "b"], ["a", "b"], "'c' in row 1"),
         (["0", "", "1"], None, r"missing in 1 rows \(first: 1"),
         (["0.5", "1", "0"], ["a", "b"], "'0.5' in row 0"),
+        (["b", "a", "1"], ["a", "b"], r"mixes class names \('a'\) and indices \('1'\)"),
+        (["3", "0", "1"], ["1", "2", "3"], r"mixes class names \('3'\) and indices \('0'\)"),
     ],
 )
 def test_targets_that_mean_nothing_are_refused(
@@ -343,6 +374,17 @@ def test_targets_that_mean_nothing_are_refused(
 
     with pytest.raises(LoadError, match=message):
         read(tmp_path, {"path": "t.csv", "target": "y", **({"classes": classes} if classes else {})})
+
+
+@pytest.mark.parametrize("name", ["t.npz", "t.parquet"])
+def test_targets_that_are_numbers_in_the_file_are_indices_whatever_the_names(tmp_path: Path, name: str) -> None:
+    y = np.array([1, 0, 2])
+    np.savez(tmp_path / "t.npz", x=np.zeros((3, 2), np.float32), y=y)
+    pd.DataFrame({"a": [1, 2, 3], "y": y}).to_parquet(tmp_path / "t.parquet")
+
+    found = read(tmp_path, {"path": name, "classes": ["2", "0", "1"]})
+
+    assert found.data.y.tolist() == [1, 0, 2]
 
 
 # ---- groups ------------------------------------------------------------------------------------------------------
@@ -385,6 +427,19 @@ def test_a_score_is_positive_strictly_above_the_threshold(table: Path) -> None:
     assert other.probabilities is not None and other.probabilities[:, 0] == pytest.approx([0.2, 0.5, 0.51, 0.9])
 
 
+def test_a_score_beyond_0_and_1_needs_a_threshold_of_its_own(table: Path) -> None:
+    """Deciles are no probabilities: at the usual 0.5 every one of them would be positive."""
+    pd.DataFrame({"decile": [1, 4, 5, 10], "y": [0, 1, 1, 0]}).to_csv(table / "s.csv", index=False)
+    spec = {"path": "s.csv", "target": "y", "score": "decile"}
+
+    found = read(table, {**spec, "threshold": 4}, model=None).data.given
+
+    assert found is not None and found.predicted.tolist() == [0, 0, 1, 1]
+    assert found.probabilities is None
+    with pytest.raises(LoadError, match=r"score 'decile' is 4 in row 1 .*expected probabilities"):
+        read(table, spec, model=None)
+
+
 def test_scores_of_every_class_and_plain_predictions(table: Path) -> None:
     frame = pd.DataFrame({"a": [0.2, 0.5], "b": [0.7, 0.1], "c": [0.1, 0.4], "d": ["b", "z"], "y": ["b", "z"]})
     frame.to_csv(table / "s.csv", index=False)
@@ -397,8 +452,9 @@ def test_scores_of_every_class_and_plain_predictions(table: Path) -> None:
     assert scores.predicted.tolist() == [1, 0]
     assert plain.predicted.tolist() == [1, 2]
     assert plain.probabilities is None
-    with pytest.raises(UsageError, match="score lists 2 columns for 3 classes"):
-        read(table, {**spec, "score": ["a", "b"]}, model=None)
+    for score in (["a", "b"], ["a", "b", "b"]):
+        with pytest.raises(UsageError, match="score lists 2 columns for 3 classes"):
+            read(table, {**spec, "score": score}, model=None)
     with pytest.raises(UsageError, match="one column, which needs two classes; there are 3"):
         read(table, {**spec, "score": "a"}, model=None)
 

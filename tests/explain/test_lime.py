@@ -53,7 +53,6 @@ def test_the_weights_of_superpixels() -> None:
     grey = pixels.mean()
 
     assert found.fidelity == pytest.approx(1, abs=0.01)
-    assert found.weights == pytest.approx([0.5 * (1 - grey), 0, 0, 0.0], abs=0.05) or found.weights[2] > 0
     assert found.weights[0] == pytest.approx(0.5 * (1 - grey), rel=0.05)
     assert found.weights[2] == pytest.approx(0.1 * (0.9 - grey), rel=0.15)
     assert found.weights[[1, 3]] == pytest.approx([0, 0], abs=0.01)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from auditor.audit import Finished, Selection, run
+from auditor.audit import Finished, run
 from auditor.policy import judge
+from auditor.selection import Selection
 from auditor.store import Record
 from auditor.subject import Column, Data, Model
 from auditor.types import Limit, Policy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -12,12 +12,12 @@ from reports.charts import Bar, Dot, Line, bars, curve, figure_svg, forest, mini
 NUMBER = r"-?\d+\.?\d*"
 
 
-def drawn(draw: object, width: int = 640) -> Xml.Element:
+def drawn(draw: object, width: int = 640) -> ET.Element:
     _, body = draw(width)
-    return Xml.fromstring(f"<svg>{body}</svg>")  # noqa: S314 - our own
+    return ET.fromstring(f"<svg>{body}</svg>")
 
 
-def circles(svg: Xml.Element) -> list[tuple[float, float]]:
+def circles(svg: ET.Element) -> list[tuple[float, float]]:
     return [(float(c.get("cx", 0)), float(c.get("cy", 0))) for c in svg.iter("circle")]
 
 
@@ -72,7 +72,6 @@ def test_a_curve_has_a_step_an_audited_size_and_a_band_that_holds_it() -> None:
         high, low = band[i], band[-1 - i]
         assert high[0] == low[0] == x
         assert high[1] - 0.1 <= y <= low[1] + 0.1
-    assert [t.text for t in svg.iter("text") if t.get("class") == "lab"] == ["attack", "noise"] or True
     assert {"attack", "noise"} <= {t.text for t in svg.iter("text")}
 
 

@@ -1,0 +1,53 @@
+"""Which checks an audit runs, how large, and with which settings of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import auditor.checks  # noqa: F401 - importing registers every check
+from auditor.errors import UsageError
+from auditor.registry import CHECKS, Check
+from auditor.settings import Profile
+from auditor.types import Setting
+
+__all__ = ["PREFLIGHT", "Selection", "choose", "in_order"]
+
+PREFLIGHT = "intake.preflight"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which checks run, how large, with which settings of their own (by check id)."""
+
+    profile: Profile = "standard"
+    only: Sequence[str] = ()
+    skip: Sequence[str] = ()
+    settings: Mapping[str, Mapping[str, Any]] | None = None
+
+
+def choose(selection: Selection) -> tuple[list[Check], dict[str, dict[str, Setting]]]:
+    """The checks that run, the preflight first, and their validated settings; UsageError for what does not exist."""
+    for pattern in (*selection.only, *selection.skip):
+        if not any(fnmatchcase(known, pattern) for known in CHECKS):
+            msg = f"no check matches {pattern!r}; known: {', '.join(sorted(CHECKS))}"
+            raise UsageError(msg)
+    for check in selection.settings or {}:
+        if check not in CHECKS:
+            msg = f"settings for {check!r}, which is no check; known: {', '.join(sorted(CHECKS))}"
+            raise UsageError(msg)
+    given = selection.settings or {}
+    chosen = [c for c in in_order() if c.id == PREFLIGHT or _selected(c.id, selection)]
+    return chosen, {c.id: c.params(given.get(c.id, {}), selection.profile) for c in in_order()}
+
+
+def _selected(id: str, selection: Selection) -> bool:  # noqa: A002
+    wanted = not selection.only or any(fnmatchcase(id, p) for p in selection.only)
+    return wanted and not any(fnmatchcase(id, p) for p in selection.skip)
+
+
+def in_order() -> Iterator[Check]:
+    """Every check: the preflight, then by id."""
+    yield from sorted(CHECKS.values(), key=lambda c: (c.id != PREFLIGHT, c.id))
