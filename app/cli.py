@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
+from io import TextIOWrapper
 from json import dumps as json_text
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,11 +54,8 @@ def run(
     opened = open_file(audit_file, profile=profile, only=only or (), settings=settings or ())
     folder = out or audit_file.parent / "audit-out"
     with progress(opened) as (on_start, on_finish):
-        audit = run_to(folder, opened, on_start, on_finish)
-    if json:
-        sys.stdout.buffer.write(audit_to_json(audit))
-    else:
-        _say(audit, folder)
+        audit, written = run_to(folder, opened, on_start, on_finish)
+    _print(audit_to_json(audit).decode().rstrip() if json else _told(audit, written))
     return exit_code(audit)
 
 
@@ -76,7 +75,7 @@ def demo(
         msg = f"no demo {name!r}; known: {', '.join(DEMOS)}"
         raise UsageError(msg)
     for chosen in [name] if name else DEMOS:
-        demonstrate(chosen, out, print)
+        demonstrate(chosen, out, _print)
     return 0
 
 
@@ -93,11 +92,10 @@ def defend(
     """Train a hardened copy of a model and audit it before and after."""
     from app.defending import defend_file
 
-    folder = report or out.with_name(f"{out.stem}-report")
-    before, after = defend_file(audit_file, method, out, folder, profile=profile)
+    before, after, comparison = defend_file(audit_file, method, out, report, profile=profile)
     for label, audit in (("before", before), ("after", after)):
-        print(f"{label}: {audit.verdict}")
-    print(f"hardened weights: {out}\ncomparison: {folder / 'compare.html'}")
+        _print(f"{label}: {audit.verdict}")
+    _print(f"hardened weights: {out}\ncomparison: {comparison}")
     return 0
 
 
@@ -108,10 +106,10 @@ def checks(json: Annotated[bool, typer.Option("--json", help="Print the whole ca
 
     found = load()
     if json:
-        print(json_text(found, indent=1))
+        _print(json_text(found, indent=1))
         return 0
     for check in found:
-        print(f"{check['id']:24} {check['title']:18} {', '.join(check['settings'])}".rstrip())
+        _print(f"{check['id']:24} {check['title']:18} {', '.join(check['settings'])}".rstrip())
     return 0
 
 
@@ -129,10 +127,7 @@ def judge(
     from reports.ci import exit_code
 
     audit = judged(load(folder).audit, load_policy(policy))
-    if json:
-        sys.stdout.buffer.write(audit_to_json(audit))
-    else:
-        _say(audit, None)
+    _print(audit_to_json(audit).decode().rstrip() if json else _told(audit, None))
     return exit_code(audit)
 
 
@@ -143,13 +138,20 @@ def compare(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where compare.html goes.")],
 ) -> int:
     """Write a page that shows two audits side by side."""
-    from auditor.store import load
+    from auditor.store import COMPARISON, holds_audit, load
     from reports.compare import render
 
+    if holds_audit(out):
+        msg = f"--out {str(out)!r} holds an audit, to which nothing is added; give another folder"
+        raise UsageError(msg)
     page = render(load(first), load(second), ("First", "Second"))
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "compare.html").write_text(page, "utf-8")
-    print(out / "compare.html")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / COMPARISON).write_text(page, "utf-8")
+    except OSError as e:
+        msg = f"--out {str(out)!r:.200} cannot be written ({e.strerror}); give a folder"
+        raise UsageError(msg) from None
+    _print(str(out / COMPARISON))
     return 0
 
 
@@ -165,17 +167,23 @@ def serve(
     return 0
 
 
-def _say(audit: Any, folder: Path | None) -> None:
+def _told(audit: Any, folder: Path | None) -> str:
     """The verdict, what did not pass, and where the report is."""
-    from reports.findings import findings
-    from reports.words import STATUS, VERDICT, subject_name
+    from reports.findings import findings, in_a_line
+    from reports.words import VERDICT, subject_name
 
-    print(one_line(f"{VERDICT[audit.verdict]}: {subject_name(audit)}"))
-    for f in findings(audit):
-        limit = f"; limit {f.limit}" if f.limit else ""
-        print(f"  {one_line(f'{STATUS[f.status]}: {f.sentence} {f.value}{f.interval}{limit}')}")
-    if folder is not None:
-        print(f"report: {folder / 'report.html'}")
+    lines = [one_line(f"{VERDICT[audit.verdict]}: {subject_name(audit)}")]
+    lines += [f"  {one_line(in_a_line(f))}" for f in findings(audit)]
+    lines += [f"report: {folder / 'report.html'}"] if folder is not None else []
+    return "\n".join(lines)
+
+
+def _print(text: str) -> None:
+    """Print; a reader who has left (`auditor run ... | head`) changes no exit code."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def invoke(arguments: Sequence[str]) -> int:
@@ -183,7 +191,7 @@ def invoke(arguments: Sequence[str]) -> int:
     from typer._click.exceptions import ClickException  # the parser that typer brings
 
     try:
-        result = cli(args=list(arguments), standalone_mode=False)
+        result = cli(args=list(arguments) or ["--help"], standalone_mode=False)
         return result if isinstance(result, int) else 0
     except AuditError as e:
         print(f"auditor: {e}", file=sys.stderr)
@@ -194,13 +202,17 @@ def invoke(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("auditor: interrupted before anything was measured", file=sys.stderr)
         return 2
-    except Exception as e:  # noqa: BLE001 - the last resort: one line, and a code of its own
+    except (Exception, SystemExit) as e:  # noqa: BLE001 - the last resort: one line, and a code of its own
+        if isinstance(e.__context__, BrokenPipeError):
+            return 0  # the parser's own end when nobody reads its help to the end
         print(f"auditor: internal error, please report it: {type(e).__name__}: {one_line(str(e))}", file=sys.stderr)
         return 4
 
 
 def main() -> None:
     """Entry point of the `auditor` command."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack a character
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # what libraries warn each other about is not the user's
     sys.exit(invoke(sys.argv[1:]))

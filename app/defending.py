@@ -17,7 +17,7 @@ from auditor.errors import UsageError
 from auditor.intake.weights import write_weights
 from auditor.opening import Opened, open_audit
 from auditor.settings import validated
-from auditor.store import Record, replacing
+from auditor.store import COMPARISON, Record, replacing
 from auditor.types import Audit
 from reports.bundle import write
 from reports.compare import render
@@ -26,12 +26,12 @@ __all__ = ["defend_file"]
 
 
 def defend_file(
-    audit_file: Path, method: str, out: Path, report: Path, *, profile: str | None = None
-) -> tuple[Audit, Audit]:
+    audit_file: Path, method: str, out: Path, report: Path | None = None, *, profile: str | None = None
+) -> tuple[Audit, Audit, Path]:
     """Train a hardened copy of the audit file's model with the defence `method`, settings from its [defend.METHOD].
 
-    Writes the new weights to `out` (safetensors), and to `report` the folders before and after, two ordinary audits,
-    with compare.html. The audit before and the audit after.
+    Writes the new weights to `out` (safetensors), and to `report` (`out` without its ending and -report, where None)
+    the folders before and after, two ordinary audits, with their comparison. Gives the two audits and the comparison.
     """
     function = defence(method)
     file = overridden(load_audit_file(audit_file), profile=profile)
@@ -42,17 +42,23 @@ def defend_file(
     if file.data.reference is None:
         msg = "a defence trains on [data] reference, which the audit file does not name; never on the audited rows"
         raise UsageError(msg)
-    if out.suffix != ".safetensors":
-        msg = f"--out {out.name!r} must end in .safetensors"
+    if out.suffix != ".safetensors" or out.is_dir():
+        msg = f"--out {str(out)!r} must be a file that ends in .safetensors"
         raise UsageError(msg)
+    report = report or out.with_name(f"{out.stem}-report")
     opened = open_audit(file, audit_file.parent)
+    data = opened.subject["data"]
+    same = (audit_file.parent / file.data.path).resolve() == (audit_file.parent / file.data.reference).resolve()
+    if same or data["sha256"] == data["reference_sha256"]:
+        msg = f"[data] reference is {data['reference']!r}, the audited data; a defence never trains on the audited rows"
+        raise UsageError(msg)
     with replacing(report) as fresh:
         _train(opened, function, settings, out)
         hardened = _hardened(file, out, audit_file.parent)
         before = _audited(opened, fresh / "before")
         after = _audited(open_audit(hardened, audit_file.parent), fresh / "after")
-        (fresh / "compare.html").write_text(render(before, after), "utf-8")
-    return before.audit, after.audit
+        (fresh / COMPARISON).write_text(render(before, after), "utf-8")
+    return before.audit, after.audit, report / COMPARISON
 
 
 def _audited(opened: Opened, folder: Path) -> Record:

@@ -27,19 +27,19 @@ def demonstrate(name: str, out: Path, say: Callable[[str], None]) -> list[Audit]
     audit_file: Path = importlib.import_module(f"app.demos.{name}").write(folder)
     if name == "digits":
         return _before_and_after(audit_file, folder, say)
-    audit = run_to(folder / "audit-out", open_file(audit_file))
-    _say(name, audit, folder / "audit-out" / "report.html", say)
+    audit, written = run_to(folder / "audit-out", open_file(audit_file))
+    _say(name, audit, written / "report.html", say)
     return [audit]
 
 
 def _before_and_after(audit_file: Path, folder: Path, say: Callable[[str], None]) -> list[Audit]:
     """The digits demo shows the plain network and the adversarially trained one side by side."""
     report = folder / "report"
-    audits = defend_file(audit_file, "pgd", folder / "hardened.safetensors", report)
-    for label, audit in zip(("before", "after"), audits, strict=True):
+    before, after, comparison = defend_file(audit_file, "pgd", folder / "hardened.safetensors", report)
+    for label, audit in (("before", before), ("after", after)):
         _say(f"digits, {label}", audit, report / label / "report.html", say)
-    say(f"  side by side: {report / 'compare.html'}")
-    return list(audits)
+    say(f"  side by side: {comparison}")
+    return [before, after]
 
 
 def _say(name: str, audit: Audit, report: Path, say: Callable[[str], None]) -> None:

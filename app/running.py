@@ -11,10 +11,13 @@ from typing import Any
 
 from auditor.audit import Finished, run
 from auditor.config import AuditFile, load_audit_file
+from auditor.defend import defence
 from auditor.errors import UsageError
 from auditor.opening import Opened, open_audit
-from auditor.selection import choose
-from auditor.store import Record, may_replace, replacing
+from auditor.policy import was_interrupted
+from auditor.selection import Selection, choose
+from auditor.settings import validated
+from auditor.store import Record, holds_audit, may_replace, replacing
 from auditor.types import Audit
 from reports.bundle import write
 
@@ -37,9 +40,9 @@ def open_file(
     """
     file = overridden(load_audit_file(path), profile=profile, only=only, settings=settings)
     checks = file.checks
-    from auditor.selection import Selection
-
     choose(Selection(checks.profile, checks.only, checks.skip, checks.settings))
+    for method, given in file.defend.items():
+        validated(defence(method), given, f"defend.{method}")
     return open_audit(file, path.parent, uploaded=uploaded)
 
 
@@ -105,10 +108,15 @@ def run_to(
     opened: Opened,
     on_start: Callable[[str], None] = lambda _: None,
     on_finish: Callable[[Finished], None] = lambda _: None,
-) -> Audit:
-    """Run the audit and write it to `folder`; an older audit there gives way only when the new one is complete."""
+) -> tuple[Audit, Path]:
+    """Run the audit and write it to `folder`; the audit, and where it is.
+
+    An older audit there gives way only when the new one has run to its end: one that was interrupted goes beside it.
+    """
     may_replace(folder)
     record = execute(opened, on_start, on_finish)
+    if was_interrupted(record.audit) and holds_audit(folder):
+        folder = folder.with_name(f"{folder.name}-interrupted")
     with replacing(folder) as fresh:
         write(record, fresh)
-    return record.audit
+    return record.audit, folder

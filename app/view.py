@@ -13,6 +13,7 @@ import streamlit as st
 
 from app.jobs import Job, progress
 from auditor.types import Verdict
+from reports.legible import legible
 from reports.words import VERDICT
 
 __all__ = ["FRAME", "PAGES", "address", "choose", "plain", "show_progress", "status", "when"]
@@ -29,7 +30,7 @@ JOINER = "\N{WORD JOINER}"  # invisible; breaks what Markdown makes of :smile:, 
 
 def plain(text: str) -> str:
     """`text` in one line that Markdown shows as it is: text from models, data and file names is somebody else's."""
-    escaped = "".join(f"\\{c}" if c in string.punctuation else c for c in " ".join(text.split()))
+    escaped = "".join(f"\\{c}" if c in string.punctuation else c for c in " ".join(legible(text).split()))
     return re.sub(r"(?i)(:|@|www)", rf"\1{JOINER}", escaped)
 
 
@@ -51,7 +52,7 @@ def choose(label: str, jobs: Sequence[Job], key: str) -> Job | None:
     given = st.query_params.get(key, "")
     chosen = st.selectbox(
         label, list(by_id), list(by_id).index(given) if given in by_id else None, placeholder="Choose an audit",
-        format_func=lambda i: f"{by_id[i].name}, {when(by_id[i])}, {status(by_id[i])}",
+        format_func=lambda i: f"{legible(by_id[i].name)}, {when(by_id[i])}, {status(by_id[i])}",
     )  # fmt: skip
     if chosen is None:
         return None

@@ -10,6 +10,7 @@ from typing import Any
 from auditor.config import AuditFile
 from auditor.data.read import read_data
 from auditor.data.targets import favourable
+from auditor.errors import LoadError
 from auditor.intake.load import load_model, locate
 from auditor.policy import BUILT_IN, load_policy
 from auditor.selection import Selection
@@ -50,6 +51,8 @@ def open_audit(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Open
             device=file.checks.device, uploaded=uploaded,
         )  # fmt: skip
         model, facts, classes = loaded.model, loaded.facts, loaded.model.classes
+    if model is not None and read.reference is not None:
+        _need_fitting(read.reference, read.data, classes)
     data = replace(read.data, positive=favourable(file.data.positive, classes) if classes else None)
     subject = {
         **file.subject.model_dump(),
@@ -62,3 +65,14 @@ def open_audit(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Open
     checks = file.checks
     selection = Selection(checks.profile, checks.only, checks.skip, checks.settings)
     return Opened(model, data, read.reference, subject, file.statements, selection, policy, checks.seed)
+
+
+def _need_fitting(reference: Data, data: Data, classes: tuple[str, ...]) -> None:
+    """LoadError when the reference could not have come from where the audited data comes from."""
+    if reference.shape != data.shape:
+        shapes = (" x ".join(map(str, d.shape)) for d in (reference, data))
+        msg = "[data] reference: its inputs are {}, those of the audited data {}; they must agree".format(*shapes)
+        raise LoadError(msg)
+    if classes and len(reference) and int(reference.y.max()) >= len(classes):
+        msg = f"[data] reference: label {int(reference.y.max())} has no output: the model has {len(classes)} classes"
+        raise LoadError(msg)

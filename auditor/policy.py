@@ -18,10 +18,10 @@ from auditor.errors import UsageError
 from auditor.stats import interval, tails
 from auditor.types import Audit, Bound, Judgement, Limit, Measure, Outcome, Policy, Status, Verdict
 
-__all__ = ["BUILT_IN", "INTERRUPTED", "judge", "load_policy"]
+__all__ = ["BUILT_IN", "INTERRUPTED", "judge", "load_policy", "unanswered", "was_interrupted"]
 
 BUILT_IN = ("default",)
-INTERRUPTED = "interrupted before it ran"
+INTERRUPTED = "interrupted before it had finished"
 _WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
 _RAN = (*_WORST_FIRST, Status.MEASURED)
 _MOST_ROWS = 1e9
@@ -36,19 +36,42 @@ def load_policy(name: str, folder: Path | None = None) -> Policy:
         return parse_policy(tomllib.loads(text), name)
     path = (folder or Path()) / name
     try:
-        return parse_policy(tomllib.loads(path.read_text("utf-8")), path.stem)
+        given = tomllib.loads(path.read_text("utf-8"))
     except OSError as e:
-        msg = f"policy {name!r}: no such file ({e.strerror}); give a TOML file or one of {', '.join(BUILT_IN)}"
+        msg = f"policy {name!r:.200} cannot be read ({e.strerror}); give a TOML file or one of {', '.join(BUILT_IN)}"
         raise UsageError(msg) from None
     except (ValueError, RecursionError) as e:
-        msg = f"policy {name!r} is not TOML: {e}"
+        msg = f"policy {name!r:.200} is not TOML: {e}"
         raise UsageError(msg) from None
+    return replace(parse_policy(given, path.name), name=path.stem)
 
 
 def judge(audit: Audit, policy: Policy) -> Audit:
     """The same audit with the judgements, statuses and verdict that `policy` gives it."""
     outcomes = tuple(_judge_outcome(o, policy) for o in audit.outcomes)
     return replace(audit, policy=policy, outcomes=outcomes, verdict=_verdict(outcomes, policy))
+
+
+def unanswered(audit: Audit) -> list[tuple[Limit, str]]:
+    """The limits of the audit's policy that nothing was judged by, each with the reason."""
+    return [(limit, _why(limit, audit)) for limit in audit.policy.limits if not _was_judged(limit, audit.outcomes)]
+
+
+def _why(limit: Limit, audit: Audit) -> str:
+    outcome = audit.outcome(limit.check)
+    if outcome is None:
+        return f"there is no check {limit.check}"
+    if outcome.result is None:
+        return f"{limit.check} has no result ({outcome.status.replace('_', ' ')}: {outcome.reason})"
+    names = dict.fromkeys(m.name for m in outcome.result.measures)
+    if limit.measure not in names:
+        return f"{limit.check} has no measure {limit.measure}; it has {', '.join(names) or 'none'}"
+    return f"{limit.measure} has no slice {limit.slice}"
+
+
+def was_interrupted(audit: Audit) -> bool:
+    """Whether somebody stopped the audit before its end."""
+    return any(o.reason == INTERRUPTED for o in audit.outcomes)
 
 
 def _judge_outcome(outcome: Outcome, policy: Policy) -> Outcome:
@@ -111,9 +134,10 @@ class _Test:
 def _judge_measures(measures: Sequence[Measure], limits: Sequence[Limit]) -> Iterator[Judgement]:
     tests = [_test(m, limit, bound) for limit in limits for m, bound in _pairs(measures, limit)]
     decided = _holm(tests)
+    still_open = sum(bool(t.measure.method) and not d for t, d in zip(tests, decided, strict=True))
     for test, significant in zip(tests, decided, strict=True):
         status = _status(test, significant)
-        sentence = _sentence(test, status)
+        sentence = _sentence(test, status, still_open)
         yield Judgement(
             test.measure.name,
             test.measure.slice,
@@ -180,7 +204,8 @@ def _status(test: _Test, significant: bool) -> Status:
 
 
 # ---- words -------------------------------------------------------------------------------------------------------
-def _sentence(test: _Test, status: Status) -> str:
+def _sentence(test: _Test, status: Status, still_open: int) -> str:
+    """The judgement in words; `still_open` is how many of the check's limits are not decided."""
     m, bound = test.measure, test.bound
     about = f"{m.name} of {m.slice}" if m.slice else m.name
     at_least = "at least" if bound.side == "below" else "at most"
@@ -194,13 +219,13 @@ def _sentence(test: _Test, status: Status) -> str:
         figure += f" (95 % interval {m.low:.3g} to {m.high:.3g}, n = {m.n})"
     side = {Status.PASS: "within", Status.INCONCLUSIVE: "not decided against"}.get(status, "outside")
     sentence = f"{figure}; {side} the limit of {at_least} {bound.value:.3g}{named}."
-    return f"{sentence} {_how_many(test)}" if status is Status.INCONCLUSIVE else sentence
+    return f"{sentence} {_how_many(test, still_open)}" if status is Status.INCONCLUSIVE else sentence
 
 
-def _how_many(test: _Test) -> str:
-    """The n that would decide it, were the rates to stay as they are."""
+def _how_many(test: _Test, still_open: int) -> str:
+    """The n that would decide it whatever becomes of the other open limits, were the rates to stay as they are."""
     m, bound = test.measure, test.bound
-    alpha = 1 - test.limit.confidence
+    alpha = (1 - test.limit.confidence) / max(1, still_open)
     if bound.value is None or interval(m.method, m.counts).low is None:
         return "These samples give no interval."
 
@@ -208,8 +233,6 @@ def _how_many(test: _Test) -> str:
         scaled = _scaled(m, factor)
         return 2 * min(tails(m.method, scaled, bound.value or 0.0)) <= alpha
 
-    if decided(1.0):
-        return "Alone it would be decided; corrected for the number of limits of this check it is not."
     factor = 2.0
     while not decided(factor):
         factor *= 2

@@ -21,11 +21,13 @@ from auditor.errors import LoadError, UsageError
 from auditor.schema import audit_from_json, audit_to_json, canonical
 from auditor.types import Audit
 
-__all__ = ["Record", "load", "replacing", "save"]
+__all__ = ["COMPARISON", "MANIFEST", "Record", "holds_audit", "load", "may_replace", "replacing", "save"]
 
 Array = np.ndarray[Any, Any]
 SIGNATURE = "attestation.dsse.json"
-PARTS = (".", "before", "after")  # a folder holds one audit, or two side by side
+MANIFEST = "manifest.json"
+PARTS = ("", "before", "after")  # a folder holds one audit, or two side by side with their comparison
+COMPARISON = "compare.html"
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def replacing(folder: Path) -> Iterator[Path]:
     """
     may_replace(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    fresh = _hidden_beside(folder, folder.parent)
     try:
         yield fresh
         fresh.chmod(0o755)
@@ -112,15 +114,47 @@ def replacing(folder: Path) -> Iterator[Path]:
 
 
 def may_replace(folder: Path) -> None:
-    """UsageError when `folder` holds something that an audit may not take the place of."""
+    """UsageError when no audit can be written to `folder`, or may not take the place of what it holds."""
+    name = str(folder)
+    try:
+        nearest = next(f for f in (folder, *folder.absolute().parents) if f.exists())
+        _hidden_beside(folder, nearest if nearest != folder else folder.absolute().parent).rmdir()
+    except (OSError, ValueError) as e:
+        reason = getattr(e, "strerror", None) or str(e)
+        msg = f"{name!r:.200} cannot be written ({reason}); give a folder that can with --out"
+        raise UsageError(msg) from None
     if not folder.exists():
         return
     if not folder.is_dir():
-        msg = f"{folder.name!r} is a file; give a folder to write the audit to"
+        msg = f"{name!r} is a file; give a folder to write the audit to"
         raise UsageError(msg)
     if any((folder / part / SIGNATURE).exists() for part in PARTS):
-        msg = f"{folder.name!r} holds a signed audit, which is never replaced; give another folder with --out"
+        msg = f"{name!r} holds a signed audit, which is never replaced; give another folder with --out"
         raise UsageError(msg)
-    if any(folder.iterdir()) and not any((folder / part / "audit.json").exists() for part in PARTS):
-        msg = f"{folder.name!r} holds files that are no audit; give an empty or new folder with --out"
+    if foreign := _foreign(folder):
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        msg = f"{name!r} holds {foreign[0]!r}{more}, which no audit left there; give an empty or new folder with --out"
         raise UsageError(msg)
+
+
+def holds_audit(folder: Path) -> bool:
+    """Whether there is an audit in `folder`."""
+    return (folder / "audit.json").is_file()
+
+
+def _hidden_beside(folder: Path, parent: Path) -> Path:
+    """A new folder in `parent`, named after `folder` and hidden."""
+    return Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=parent))
+
+
+def _foreign(folder: Path) -> list[str]:
+    """The files of `folder` that no manifest in it lists."""
+    known = {COMPARISON}
+    for part in PARTS:
+        try:
+            listed = json.loads((folder / part / MANIFEST).read_bytes())
+        except (OSError, ValueError):
+            continue
+        known |= {f"{part}/{name}".lstrip("/") for name in (MANIFEST, *listed)}
+    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
+    return sorted(present - known)

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from auditor.schema import canonical
-from auditor.store import Record, load, save
+from auditor.store import MANIFEST, Record, load, save
 from reports.ci import junit, summary
 from reports.html import render
 
@@ -20,10 +20,10 @@ def write(record: Record, folder: Path) -> None:
     (folder / "report.html").write_text(render(stored), "utf-8")
     (folder / "junit.xml").write_text(junit(stored), "utf-8")
     (folder / "summary.md").write_text(summary(stored), "utf-8")
-    (folder / "manifest.json").write_bytes(canonical(manifest(folder)))
+    (folder / MANIFEST).write_bytes(canonical(manifest(folder)))
 
 
 def manifest(folder: Path) -> dict[str, str]:
     """The sha256 of every file in `folder` by its path there, the manifest itself left out."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "manifest.json")
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
     return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}

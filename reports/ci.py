@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from auditor.policy import unanswered
 from auditor.store import Record
 from auditor.types import Audit, Outcome, Status, Verdict
-from reports.findings import findings, judged
+from reports.findings import findings, in_a_line, judged, most_telling_size
+from reports.legible import legible
 from reports.words import STATUS, VERDICT, figure, slice_words, subject_name
 
 __all__ = ["exit_code", "junit", "summary"]
@@ -19,22 +21,33 @@ def exit_code(audit: Audit) -> int:
 
 
 def junit(record: Record) -> str:
-    """JUnit XML, a test case a check: failed limits are failures, errors errors, what did not run is skipped."""
+    """JUnit XML, a test case a check: failed limits are failures, errors errors, what did not run is skipped.
+
+    What makes an audit incomplete is an error too, so that who reads this file alone does not see success.
+    """
     from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
+    audit = legible(record.audit)
     suite = TestSuite("auditor")
-    suite.add_property("verdict", str(record.audit.verdict))
-    for o in record.audit.outcomes:
+    suite.add_property("verdict", str(audit.verdict))
+    for o in audit.outcomes:
         case = TestCase(o.title, o.check)
         if o.status is Status.FAIL:
             case.result = [Failure(_one_paragraph(o), "limit")]
+        elif any(j.required and j.status is Status.INCONCLUSIVE for j in o.judgements):
+            case.result = [Error(_one_paragraph(o), "undecided")]
         elif o.status is Status.ERROR:
-            case.result = [Error(_xml_text(o.reason), "error")]
+            case.result = [Error(o.reason, "error")]
         elif o.result is None:
-            case.result = [Skipped(_xml_text(o.reason))]
+            case.result = [Skipped(o.reason)]
         elif o.judgements:
             case.system_out = _one_paragraph(o)
         suite.add_testcase(case)
+    for limit, why in unanswered(audit):
+        if limit.required:
+            case = TestCase(f"required limit on {limit.measure}", limit.check)
+            case.result = [Error(why, "not judged")]
+            suite.add_testcase(case)
     suite.update_statistics()
     found = JUnitXml("auditor")
     found.add_testsuite(suite)
@@ -44,20 +57,15 @@ def junit(record: Record) -> str:
 
 
 def _one_paragraph(o: Outcome) -> str:
-    return _xml_text(" ".join(f"[{j.status}] {j.sentence}" for j in o.judgements))
-
-
-def _xml_text(text: str) -> str:
-    """`text` without characters that XML cannot hold."""
-    return "".join(c if c in "\t\n" or c.isprintable() else "�" for c in text)
+    return " ".join(f"[{j.status}] {j.sentence}" for j in o.judgements)
 
 
 def summary(record: Record) -> str:
     """Markdown for a job page or a pull-request comment."""
-    audit = record.audit
+    audit = legible(record.audit)
     lines = [f"## {VERDICT[audit.verdict]}: audit of {_escaped(subject_name(audit))}", ""]
     lines += [
-        f"- **{STATUS[f.status]}** {_escaped(f'{f.sentence} {f.value}{f.interval}, limit {f.limit}')}"
+        f"- **{STATUS[f.status]}**{_escaped(in_a_line(f).removeprefix(STATUS[f.status]))}"
         for f in findings(audit)[:MOST]
     ]
     lines += ["", "| check | status | figures |", "| --- | --- | --- |"]
@@ -69,7 +77,10 @@ def _figures(audit: Audit, o: Outcome) -> str:
     """What was judged of a check, else its first measure, else why there is none."""
     if o.result is None:
         return _escaped(o.reason)
-    shown = [m for owner, _, m in judged(audit) if owner is o][:3] or list(o.result.measures[:1])
+    shown = [m for owner, _, m in judged(audit) if owner is o][:3]
+    if not shown:
+        telling = most_telling_size([m for m in o.result.measures if m.name == "robust_accuracy"])
+        shown = [telling] if telling else list(o.result.measures[:1])
     return "; ".join(_escaped(f"{m.name} {slice_words(m.slice)} {figure(m)}") for m in shown)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
@@ -12,6 +12,7 @@ from auditor.store import Record
 from auditor.types import Audit, Measure, Outcome, Status
 from reports.charts import MINUS, Line, curve, figure_svg
 from reports.html import measured_on
+from reports.legible import legible
 from reports.parts import (
     Chart,
     Folded,
@@ -44,6 +45,7 @@ class Side:
 
 def render(before: Record, after: Record, labels: tuple[str, str] = ("Before", "After")) -> str:
     """compare.html for two audits; `labels` say which is which."""
+    before, after = (replace(r, audit=legible(r.audit)) for r in (before, after))
     a, b = before.audit, after.audit
     sections = [_curves(a, b, labels), _key_figures(a, b, labels), _verdicts(a, b, labels), _all_figures(a, b, labels)]
     template = environment().get_template("compare.html.j2")

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from auditor.types import Audit, Bound, Judgement, Measure, Outcome, Status
+from auditor.policy import unanswered
+from auditor.types import Audit, Bound, Judgement, Limit, Measure, Outcome, Status
 from reports.charts import Dot, mini
 from reports.parts import interval_words
-from reports.words import advice, bound_words, counts, number, say
+from reports.words import STATUS, advice, bound_words, counts, number, say
 
-__all__ = ["Finding", "findings", "headline", "judged", "most_telling_size"]
+__all__ = ["Finding", "findings", "headline", "in_a_line", "judged", "most_telling_size"]
 
 WORST_FIRST = (Status.FAIL, Status.ERROR, Status.WARN, Status.INCONCLUSIVE)
 TOPICS = ("performance", "explain", "robustness", "fairness", "data", "privacy")
@@ -44,11 +45,12 @@ def judged(audit: Audit) -> Iterator[tuple[Outcome, Judgement, Measure]]:
 
 
 def findings(audit: Audit) -> list[Finding]:
-    """What did not pass, worst first, and within that in the order of topics."""
+    """What did not pass or was required and not judged, worst first, and within that in the order of topics."""
     rows = [(o, j, m) for o, j, m in judged(audit) if j.status in WORST_FIRST]
     rows.sort(key=lambda r: (WORST_FIRST.index(r[1].status), _topic(r[0].check), r[1].measure, r[1].slice))
     broken = [o for o in audit.outcomes if o.status is Status.ERROR]
     found = [_of_error(o) for o in broken]
+    found += [_of_unanswered(limit, why) for limit, why in unanswered(audit) if limit.required]
     found += [_of_judgement(audit, o, j, m) for o, j, m in rows]
     found.sort(key=lambda f: WORST_FIRST.index(f.status))
     return [_with_key(f, f"F{i}") for i, f in enumerate(found, 1)]
@@ -64,12 +66,9 @@ def _with_key(f: Finding, key: str) -> Finding:
 
 
 def _of_judgement(audit: Audit, o: Outcome, j: Judgement, m: Measure) -> Finding:
-    sentence = say(audit, o.check, m)
-    if j.status is Status.INCONCLUSIVE:
-        sentence = f"Undecided: {sentence[0].lower()}{sentence[1:]}"
     return Finding(
-        "", j.status, sentence, number(m.value), _interval(m), bound_words(j.limit), advice(j, o.check), o.check,
-        section_of(o.check), _picture(m, j.status, j.limit),
+        "", j.status, say(audit, o.check, m), number(m.value), _interval(m), bound_words(j.limit), advice(j, o.check),
+        o.check, section_of(o.check), _picture(m, j.status, j.limit),
     )  # fmt: skip
 
 
@@ -78,6 +77,20 @@ def _of_error(o: Outcome) -> Finding:
         "", Status.ERROR, f"The check {o.check} ended with an error, so it says nothing.", o.reason, "", "",
         "Report it with the versions under Provenance; the audit is incomplete until then.", o.check, "gaps", Markup(),
     )  # fmt: skip
+
+
+def _of_unanswered(limit: Limit, why: str) -> Finding:
+    about = limit.measure.replace("_", " ") + (f" of {limit.slice}" if limit.slice else "")
+    sentence = f"The policy requires a limit on {about} ({limit.check}), and nothing was judged by it."
+    remedy = "Run the check on data that it applies to, or correct the policy."
+    because = f"{why[0].upper()}{why[1:]}."
+    return Finding("", Status.INCONCLUSIVE, sentence, because, "", "", remedy, limit.check, "method", Markup())
+
+
+def in_a_line(f: Finding) -> str:
+    """A finding in plain text."""
+    limit = f"; limit {f.limit}" if f.limit else ""
+    return f"{STATUS[f.status]}: {f.sentence} {f.value}{f.interval}{limit}"
 
 
 def section_of(check: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from auditor.types import Audit, Bound, Judgement, Measure, Outcome, Status, Verdict
@@ -38,6 +39,7 @@ STATUS = {
     Status.ERROR: "Error",
 }
 NOT_KNOWN = "not known"
+CROSSED = re.compile("&(?=[^&=]+=)")  # R&D is one name, sex=F&race=B are two groups
 
 
 # ---- numbers -----------------------------------------------------------------------------------------------------
@@ -97,8 +99,15 @@ def bound_words(bound: Bound) -> str:
 def slice_words(text: str) -> str:
     """`sex=Female&race=B` as `sex = Female, race = B`; `linf@0.15` as `changes up to 0.15`."""
     if "@" in text and "=" not in text:
-        return f"changes up to {text.partition('@')[2]}"
-    return ", ".join(part.replace("=", " = ", 1) for part in text.split("&"))
+        largest = text.partition("@")[2]
+        return f"changes up to {largest}" if largest != "0" else "no change"
+    parts = CROSSED.split(text)
+    return ", ".join(part.replace("=", " = ", 1) for part in parts)
+
+
+def counted(n: int, what: str) -> str:
+    """`1 limit`, `2 limits`, `1,000 rows`."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def subject_name(audit: Audit) -> str:
@@ -122,7 +131,10 @@ def say(audit: Audit, check: str, m: Measure) -> str:
             return f"LRP leaves at most {value} of what it explains unaccounted for."
         case "robust_accuracy":
             largest = epsilons(audit.outcome(check))[m.slice]
-            return f"Changes of at most {size(largest)} leave the model right in {value} of the rows."
+            change = (
+                f"Changes of at most {size(largest)} leave the model" if largest else "Without a change the model is"
+            )
+            return f"{change} right in {value} of the attacked rows."
         case "demographic_parity_difference":
             return f"By {where}, the shares that get the favourable answer differ by {value}."
         case _:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from auditor.errors import UsageError
-from auditor.policy import INTERRUPTED, judge, load_policy
+from auditor.policy import INTERRUPTED, judge, load_policy, unanswered
 from auditor.stats import difference, interval, rate
 from auditor.types import SCHEMA, Audit, Limit, Measure, Outcome, Policy, Result, Status, Verdict
 
@@ -138,7 +139,44 @@ def test_holm_corrects_over_the_limits_of_one_check() -> None:
 
     assert alone.status is Status.FAIL
     assert among.status is Status.INCONCLUSIVE
-    assert "corrected for the number of limits" in among.sentence
+
+
+def test_the_number_of_rows_that_would_decide_a_limit_does_when_there_are_so_many() -> None:
+    """Ten limits, all open: every one is decided once each has the rows that its own sentence asked for."""
+    crowd = tuple(rate("accuracy", k, 100, slice=f"class={i}") for i, k in enumerate(range(40, 60)) if k != 50)
+    policy = Policy("p", (limit(fail_below=0.5),))
+    judgements = judge(audit(*crowd), policy).outcomes[0].judgements
+    asked = [int(re.findall(r"About ([\d,]+) samples", j.sentence)[0].replace(",", "")) for j in judgements]
+
+    more = tuple(
+        rate("accuracy", round(m.counts[0] * n / 100), n, slice=m.slice) for m, n in zip(crowd, asked, strict=True)
+    )
+    after = judge(audit(*more), policy).outcomes[0].judgements
+
+    assert {j.status for j in judgements} == {Status.INCONCLUSIVE}
+    assert {j.status for j in after} == {Status.PASS, Status.FAIL}
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (Limit(CHECK, "recall", fail_below=0.5), f"{CHECK} has no measure recall; it has accuracy"),
+        (Limit(CHECK, "accuracy", slice="sex=f", fail_below=0.5), "accuracy has no slice sex=f"),
+        (Limit("explain.lrp", "ledger_error", fail_above=0.5), "there is no check explain.lrp"),
+    ],
+)
+def test_a_limit_that_nothing_was_judged_by_says_why(given: Limit, why: str) -> None:
+    found = judge(audit(HIGH), Policy("p", (limit(fail_below=0.5), given)))
+
+    assert unanswered(found) == [(given, why)]
+    assert unanswered(judge(audit(HIGH), Policy("p", (limit(fail_below=0.5),)))) == []
+
+
+def test_a_check_without_a_result_is_the_reason() -> None:
+    given = limit(fail_below=0.5)
+    found = judge(audit(status=Status.NOT_APPLICABLE, reason="no classes"), Policy("p", (given,)))
+
+    assert unanswered(found) == [(given, f"{CHECK} has no result (not applicable: no classes)")]
 
 
 def test_a_lone_limit_is_decided_exactly_where_the_printed_interval_leaves_it_out() -> None:
@@ -219,5 +257,5 @@ def test_a_bad_policy_is_refused_in_one_line(tmp_path: Path, text: str, message:
 
 
 def test_a_missing_policy_names_the_built_in_ones(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no such file.*default"):
+    with pytest.raises(UsageError, match=r"cannot be read.*default"):
         load_policy("nowhere.toml", tmp_path)

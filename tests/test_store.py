@@ -13,7 +13,7 @@ from auditor.errors import LoadError, UsageError
 from auditor.policy import judge, load_policy
 from auditor.schema import audit_from_json, audit_to_json, canonical, json_schema
 from auditor.stats import rate, ratio
-from auditor.store import Record, load, replacing, save
+from auditor.store import COMPARISON, MANIFEST, Record, load, may_replace, replacing, save
 from auditor.types import SCHEMA, Audit, Image, Measure, Outcome, Policy, Result, Status, Table, Verdict
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "reports" / "schema" / "audit-v1.json"
@@ -129,8 +129,9 @@ def test_no_audit_here_is_one_line(tmp_path: Path) -> None:
 
 # ---- taking the place of an older audit --------------------------------------------------------------------------
 def written(folder: Path, text: str = "old") -> Path:
-    folder.mkdir()
+    folder.mkdir(parents=True)
     (folder / "audit.json").write_text(text)
+    (folder / MANIFEST).write_text(json.dumps({"audit.json": ""}))
     return folder
 
 
@@ -157,16 +158,44 @@ def test_a_new_folder_is_made_with_its_parents(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("attestation.dsse.json", "signed audit"), ("thesis.docx", "files that are no audit")]
+    ("name", "message"),
+    [
+        ("attestation.dsse.json", "signed audit"),
+        ("after/attestation.dsse.json", "signed audit"),
+        ("thesis.docx", "holds 'thesis.docx', which no audit left there"),
+        ("evidence/notes.txt", "holds 'evidence/notes.txt', which no audit left there"),
+        ("after/thesis.docx", "holds 'after/thesis.docx', which no audit left there"),
+    ],
 )
 def test_what_is_signed_or_no_audit_is_never_replaced(tmp_path: Path, name: str, message: str) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
+    out = written(tmp_path / "out")
+    written(out / "after")
+    (out / name).parent.mkdir(exist_ok=True)
     (out / name).write_text("precious")
 
     with pytest.raises(UsageError, match=message), replacing(out):
         pass
     assert (out / name).read_text() == "precious"
+
+
+def test_two_audits_and_their_comparison_give_way_together(tmp_path: Path) -> None:
+    written(tmp_path / "out" / "before")
+    written(tmp_path / "out" / "after")
+    (tmp_path / "out" / COMPARISON).write_text("old")
+
+    with replacing(tmp_path / "out") as fresh:
+        (fresh / "audit.json").write_text("new")
+
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["audit.json"]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "file/below"])
+def test_a_place_that_cannot_be_written_is_refused_before_anything_runs(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("x")
+
+    with pytest.raises(UsageError, match="cannot be written"):
+        may_replace(tmp_path / name)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:

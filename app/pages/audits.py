@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.jobs import OPEN, Job, every
 from app.view import PAGES, plain, show_progress, status, when
+from reports.legible import legible
 
 A_PAGE = 20
 
@@ -20,7 +21,7 @@ def show(job: Job) -> None:
         if job.verdict:
             explore.page_link(PAGES["explore"], label="Explore samples", query_params={"job": job.id})
         if job.line:
-            st.text(job.line)
+            st.text(legible(job.line))
         if job.state in OPEN:
             show_progress(job)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
@@ -12,6 +14,7 @@ from auditor.errors import LoadError
 from auditor.store import Record, load
 from auditor.types import Outcome, Table
 from reports.images import change, overlay, photo
+from reports.legible import legible
 
 
 def show_maps(record: Record, title: str) -> None:
@@ -112,6 +115,7 @@ st.title("Explore samples")
 job = choose("Audit", [j for j in every() if j.verdict], "job")
 if job is not None:
     try:
-        show(load(job.audit))
+        record = load(job.audit)
+        show(replace(record, audit=legible(record.audit)))
     except LoadError as e:
         st.error(plain(str(e)))

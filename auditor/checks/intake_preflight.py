@@ -15,6 +15,8 @@ from auditor.stats import rate
 from auditor.subject import Model
 from auditor.types import Measure, Result, Scalar, Table
 
+REPEATED = 16
+
 
 @check(
     "intake.preflight",
@@ -46,7 +48,7 @@ def preflight(ctx: Context) -> Result:
     accuracy = rate("clean_accuracy", int(ctx.right.sum()), n)
     right = ("classified correctly", f"{int(ctx.right.sum()):,} of {n:,} ({accuracy.value:.3f})")
     ranges = replace(ranges, rows=(*ranges.rows, right))
-    caveats += _about_outputs(ctx) + _about_chance(ctx, accuracy) + _about_labels(ctx)
+    caveats += _about_repeats(ctx) + _about_constants(ctx) + _about_chance(ctx, accuracy) + _about_labels(ctx)
     return Result((accuracy,), (ranges,), caveats=tuple(caveats))
 
 
@@ -99,7 +101,20 @@ def _need_sound(ctx: Context) -> None:
         raise LoadError(msg)
 
 
-def _about_outputs(ctx: Context) -> list[str]:
+def _about_repeats(ctx: Context) -> list[str]:
+    if ctx.model is None:
+        return []
+    x = ctx.data.read(np.arange(min(REPEATED, len(ctx.data))))
+    with torch.no_grad():
+        first, second = ctx.model(x), ctx.model(x)
+    if torch.allclose(first, second, rtol=1e-4, atol=1e-5):
+        return []
+    apart = f"{float((first - second).abs().max()):.3g}"
+    words = f"Two runs on the same {len(x)} rows give outputs up to {apart} apart: the model draws random numbers as it"
+    return [f"{words} runs, so every figure holds for one draw."]
+
+
+def _about_constants(ctx: Context) -> list[str]:
     found = ctx.predictions
     if len(ctx.data) < 2:
         return []
@@ -113,10 +128,15 @@ def _about_outputs(ctx: Context) -> list[str]:
 
 def _about_chance(ctx: Context, accuracy: Measure) -> list[str]:
     chance = 1 / len(ctx.classes)
-    if accuracy.value is None or accuracy.low is None or accuracy.low > chance:
+    if accuracy.value is None or accuracy.low is None or accuracy.high is None or accuracy.low > chance:
         return []
-    words = f"{accuracy.value:.1%} on {len(ctx.classes)} classes is chance level ({chance:.1%}): are mean, std, "
-    return [f"{words}channel order or labels right? Every later figure would be about the wrong function."]
+    found = f"{accuracy.value:.1%} on {len(ctx.classes)} classes"
+    question = "mean, std, channel order or labels right? Every later figure would be about the wrong function."
+    if accuracy.high < chance:
+        return [f"{found} is below chance level ({chance:.1%}): are the order of the classes, {question}"]
+    if accuracy.value > chance:
+        return [f"{found} cannot be told from chance level ({chance:.1%}) with {accuracy.n:,} rows: are {question}"]
+    return [f"{found} is chance level ({chance:.1%}): are {question}"]
 
 
 def _about_labels(ctx: Context) -> list[str]:

@@ -57,7 +57,7 @@ def curve(
     if not changeable:
         msg = "no column is a number that may be changed; attacks on categories and flags cannot be made yet"
         raise NotApplicable(msg)
-    ladder = tuple(sorted(set(epsilons))) or _ladder(ctx, model)
+    ladder = tuple({_at(norm, e): e for e in sorted(epsilons)}.values()) or _ladder(ctx, model)
     drawn = ctx.data.take(samples, ctx.seed)
     x, y = drawn.read(np.arange(len(drawn))), torch.from_numpy(drawn.y)
     found = _attack(ctx, model, x, y, ladder, steps)
@@ -75,7 +75,7 @@ def curve(
     ctx.keep("rows", drawn.row_ids)
     ctx.keep("distance", found.distance.numpy())
     tables, images = _examples(ctx, model, shown, ladder, steps)
-    return Result((clean, *robust, *noise), (table, *tables), tuple(images), tuple(_caveats(ctx, model)))
+    return Result((clean, *robust, *noise), (table, *tables), tuple(images), tuple(_caveats(ctx, model, x, y)))
 
 
 def _at(norm: str, epsilon: float) -> str:
@@ -175,10 +175,28 @@ def _changes(ctx: Context, e: _Example) -> Table:
     return Table(title, ("column", "before", "after"), tuple(rows))
 
 
-def _caveats(ctx: Context, model: Model) -> list[str]:
-    unit = torch.as_tensor(model.unit)
+def _caveats(ctx: Context, model: Model, x: Tensor, y: Tensor) -> list[str]:
+    unit, found = torch.as_tensor(model.unit), []
     held = [c.name for c in ctx.columns if unit.numel() > 1 and not bool(unit[c.start : c.stop].any())]
-    if not held:
-        return []
-    names = ", ".join(held[:8]) + (f" and {len(held) - 8} more" if len(held) > 8 else "")
-    return [f"Not attacked, as only numbers that may change are: {names}."]
+    if held:
+        names = ", ".join(held[:8]) + (f" and {len(held) - 8} more" if len(held) > 8 else "")
+        found.append(f"Only numbers that may change either way are attacked; these columns are not: {names}.")
+    if blind := _without_gradient(ctx, model, x, y):
+        found.append(
+            f"At {blind:,} of {len(x):,} rows the gradient is exactly zero, so that attacks by gradients are blind "
+            "there: the true robust accuracy may lie far below the figure."
+        )
+    return found
+
+
+def _without_gradient(ctx: Context, model: Model, x: Tensor, y: Tensor) -> int:
+    """At how many rows the margin of the true class has no slope whatever."""
+    blind = 0
+    for part, own in zip(x.split(ctx.batch_size), y.split(ctx.batch_size), strict=True):
+        leaf = part.clone().requires_grad_()
+        logits = model(leaf).cpu()
+        true = logits.gather(1, own[:, None])
+        rival = logits.scatter(1, own[:, None], -torch.inf).amax(1, keepdim=True)
+        (gradient,) = torch.autograd.grad((rival - true).sum(), leaf)
+        blind += int((gradient.flatten(1) == 0).all(1).sum())
+    return blind

@@ -10,7 +10,7 @@ import numpy as np
 
 from auditor.config import ColumnSpec, DataSpec
 from auditor.contingency import MISSING
-from auditor.data.columns import ArrowColumns, Numbers
+from auditor.data.columns import ArrowColumns, Numbers, need
 from auditor.errors import LoadError, UsageError
 from auditor.subject import Column
 
@@ -21,7 +21,7 @@ FLAGS = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0, "no": 0.0, "yes": 1.0}
 
 
 def columns_for(
-    names: Sequence[str], spec: DataSpec, columns: Sequence[ColumnSpec], beside: Collection[str]
+    names: Sequence[str], spec: DataSpec, columns: Sequence[ColumnSpec], beside: Collection[str], file: str
 ) -> tuple[ColumnSpec, ...]:
     """The columns that make the input vector, in order; without any named, all but those `beside`, as numbers."""
     if columns:
@@ -33,9 +33,7 @@ def columns_for(
     else:
         wanted = tuple(ColumnSpec(name=n) for n in names if n not in beside)
     for column in wanted:
-        if column.name not in names:
-            msg = f"input column {column.name!r} does not exist; there are: {', '.join(names[:40])}"
-            raise LoadError(msg)
+        need(names, column.name, "input column", file)
     if not wanted:
         msg = "the table has no column left for inputs; name them with [data] inputs or [[columns]]"
         raise UsageError(msg)

@@ -30,7 +30,7 @@ def read_table(path: Path, spec: DataSpec, columns: Sequence[ColumnSpec], *, wit
     beside = _beside(spec)
     for name, what in beside.items():
         need(names, name, what, path.name)
-    specs = columns_for(names, spec, columns, beside) if with_inputs else ()
+    specs = columns_for(names, spec, columns, beside, path.name) if with_inputs else ()
     side = [n for n in names if n in beside]
     needed = list(dict.fromkeys([*side, *(s.name for s in specs)]))
     encoder = Encoder(specs)

@@ -31,17 +31,18 @@ steps = 5
 
 
 def table_audit(folder: Path, text: str = AUDIT) -> Path:
-    """Write model, data (80 rows) and audit file into `folder`; the path of the audit file."""
+    """Write model, data and reference (80 rows each) and audit file into `folder`; the path of the audit file."""
     generator = np.random.default_rng(0)
-    x = generator.normal(size=(80, 3)).astype(np.float32)
     torch.manual_seed(0)
     module = mlp("3-6-2")
     save_file(module.state_dict(), folder / "m.safetensors")
-    with torch.no_grad():
-        y = module(torch.from_numpy(x)).argmax(1).numpy()
-    frame = pd.DataFrame(x, columns=["a", "b", "c"])
-    frame["sex"], frame["y"] = generator.choice(["f", "m"], 80), np.where(generator.random(80) < 0.9, y, 1 - y)
-    frame.to_csv(folder / "d.csv", index=False)
+    for name in ("d.csv", "r.csv"):
+        x = generator.normal(size=(80, 3)).astype(np.float32)
+        with torch.no_grad():
+            y = module(torch.from_numpy(x)).argmax(1).numpy()
+        frame = pd.DataFrame(x, columns=["a", "b", "c"])
+        frame["sex"], frame["y"] = generator.choice(["f", "m"], 80), np.where(generator.random(80) < 0.9, y, 1 - y)
+        frame.to_csv(folder / name, index=False)
     path = folder / "audit.toml"
     path.write_text(text, "utf-8")
     return path

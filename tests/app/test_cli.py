@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,7 +152,22 @@ BAD: dict[str, tuple[Edit, str]] = {
     "a missing target": (replaced('"y"', '"label"'), "no column 'label', which is its target"),
     "text among the numbers": (rows("a,b,c,sex,y\n1,x,3,f,0\n"), "'b' holds 'x' in row 0"),
     "a model that is no model": (lambda f: (f / "m.safetensors").write_text("hello"), "is no model file"),
-    "an unknown policy": (replaced("[checks]", "[policy]\npath = 'x.toml'\n[checks]"), "no such file"),
+    "an unknown policy": (replaced("[checks]", "[policy]\npath = 'x.toml'\n[checks]"), "'x.toml' cannot be read"),
+    "a setting of a defence": (replaced("[checks]", "[defend.pgd]\nepoch = 3\n[checks]"), "defend.pgd has no setting"),
+    "an unknown defence": (replaced("[checks]", "[defend.magic]\n[checks]"), "no defence 'magic'; known: pgd"),
+    "a reference of another shape": (
+        lambda f: [replaced('target = "y"', 'target = "y"\nreference = "r.csv"')(f),
+                   (f / "r.csv").write_text("a,b,y\n1,2,0\n")], "'r.csv' has no column 'c', which is its input column",
+    ),
+    "a reference without rows": (
+        lambda f: [replaced('target = "y"', 'target = "y"\nreference = "r.csv"')(f),
+                   (f / "r.csv").write_text("a,b,c,y\n")], "is empty: it has no rows",
+    ),
+    "a reference with a label too many": (
+        lambda f: [replaced('target = "y"', 'target = "y"\nreference = "r.csv"')(f),
+                   (f / "r.csv").write_text("a,b,c,y\n1,2,3,0\n1,2,3,2\n")],
+        "reference: label 2 has no output: the model has 2 classes",
+    ),
     "too many class names": (
         replaced('target = "y"', 'target = "y"\nclasses = ["a", "b", "c"]'), "2 classes; 3 are named",
     ),
@@ -235,7 +253,7 @@ def test_a_folder_with_other_files_is_refused_before_anything_runs(
     (tmp_path / "mine" / "thesis.txt").write_text("x")
 
     assert invoke(["run", str(audit_file), "--out", str(tmp_path / "mine")]) == 3
-    assert "holds files that are no audit" in capsys.readouterr().err
+    assert "holds 'thesis.txt', which no audit left there" in capsys.readouterr().err
 
 
 def test_an_internal_error_has_a_code_of_its_own(
@@ -266,6 +284,83 @@ def test_ctrl_c_leaves_an_incomplete_audit_of_what_had_finished(
     assert audit["verdict"] == "incomplete"
     assert status["robustness.curve"] == "skipped"
     assert status["performance.accuracy"] == "pass"
+
+
+def test_an_interrupted_audit_goes_beside_the_complete_one(
+    audit_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    invoke(["run", str(audit_file)])
+    complete = (audit_file.parent / "audit-out" / "audit.json").read_bytes()
+    monkeypatch.setattr("auditor.checks.robustness_curve.robust_curve", stop)
+    capsys.readouterr()
+
+    assert invoke(["run", str(audit_file)]) == 2
+    beside = audit_file.parent / "audit-out-interrupted"
+    assert f"report: {beside / 'report.html'}" in capsys.readouterr().out
+    assert "The audit was interrupted: 1 check did not finish" in (beside / "report.html").read_text()
+    assert (audit_file.parent / "audit-out" / "audit.json").read_bytes() == complete
+
+
+def test_a_required_limit_that_nothing_was_judged_by_is_said_everywhere(
+    audit_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (audit_file.parent / "p.toml").write_text(
+        "[[limit]]\ncheck = 'performance.accuracy'\nmeasure = 'accuracy'\nslice = ''\nfail_below = 0.5\n"
+        "[[limit]]\ncheck = 'explain.lrp'\nmeasure = 'ledger_error'\nfail_above = 0.1\nrequired = true\n"
+    )
+    audit_file.write_text(AUDIT + "[policy]\npath = 'p.toml'\n")
+
+    assert invoke(["run", str(audit_file), "--only", "performance.*"]) == 2
+    out, folder = capsys.readouterr().out, audit_file.parent / "audit-out"
+    required = "The policy requires a limit on ledger error (explain.lrp), and nothing was judged by it."
+    assert out.startswith("Incomplete: ")
+    assert f"  Undecided: {required} Explain.lrp has no result (skipped: not selected)." in out
+    assert required in (folder / "report.html").read_text()
+    assert required.replace("(", "").replace(")", "").replace("explain.lrp", "") in re.sub(
+        r"[\\()]", "", (folder / "summary.md").read_text()
+    ).replace("explain.lrp", "")
+    assert 'name="required limit on ledger_error"' in (folder / "junit.xml").read_text()
+    assert 'errors="1"' in (folder / "junit.xml").read_text()
+
+
+@pytest.mark.parametrize("place", ["", "taken"])
+def test_a_comparison_never_goes_into_an_audit_or_where_nothing_can_be_written(
+    audit_file: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    invoke(["run", str(audit_file), "--only", "performance.*"])
+    folder = audit_file.parent / "audit-out"
+    (audit_file.parent / "taken").write_text("a file")
+    before = sorted(p.name for p in folder.iterdir())
+    capsys.readouterr()
+
+    out = audit_file.parent / place if place else folder
+    assert invoke(["compare", str(folder), str(folder), "--out", str(out)]) == 3
+    err = capsys.readouterr().err
+    assert "cannot be written" in err if place else "holds an audit, to which nothing is added" in err
+    assert err.count("\n") == 1
+    assert sorted(p.name for p in folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("arguments", [["run", "audit.toml", "--only", "performance.*", "--json"], ["--help"]])
+def test_a_reader_who_left_changes_no_exit_code(audit_file: Path, arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "app.cli", *arguments]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        command, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=audit_file.parent, check=False
+    )
+    os.close(writing)
+
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke([]) == 0
+    assert "What a PyTorch model looks at" in capsys.readouterr().out
 
 
 def test_predictions_alone_are_audited(tmp_path: Path) -> None:

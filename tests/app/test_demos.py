@@ -87,7 +87,7 @@ architecture = "mlp:3-6-2"
 [data]
 path = "d.csv"
 target = "y"
-reference = "d.csv"
+reference = "r.csv"
 inputs = ["a", "b", "c"]
 [checks]
 profile = "quick"
@@ -119,13 +119,15 @@ def test_defend_writes_weights_two_audits_and_their_comparison(tmp_path: Path) -
     [
         (DEFEND, ["--method", "magic"], "no defence 'magic'; known: pgd"),
         (
-            DEFEND.replace('reference = "d.csv"\n', ""),
+            DEFEND.replace('reference = "r.csv"\n', ""),
             [],
             "trains on [data] reference, which the audit file does not name",
         ),
         (DEFEND.replace("epochs = 2", "epoch = 2"), [], "defend.pgd has no setting 'epoch'; it has: epsilon, steps"),
         (DEFEND.replace("epsilon = 0.3", "epsilon = -1"), [], "defend.pgd.epsilon = -1"),
-        (DEFEND, ["--out", "hard.pt"], "--out 'hard.pt' must end in .safetensors"),
+        (DEFEND, ["--out", "hard.pt"], "hard.pt' must be a file that ends in .safetensors"),
+        (DEFEND.replace("r.csv", "d.csv"), [], "a defence never trains on the audited rows"),
+        (DEFEND.replace("r.csv", "none.csv"), [], "'none.csv' does not exist"),
         (DEFEND.replace("mlp:3-6-2", "mlp:3-5-2"), [], "the architecture needs"),
     ],
 )

@@ -473,7 +473,12 @@ def test_scores_of_every_class_and_plain_predictions(table: Path) -> None:
         ("a.csv", b"a,y\n\xff,0\n", {}, "cannot be read as CSV in UTF-8"),
         ("a.csv", "a,y\n1,0\n", {"target": "label"}, "no column 'label', which is its target; it has: a, y"),
         ("a.csv", "a,y\n1,0\n", {"sensitive": ["sex"]}, "no column 'sex', which is its sensitive column"),
-        ("a.csv", "a,y\n1,0\n", {"inputs": ["b"]}, "input column 'b' does not exist; there are: a, y"),
+        (
+            "a.csv",
+            "a,y\n1,0\n",
+            {"inputs": ["b"]},
+            "'a.csv' has no column 'b', which is its input column; it has: a, y",
+        ),
         ("a.csv", "a,b,y\n1,2,0\n", {"where": {"a": "7"}}, "is empty: no row has a = '7'"),
         ("a.csv", "a,y\n1,0\n", {"where": {"split": "x"}}, "no column 'split', which is its where column"),
         ("a.csv", "y\n1\n", {}, "no column left for inputs"),

@@ -45,7 +45,7 @@ def test_the_summary_shows_verdict_findings_and_every_check() -> None:
     text = summary(with_policy(record(), FAILS))
 
     assert text.startswith("## Fail: audit of zoo 1.0\n")
-    assert "- **Failed** The model is right in 0.83 of the rows" in text.replace("\\", "")
+    assert "- **Failed**: The model is right in 0.83 of the rows" in text.replace("\\", "")
     assert all(f"| `{o.check}` |" in text for o in record().audit.outcomes)
 
 
