@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,6 +80,44 @@ def test_a_check_that_damages_the_model_is_an_error_and_the_next_one_finds_it_wh
     assert found["zz.a_vandal"].result is None
     whole = float(sum(p.detach().abs().sum() for p in case.model.module.parameters()))
     assert found["zz.b_witness"].result.measures[0].value == pytest.approx(whole)
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_check_that_leaves_is_an_error() -> None:
+    def leaves(ctx: Context) -> Result:
+        raise SystemExit(0)
+
+    add("zz.leaves", leaves)
+    found = audited()["zz.leaves"]
+
+    assert (found.status, found.reason) == (Status.ERROR, "SystemExit: 0")
+
+
+class Counting(nn.Module):
+    """Counts its own runs in a buffer and remembers its last input."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+        self.runs: torch.Tensor
+        self.register_buffer("runs", torch.zeros(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.runs += 1
+        self.last = x
+        y: torch.Tensor = self.inner(x)
+        return y
+
+
+def test_what_a_model_does_to_itself_is_a_caveat_and_no_checks_fault() -> None:
+    case = zoo.planted_patch()
+    audit = run(replace(case.model, module=Counting(case.model.module)), case.data, selection=SMALL)
+
+    preflight, accuracy = audit.outcome(PREFLIGHT), audit.outcome("performance.accuracy")
+    assert preflight is not None and preflight.result is not None
+    assert accuracy is not None and accuracy.status is Status.PASS
+    (caveat,) = preflight.result.caveats
+    assert caveat.startswith("The model changes itself when it runs (attribute 'last' of Counting, weights (runs))")
 
 
 @pytest.mark.usefixtures("registered")

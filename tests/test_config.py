@@ -130,6 +130,12 @@ BASE = {"model": {"path": "m.pt"}, "data": {"path": "x.csv"}}
         ({"model": None}, r"no \[model\], and \[data\] names no score or prediction"),
         ({"data": {"path": "x", "score": "p", "prediction": "q"}}, r"both score and prediction"),
         ({"model": {"path": "m", "trust": "yes"}}, r"model.trust: .*found 'yes'"),
+        ({"columns": [{"name": "a", "min": 3, "max": 2}]}, r"min is 3.* max .*2"),
+        ({"data": {"path": "x", "limit": "5"}}, r"data.limit: .*found '5'"),
+        ({"data": {"path": "x", "limit": True}}, r"data.limit: .*found True"),
+        ({"data": {"path": "x", "header": "no"}}, r"data.header: .*found 'no'"),
+        ({"data": {"path": "x", "threshold": float("nan")}}, r"data.threshold: .*found nan"),
+        ({"checks": {"seed": 2**32}}, r"checks.seed: .*found 4294967296"),
     ],
 )
 def test_what_does_not_fit_is_one_line(given: dict[str, object], message: str) -> None:

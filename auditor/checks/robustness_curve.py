@@ -190,13 +190,15 @@ def _caveats(ctx: Context, model: Model, x: Tensor, y: Tensor) -> list[str]:
 
 
 def _without_gradient(ctx: Context, model: Model, x: Tensor, y: Tensor) -> int:
-    """At how many rows the margin of the true class has no slope whatever."""
-    blind = 0
+    """At how many rows the margin of the true class has no slope in anything that may change."""
+    blind, unit = 0, Box.of(model, x).unit
     for part, own in zip(x.split(ctx.batch_size), y.split(ctx.batch_size), strict=True):
         leaf = part.clone().requires_grad_()
         logits = model(leaf).cpu()
+        if not logits.requires_grad:
+            return len(x)
         true = logits.gather(1, own[:, None])
         rival = logits.scatter(1, own[:, None], -torch.inf).amax(1, keepdim=True)
         (gradient,) = torch.autograd.grad((rival - true).sum(), leaf)
-        blind += int((gradient.flatten(1) == 0).all(1).sum())
+        blind += int(((gradient * unit).flatten(1) == 0).all(1).sum())
     return blind

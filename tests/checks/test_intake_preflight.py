@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -58,6 +60,49 @@ def test_chance_level_is_said_in_words_and_the_audit_goes_on() -> None:
     assert any("on 3 classes is chance level" in c and "are mean, std" in c for c in preflight.result.caveats)
     accuracy = audit.outcome("performance.accuracy")
     assert accuracy is not None and accuracy.result is not None
+
+
+@pytest.mark.parametrize(
+    ("right", "words"),
+    [
+        (0, "0.0% on 3 classes is below chance level (33.3%): are the order of the classes, mean, std"),
+        (8, "33.3% on 3 classes is chance level (33.3%): are mean, std"),
+        (10, "41.7% on 3 classes cannot be told from chance level (33.3%) with 24 rows: are mean, std"),
+        (16, None),
+    ],
+)
+def test_chance_is_told_from_worse_and_from_too_few_rows(right: int, words: str | None) -> None:
+    case = zoo.inplace_relu()
+    with torch.no_grad():
+        own = case.model(case.data.read(np.arange(24))).argmax(1).numpy()
+    labels = (own + (np.arange(24) >= right)) % 3
+
+    caveats = result_of(zoo.Case(case.model, Data(case.data.read, labels, case.data.row_ids)), CHECK).caveats
+
+    assert [c for c in caveats if "chance" in c] == [c for c in caveats if words and c.startswith(words)]
+    assert len(caveats) == (1 if words else 0)
+
+
+class Noisy(torch.nn.Module):
+    """Draws its outputs in part: dropout that never ends."""
+
+    def __init__(self, inner: torch.nn.Module, amount: float) -> None:
+        super().__init__()
+        self.inner, self.amount = inner, amount
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.inner(x)
+        return y + self.amount * torch.randn_like(y)
+
+
+@pytest.mark.parametrize(("amount", "said"), [(1.0, True), (0.0, False)])
+def test_a_model_that_draws_random_numbers_is_named(amount: float, said: bool) -> None:
+    case = zoo.planted_patch()
+    model = replace(case.model, module=Noisy(case.model.module, amount).eval())
+
+    caveats = " ".join(result_of(zoo.Case(model, case.data), CHECK).caveats)
+
+    assert ("Two runs on the same 16 rows give outputs up to" in caveats) is said
 
 
 @pytest.mark.parametrize(
@@ -175,4 +220,4 @@ def test_a_wrong_normalisation_is_reported_as_chance_level() -> None:
 
     caveats = " ".join(result_of(zoo.Case(wrong, opened.data.take(100, 0)), CHECK).caveats)
 
-    assert "is chance level (10.0%)" in caveats
+    assert "chance level (10.0%)" in caveats and "are mean, std" in caveats

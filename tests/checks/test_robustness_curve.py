@@ -70,9 +70,11 @@ def test_only_numbers_that_may_change_are_changed() -> None:
         case.model, replace(zoo.labelled(case.model, case.data.read(np.arange(24))), columns=case.data.columns)
     )
     result = result_of(case, CHECK, samples=0, shown=6, epsilons=[1.0, 3.0])
-    (caveat,) = result.caveats
 
-    assert caveat == "Not attacked, as only numbers that may change are: member, city."
+    assert (
+        result.caveats[0]
+        == "Only numbers that may change either way are attacked; these columns are not: member, city."
+    )
     assert result.tables[1:]
     for table in result.tables[1:]:
         assert {row[0] for row in table.rows} == {"age"}
@@ -135,3 +137,31 @@ def test_a_hardened_model_stands_more_than_a_plain_one() -> None:
 
     assert found["mnist_kw"][1] > found["mnist_small"][1]
     assert found["mnist_small"][2] == found["mnist_kw"][2] == 0  # FMN would say .86 of the latter
+
+
+class Rounded(nn.Module):
+    """Sees its inputs rounded to ten levels, as a model with a quantising front does: no slope anywhere."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.inner((x * 10).round() / 10)
+        return y
+
+
+@pytest.mark.parametrize(("blind", "said"), [(True, ["At 24 of 24 rows the gradient is exactly zero"]), (False, [])])
+def test_rows_without_any_gradient_are_counted(blind: bool, said: list[str]) -> None:
+    case = zoo.inplace_relu()
+    model = replace(case.model, module=Rounded(case.model.module)) if blind else case.model
+
+    caveats = result_of(zoo.Case(model, case.data), CHECK, samples=0, steps=2).caveats
+
+    assert [c.partition(", so that")[0] for c in caveats] == said
+
+
+def test_sizes_that_agree_in_three_digits_are_one() -> None:
+    result = result_of(zoo.linear_table(), CHECK, epsilons=[0.2, 0.1, 0.10001, 0.2], samples=4, steps=2)
+
+    assert list(measures(result, "robust_accuracy")) == ["linf@0", "linf@0.1", "linf@0.2"]

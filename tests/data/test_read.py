@@ -308,6 +308,53 @@ def test_a_folder_with_a_labels_csv(tmp_path: Path) -> None:
     assert list(found.data.groups["light"]) == ["dark", "bright"]
 
 
+def test_sixteen_bits_a_channel_are_scaled_not_cut(tmp_path: Path) -> None:
+    """Pillow's own conversion makes 255 of every value above 255."""
+    (tmp_path / "d" / "a").mkdir(parents=True)
+    levels = np.array([[0, 0x4000], [0x8000, 0xFFFF]], np.uint16)
+    Image.fromarray(levels).save(tmp_path / "d" / "a" / "1.png")
+
+    found = rows(read(tmp_path, {"path": "d"}).data)
+
+    assert found[0, 0].tolist() == pytest.approx(np.array([[0, 64], [128, 255]]) / 255)
+
+
+def test_a_picture_of_very_many_pixels_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    picture(tmp_path / "d" / "a" / "1.png", (0, 0, 0), (21_000, 1_000))
+
+    with pytest.raises(LoadError, match=r"'a/1.png' has 21000 x 1000 pixels; at most 20,000,000 are read"):
+        rows(read(tmp_path, {"path": "d"}).data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "gives", "more"),
+    [("image", "t.csv", "table", {"inputs": ["age"]}), ("table", "d", "image", {})],
+)
+def test_a_declared_kind_that_the_data_is_not_is_refused(
+    table: Path, kind: str, path: str, gives: str, more: dict[str, Any]
+) -> None:
+    picture(table / "d" / "a" / "1.png", (0, 0, 0))
+
+    with pytest.raises(UsageError, match=f"kind = '{kind}', but data file '{path}' gives a {gives}"):
+        read(table, {"path": path, "target": "y", **more}, input={"kind": kind})
+
+
+@pytest.mark.parametrize(
+    ("x", "kind", "needs"),
+    [
+        (np.zeros((2, 4, 4, 3), np.uint8), "table", r"\(N,F\) floats"),
+        (np.zeros((2, 3)), "image", r"\(N,C,H,W\) floats"),
+    ],
+)
+def test_an_array_that_is_not_of_the_declared_kind_is_refused(
+    tmp_path: Path, x: np.ndarray[Any, Any], kind: str, needs: str
+) -> None:
+    np.savez(tmp_path / "d.npz", x=x, y=[0, 1])
+
+    with pytest.raises(LoadError, match=f"kind = '{kind}' needs {needs}"):
+        read(tmp_path, {"path": "d.npz"}, input={"kind": kind})
+
+
 @pytest.mark.parametrize(
     ("csv", "message"),
     [

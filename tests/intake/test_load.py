@@ -22,6 +22,7 @@ class Nested:
     def net(width=4): return nn.Sequential(nn.Linear(3, width), nn.ReLU(), nn.Linear(width, 2))
 net = Nested.net
 def broken(): raise RuntimeError("first\\nsecond")
+def leaves(): raise SystemExit(0)
 number = lambda: 4
 """
 
@@ -117,6 +118,7 @@ def test_an_upload_of_weights_in_a_built_in_architecture_loads(folder: Path) -> 
         ({"path": "w.pt", "architecture": "archs:nothing"}, "cannot be built: AttributeError"),
         ({"path": "w.pt", "architecture": "nowhere:net"}, "cannot be built: ModuleNotFoundError"),
         ({"path": "w.pt", "architecture": "archs:broken"}, "cannot be built: RuntimeError: first second"),
+        ({"path": "w.pt", "architecture": "archs:leaves"}, "cannot be built: SystemExit"),
         ({"path": "w.pt", "architecture": "archs:number"}, "returns int; expected a torch.nn.Module"),
         ({"path": "w.pt", "architecture": "archs:SCALE"}, "cannot be built: TypeError"),
         ({"path": "w.pt", "architecture": "torchvision:resnet18"}, "cannot be named yet"),
@@ -127,6 +129,15 @@ def test_what_cannot_be_loaded_is_one_line(folder: Path, spec: dict[str, str], m
     with pytest.raises(AuditError, match=message) as e:
         load(folder, **spec)
     assert "\n" not in str(e.value)
+
+
+def test_a_program_whose_weights_are_no_numbers_is_refused(folder: Path) -> None:
+    module = nn.Linear(3, 2)
+    module.weight.data[0, 0] = torch.nan
+    torch.jit.script(module).save(str(folder / "nan.pt"))
+
+    with pytest.raises(LoadError, match="weight.* NaN or infinity"):
+        load(folder, "nan.pt", trust="program")
 
 
 def test_two_files_of_the_same_name_do_not_mix(folder: Path, tmp_path: Path) -> None:
