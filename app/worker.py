@@ -27,7 +27,7 @@ from auditor.errors import AuditError, UsageError, one_line
 
 __all__ = ["next_job", "recover", "run", "run_job", "work"]
 
-BEAT, GRACE = 0.2, 10.0
+BEAT, GRACE = 0.2, 30.0  # seconds; a busy machine needs some to write the report
 DONE, REFUSED, FAILED, STOPPED = 0, 3, 4, 130
 
 

@@ -1,4 +1,4 @@
-"""The page of every check, from its own docstring and signature: made when the site is built."""
+"""What the code says about itself, put into the pages when the site is built: every check, every command."""
 
 from __future__ import annotations
 
@@ -6,16 +6,44 @@ import json
 import re
 from typing import Any
 
+from typer.main import get_command
+
+from app.cli import cli
 from auditor.catalogue import catalogue
 
-PLACEHOLDER = "<!-- every check -->"
+CHECKS, COMMANDS = "<!-- every check -->", "<!-- every command -->"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """The page with its placeholder replaced by every check."""
-    if PLACEHOLDER not in markdown:
-        return markdown
-    return markdown.replace(PLACEHOLDER, "\n\n".join(section(check) for check in catalogue()))
+    """The page with its placeholder replaced by every check, or every command."""
+    if CHECKS in markdown:
+        return markdown.replace(CHECKS, "\n\n".join(section(check) for check in catalogue()))
+    if COMMANDS in markdown:
+        return markdown.replace(COMMANDS, "\n\n".join(command(name, c) for name, c in commands().items()))
+    return markdown
+
+
+def commands() -> dict[str, Any]:
+    """Every command of `auditor` by name, as the parser knows it."""
+    return get_command(cli).commands  # type: ignore[attr-defined, no-any-return]
+
+
+def command(name: str, parsed: Any) -> str:
+    """A command as Markdown: how it is called, what it does, its arguments and options."""
+    given = [p for p in parsed.params if p.name != "help"]
+    called = " ".join(p.metavar for p in given if p.param_type_name == "argument")
+    options = " ".join(option(p) if p.required else f"[{option(p)}]" for p in given if p.param_type_name == "option")
+    rows = [f"| `{p.metavar if p.param_type_name == 'argument' else p.opts[0]}` | {p.help} |" for p in given]
+    parts = [f"## auditor {name}", f"    auditor {name} {called} {options}".rstrip(), parsed.help]
+    if rows:
+        parts.append("\n".join(["| given | meaning |", "| --- | --- |", *rows]))
+    return "\n\n".join(parts)
+
+
+def option(parameter: Any) -> str:
+    """An option as it is typed."""
+    name: str = parameter.opts[0]
+    return name if parameter.is_flag else f"{name} {parameter.metavar or parameter.name.upper()}"
 
 
 def section(check: dict[str, Any]) -> str:

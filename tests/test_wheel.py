@@ -52,7 +52,7 @@ def test_what_the_code_imports_is_declared(wheel: Path) -> None:
     }
     imported = {m for s in sources for m in re.findall(r"^\s*(?:from|import) (\w+)", s, re.MULTILINE)}
     package = {
-        "PIL": "pillow", "sklearn": "scikit-learn", "skimage": "lime", "markupsafe": "jinja2",
+        "PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "markupsafe": "jinja2",
         "starlette": "streamlit", "efficientnet_lite_pytorch": "efficientnet-lite-pytorch",
     }  # fmt: skip
     outside = imported - set(sys.stdlib_module_names) - {"auditor", "reports", "app"}
