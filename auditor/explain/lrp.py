@@ -9,6 +9,7 @@ from torch import Tensor
 
 from auditor.errors import NotApplicable
 from auditor.explain.ledger import Ledger
+from auditor.explain.linearised import Linearised
 from auditor.subject import Model
 
 __all__ = ["Relevance", "lrp"]
@@ -60,7 +61,8 @@ def _one(model: Model, x: Tensor, target: int, gamma: float) -> Relevance:
     with torch.no_grad():
         plain = model(x)
     leaf = x.detach().to(model.device).requires_grad_()
-    with Ledger(gamma) as ledger:
+    ledger = Ledger(gamma)
+    with Linearised(ledger):
         logits = model(leaf.clone())  # a copy, since some models write into their input
     if float((logits.detach() - plain).abs().max()) > SAME * max(1.0, float(plain.abs().max())):
         msg = "following the model's functions changes its output"

@@ -1,0 +1,66 @@
+"""A forward pass whose every function is linear in its input, so that shares of a logit add up to it exactly.
+
+The module itself is not touched. While `Linearised` is active each function that it calls is replaced by one that gives
+the same value, is linear in its input with all other factors detached, and has every additive constant as a leaf of its
+own (auditor/explain/rules.py). By Euler's identity the output is then the sum over the input and all constants of
+value x gradient: the ledger. No layers are merged, and no class of module needs a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import FunctionType
+from typing import Any
+
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from auditor.explain.ledger import Ledger
+from auditor.explain.rules import LINEAR, RULES, Function, live, plain_name
+
+__all__ = ["Linearised"]
+
+
+class Linearised(TorchFunctionMode):
+    """While active, every function keeps its value and becomes linear in its input; constants go into `ledger`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__()
+        self.ledger = ledger
+
+    def __torch_function__(
+        self, func: Function, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """What `func` gives, made linear."""
+        keywords, name = dict(kwargs or {}), plain_name(func)
+        if not any(live(a) for a in (*args, *keywords.values())):
+            return func(*args, **keywords)
+        if _is_composed(func):
+            with self:
+                return _without_dispatch(func)(*args, **keywords)
+        if (rule := RULES.get(name)) is not None:
+            return rule(self.ledger, func, args, keywords)
+        result: Any = func(*args, **keywords)
+        if name not in LINEAR and live(result):
+            self.ledger.unknown.add(name)
+        if name in LINEAR and args and self.ledger.is_gate(args[0]) and isinstance(result, Tensor):
+            self.ledger.gate(result)
+        return result
+
+
+def _is_composed(func: Function) -> bool:
+    """Whether `func` is written in Python on top of functions that come through here themselves."""
+    if not isinstance(func, FunctionType) or func.__module__ not in {"torch.nn.functional", "torch.functional"}:
+        return False
+    return any(n.startswith("has_torch_function") for n in func.__code__.co_names)
+
+
+def _without_dispatch(func: Function) -> Function:
+    """The body of a Python function of torch, which would otherwise hand the call back here before it runs."""
+    assert isinstance(func, FunctionType)  # noqa: S101 - see _is_composed
+    off = dict.fromkeys(
+        ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"), lambda *_: False
+    )
+    body = FunctionType(func.__code__, {**func.__globals__, **off}, func.__name__, func.__defaults__, func.__closure__)
+    body.__kwdefaults__ = func.__kwdefaults__
+    return body
