@@ -17,6 +17,7 @@ from auditor.errors import AuditError, UsageError, one_line
 
 __all__ = ["invoke", "main"]
 
+CTRL_C = 130  # what the parser makes of an interruption
 HELP = "What a PyTorch model looks at, how it breaks, and whom it treats differently: measured, with its uncertainty."
 cli = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -192,6 +193,8 @@ def invoke(arguments: Sequence[str]) -> int:
 
     try:
         result = cli(args=list(arguments) or ["--help"], standalone_mode=False)
+        if result == CTRL_C:
+            return _interrupted()
         return result if isinstance(result, int) else 0
     except AuditError as e:
         print(f"auditor: {e}", file=sys.stderr)
@@ -200,13 +203,17 @@ def invoke(arguments: Sequence[str]) -> int:
         print(f"auditor: {one_line(e.format_message())} (auditor --help lists what there is)", file=sys.stderr)
         return 3
     except (KeyboardInterrupt, typer.Abort):
-        print("auditor: interrupted before anything was measured", file=sys.stderr)
-        return 2
+        return _interrupted()
     except (Exception, SystemExit) as e:  # noqa: BLE001 - the last resort: one line, and a code of its own
         if isinstance(e.__context__, BrokenPipeError):
             return 0  # the parser's own end when nobody reads its help to the end
         print(f"auditor: internal error, please report it: {type(e).__name__}: {one_line(str(e))}", file=sys.stderr)
         return 4
+
+
+def _interrupted() -> int:
+    print("auditor: interrupted before anything was measured", file=sys.stderr)
+    return 2
 
 
 def main() -> None:

@@ -121,6 +121,7 @@ def _finished(job: Job) -> str:
 def run(folder: Path) -> int:
     """Audit the upload in the job's `folder` and write it to its audit/: 0 done, 3 refused, 4 failed, 130 stopped."""
     _end_with_parent()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a script started in the background
     try:
         _audit(folder)
     except AuditError as e:

@@ -286,6 +286,19 @@ def test_ctrl_c_leaves_an_incomplete_audit_of_what_had_finished(
     assert status["performance.accuracy"] == "pass"
 
 
+def test_ctrl_c_before_anything_was_measured_is_one_line(
+    audit_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("app.running.open_audit", stop)
+
+    assert invoke(["run", str(audit_file)]) == 2
+    assert capsys.readouterr().err == "auditor: interrupted before anything was measured\n"
+    assert not (audit_file.parent / "audit-out").exists()
+
+
 def test_an_interrupted_audit_goes_beside_the_complete_one(
     audit_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

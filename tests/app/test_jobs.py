@@ -135,7 +135,16 @@ def test_a_killed_audit_is_failed_and_says_so() -> None:
     assert "signal 9 (SIGKILL)" in again(job).line
 
 
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["from a terminal", "in the background"])
+def started(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The two ways in which a dashboard is started: a script's background processes ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, request.param)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @needs_proc
+@pytest.mark.usefixtures("started")
 def test_a_cancelled_audit_keeps_what_had_finished() -> None:
     job = queued(table(steps=ENDLESS))
     with running(job):
