@@ -193,27 +193,22 @@ def invoke(arguments: Sequence[str]) -> int:
 
     try:
         result = cli(args=list(arguments) or ["--help"], standalone_mode=False)
-        if result == CTRL_C:
-            return _interrupted()
-        return result if isinstance(result, int) else 0
     except AuditError as e:
-        print(f"auditor: {e}", file=sys.stderr)
-        return 3
+        return _ended(3, str(e))
     except ClickException as e:
-        print(f"auditor: {one_line(e.format_message())} (auditor --help lists what there is)", file=sys.stderr)
-        return 3
-    except (KeyboardInterrupt, typer.Abort):
-        return _interrupted()
+        return _ended(3, f"{one_line(e.format_message())} (auditor --help lists what there is)")
     except (Exception, SystemExit) as e:  # noqa: BLE001 - the last resort: one line, and a code of its own
         if isinstance(e.__context__, BrokenPipeError):
             return 0  # the parser's own end when nobody reads its help to the end
-        print(f"auditor: internal error, please report it: {type(e).__name__}: {one_line(str(e))}", file=sys.stderr)
-        return 4
+        return _ended(4, f"internal error, please report it: {type(e).__name__}: {one_line(str(e))}")
+    if result == CTRL_C:
+        return _ended(2, "interrupted before anything was measured")
+    return result if isinstance(result, int) else 0
 
 
-def _interrupted() -> int:
-    print("auditor: interrupted before anything was measured", file=sys.stderr)
-    return 2
+def _ended(code: int, line: str) -> int:
+    print(f"auditor: {line}", file=sys.stderr)
+    return code
 
 
 def main() -> None:
