@@ -170,10 +170,13 @@ def serve(
 
 def _told(audit: Any, folder: Path | None) -> str:
     """The verdict, what did not pass, and where the report is."""
+    from auditor.types import Verdict
     from reports.findings import findings, in_a_line
+    from reports.verdict import why
     from reports.words import VERDICT, subject_name
 
     lines = [one_line(f"{VERDICT[audit.verdict]}: {subject_name(audit)}")]
+    lines += [f"  {one_line(why(audit))}"] if audit.verdict is Verdict.INCOMPLETE else []
     lines += [f"  {one_line(in_a_line(f))}" for f in findings(audit)]
     lines += [f"report: {folder / 'report.html'}"] if folder is not None else []
     return "\n".join(lines)
@@ -202,7 +205,7 @@ def invoke(arguments: Sequence[str]) -> int:
             return 0  # the parser's own end when nobody reads its help to the end
         return _ended(4, f"internal error, please report it: {type(e).__name__}: {one_line(str(e))}")
     if result == CTRL_C:
-        return _ended(2, "interrupted before anything was measured")
+        return _ended(2, "interrupted before it had finished")
     return result if isinstance(result, int) else 0
 
 

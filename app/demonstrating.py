@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from app.defending import defend_file
 from app.running import open_file, run_to
-from auditor.errors import UsageError
+from auditor.policy import was_interrupted
 from auditor.types import Audit
 from reports.ci import exit_code
 from reports.words import VERDICT
@@ -22,12 +21,14 @@ DEMOS = ("credit", "imagenet", "digits")
 def demonstrate(name: str, out: Path, say: Callable[[str], None]) -> list[Audit]:
     """Write the demo `name` into a folder of its own in `out` and audit it; `say` is told what came of it."""
     folder = out / name
-    _cleared(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     say(f"{name}: preparing model and data in {folder}")
     audit_file: Path = importlib.import_module(f"app.demos.{name}").write(folder)
     if name == "digits":
         return _before_and_after(audit_file, folder, say)
     audit, written = run_to(folder / "audit-out", open_file(audit_file))
+    if was_interrupted(audit):
+        raise KeyboardInterrupt
     _say(name, audit, written / "report.html", say)
     return [audit]
 
@@ -48,13 +49,3 @@ def _say(name: str, audit: Audit, report: Path, say: Callable[[str], None]) -> N
     right = f"{int(clean.counts[0])} of {clean.n} right; " if clean and clean.counts else ""
     say(f"{name}: {right}{VERDICT[audit.verdict]} (`auditor run` would exit with {exit_code(audit)})")
     say(f"  report: {report}")
-
-
-def _cleared(folder: Path) -> None:
-    """An empty folder for the demo; only what an earlier demo left is removed."""
-    if folder.exists():
-        if not folder.is_dir() or (not any(folder.glob("*-audit.toml")) and any(folder.iterdir())):
-            msg = f"{str(folder)!r} holds something else than a demo; give another folder with --out"
-            raise UsageError(msg)
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from auditor.audit import Finished, run
 from auditor.config import AuditFile, load_audit_file
@@ -16,14 +16,12 @@ from auditor.errors import UsageError
 from auditor.opening import Opened, open_audit
 from auditor.policy import was_interrupted
 from auditor.selection import Selection, choose
-from auditor.settings import validated
+from auditor.settings import Profile, validated
 from auditor.store import Record, holds_audit, may_replace, replacing
 from auditor.types import Audit
 from reports.bundle import write
 
 __all__ = ["execute", "open_file", "overridden", "run_to"]
-
-PROFILES = ("quick", "standard", "deep")
 
 
 def open_file(
@@ -52,8 +50,8 @@ def overridden(
     """The audit file with what was given beside it: `settings` are ID.PARAM=VALUE."""
     update: dict[str, Any] = {}
     if profile is not None:
-        if profile not in PROFILES:
-            msg = f"--profile {profile!r} does not exist; known: {', '.join(PROFILES)}"
+        if profile not in get_args(Profile):
+            msg = f"--profile {profile!r} does not exist; known: {', '.join(get_args(Profile))}"
             raise UsageError(msg)
         update["profile"] = profile
     if only:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from auditor.cost import Cost, Meter
-from auditor.errors import LoadError, NotApplicable, one_line
+from auditor.errors import LoadError, NotApplicable, one_line, without_machine
 from auditor.guard import Snapshot, isolated
 from auditor.intake.outputs import settle
 from auditor.policy import INTERRUPTED, judge, load_policy
@@ -115,7 +115,7 @@ def _run_one(c: Check, context: Context, params: dict[str, Setting], snapshot: S
     except (Exception, SystemExit) as e:  # a model's code may ask to leave
         if c.id == PREFLIGHT and isinstance(e, LoadError):
             raise  # the subject itself cannot be audited: a refusal, not an outcome
-        status, reason = Status.ERROR, one_line(f"{type(e).__name__}: {e}")
+        status, reason = Status.ERROR, without_machine(one_line(f"{type(e).__name__}: {e}"))
     changed = snapshot.restore() if snapshot else []
     if changed:
         status, result = Status.ERROR, None

@@ -149,7 +149,7 @@ class PolicySpec(_Section):
 
 
 class AuditFile(_Section):
-    """One audit file. `folder` is where it lies: its paths are relative to that."""
+    """One audit file; its paths are relative to where it lies."""
 
     subject: SubjectSpec = SubjectSpec()
     statements: dict[str, Text] = {}

@@ -8,6 +8,8 @@ AuditError
 
 from __future__ import annotations
 
+import re
+
 
 class AuditError(Exception):
     """Base class: catch this to catch everything below."""
@@ -27,6 +29,11 @@ class LoadError(AuditError):
 
 class NotApplicable(AuditError):  # noqa: N818 - it is an answer, not a failure
     """This check cannot say anything about this model or data."""
+
+
+def without_machine(text: str) -> str:
+    """`text` without folders and addresses of this machine, which would make two runs differ: `/a/b/c.py` is `c.py`."""
+    return re.sub(r"0x[0-9a-fA-F]+", "0x...", re.sub(r"(?<![\w.:/])(?:/[^\s/'\":,]+)+/(?=[^\s/])", "", text))
 
 
 def one_line(text: str, longest: int = 400) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
 
 __all__ = ["Snapshot", "isolated"]
 
@@ -26,7 +27,14 @@ _HOOKS = (
     "_state_dict_hooks",
     "_load_state_dict_pre_hooks",
 )
+_GLOBAL_HOOKS = (
+    "_global_forward_hooks",
+    "_global_forward_pre_hooks",
+    "_global_backward_hooks",
+    "_global_backward_pre_hooks",
+)
 _OWN = {"_parameters", "_buffers", "_modules", "training", *_HOOKS}
+_CONTAINERS = (list, dict, set)
 _Program = torch.jit.ScriptModule
 
 
@@ -37,6 +45,7 @@ class _Part:
     module: nn.Module
     hooks: dict[str, OrderedDict[int, Any]]
     attributes: dict[str, Any]
+    contents: dict[str, Any]  # what attributes held that can change in place: tensors, lists, dicts, sets
     held: dict[str, dict[str, Any]]
 
 
@@ -49,6 +58,7 @@ class Snapshot:
         self._flags = {p: (p.requires_grad, p.grad) for p in module.parameters()}
         self._tensors = {name: (t, t.detach().clone()) for name, t in _tensors(module)}
         # a TorchScript program keeps its parts in C++ and takes neither hooks nor attributes
+        self._global = {name: OrderedDict(getattr(torch_module, name)) for name in _GLOBAL_HOOKS}
         self._parts = [_part(m) for m in module.modules() if not isinstance(m, _Program)]
 
     def learn(self) -> list[str]:
@@ -59,6 +69,12 @@ class Snapshot:
     def restore(self) -> list[str]:
         """Undo whatever was done to the model since; what it was, in words, empty when nothing."""
         changed = [what for part in self._parts for what in _restore_part(part)]
+        for name, hooks in self._global.items():
+            now = getattr(torch_module, name)
+            if OrderedDict(now) != hooks:
+                changed.append("hooks of every module")
+                now.clear()
+                now.update(hooks)
         for name, (tensor, was) in self._tensors.items():
             if tensor.shape != was.shape or tensor.dtype != was.dtype or not torch.equal(_bits(tensor), _bits(was)):
                 changed.append(f"weights ({name})")
@@ -89,8 +105,13 @@ def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 def _part(m: nn.Module) -> _Part:
     hooks = {name: OrderedDict(getattr(m, name)) for name in _HOOKS if hasattr(m, name)}
     attributes = {k: v for k, v in vars(m).items() if k not in _OWN}
+    contents = {k: _copy(v) for k, v in attributes.items() if isinstance(v, (Tensor, *_CONTAINERS))}
     held = {name: dict(vars(m)[name]) for name in ("_parameters", "_buffers", "_modules")}
-    return _Part(m, hooks, attributes, held)
+    return _Part(m, hooks, attributes, contents, held)
+
+
+def _copy(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, Tensor) else value.copy()
 
 
 def _restore_part(part: _Part) -> Iterator[str]:
@@ -112,11 +133,35 @@ def _restore_part(part: _Part) -> Iterator[str]:
         if name not in own or not _same(own[name], value):
             yield f"attribute {name!r} of {kind}"
             own[name] = value
+    for name, content in part.contents.items():
+        if not _same_content(own[name], content):
+            yield f"attribute {name!r} of {kind}"
+            _put_back(own[name], content)
 
 
 def _same(now: object, then: object) -> bool:
     plain = (str, int, float, bool, tuple, type(None))
     return now is then or (isinstance(now, plain) and type(now) is type(then) and bool(now == then))
+
+
+def _same_content(now: Any, then: Any) -> bool:
+    """Whether a container holds the very things that it held, or a tensor the same bytes."""
+    if isinstance(then, Tensor):
+        return now.shape == then.shape and now.dtype == then.dtype and torch.equal(_bits(now), _bits(then))
+    if isinstance(then, dict):
+        return list(now) == list(then) and all(_same(now[k], v) for k, v in then.items())
+    if isinstance(then, set):
+        return bool(now == then)
+    return len(now) == len(then) and all(_same(a, b) for a, b in zip(now, then, strict=True))
+
+
+def _put_back(now: Any, then: Any) -> None:
+    if isinstance(then, Tensor):
+        with torch.no_grad():
+            now.data = then.clone()
+        return
+    now.clear()
+    (now.extend if isinstance(then, list) else now.update)(then)
 
 
 @contextmanager

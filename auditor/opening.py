@@ -17,7 +17,7 @@ from auditor.selection import Selection
 from auditor.subject import Data, Model
 from auditor.types import Policy
 
-__all__ = ["Opened", "open_audit"]
+__all__ = ["Opened", "digest", "open_audit"]
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,18 @@ def open_audit(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Open
         **file.subject.model_dump(),
         "model": facts,
         "data": {**read.facts, "classes": list(classes), "sensitive": list(file.data.sensitive)},
-        "audit_file_sha256": hashlib.sha256(file.model_dump_json().encode()).hexdigest(),
+        "audit_file_sha256": digest(file),
     }
     if data.positive is not None:
         subject["data"]["positive"] = classes[data.positive]
     checks = file.checks
     selection = Selection(checks.profile, checks.only, checks.skip, checks.settings)
     return Opened(model, data, read.reference, subject, file.statements, selection, policy, checks.seed)
+
+
+def digest(file: AuditFile) -> str:
+    """The sha256 of an audit file's settings, defaults filled in."""
+    return hashlib.sha256(file.model_dump_json().encode()).hexdigest()
 
 
 def _need_fitting(reference: Data, data: Data, classes: tuple[str, ...]) -> None:

@@ -31,18 +31,23 @@ Probabilities = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 # ---- what a check may see ----------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class InputRange:
-    """The smallest and largest input value that the model was given, and how many samples left its bounds."""
+    """The smallest and largest input value that the model was given, and how many samples left its bounds.
+
+    `odd` counts the samples that hold NaN or infinity.
+    """
 
     low: float = math.inf
     high: float = -math.inf
     outside: int = 0
+    odd: int = 0
 
     def with_batch(self, x: Tensor, model: Model) -> InputRange:
         """The range after `x` (N, ...) was seen too."""
         low, high = (as_tensor(b) for b in model.bounds)
-        beyond = (x < low - 1e-6) | (x > high + 1e-6) | ~x.isfinite()
+        beyond, finite = (x < low - 1e-6) | (x > high + 1e-6), x.isfinite()
         outside = self.outside + int(beyond.flatten(1).any(1).sum())
-        return InputRange(min(self.low, float(x.min())), max(self.high, float(x.max())), outside)
+        odd = self.odd + int((~finite).flatten(1).any(1).sum())
+        return InputRange(min(self.low, float(x.min())), max(self.high, float(x.max())), outside, odd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +140,7 @@ class Context:
     def explained(self, n: int) -> Integers:
         """Positions of `n` rows to explain, the same for every check: half of them errors, where there are any, first.
 
-        Fewer are the first of more. 0 means every row.
+        0 means every row.
         """
         self.need_classes()
         draw = np.random.default_rng(derive_seed(self.root_seed, "explained")).permutation(len(self.data))

@@ -88,10 +88,13 @@ def _known(i: Interval) -> tuple[float, float, float]:
 
 
 def student(n: float, average: float, deviation: float, confidence: float = 0.95) -> Interval:
-    """Mean of n values with standard deviation `deviation` (n - 1 in its denominator), by Student's t; n >= 2."""
+    """Mean of n values with standard deviation `deviation` (n - 1 in its denominator), by Student's t.
+
+    Without an interval for fewer than FEWEST values, of which Student's t says next to nothing.
+    """
     from scipy.special import stdtrit
 
-    if n < 2:
+    if n < FEWEST:
         return Interval(average if n else None, None, None)
     half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * deviation / math.sqrt(n)
     return Interval(average, average - half, average + half)
@@ -160,12 +163,10 @@ def ratio(name: str, first: tuple[int, int], second: tuple[int, int], *, slice: 
 
 
 def mean(name: str, values: Iterable[float], *, slice: str = "", better: Better = "neither") -> Measure:  # noqa: A002
-    """Measure of the mean of `values`; without an interval for fewer than FEWEST, where Student's says nothing."""
+    """Measure of the mean of `values`, with Student's interval where there are enough of them."""
     numbers = [float(v) for v in values]
     n = len(numbers)
-    if n < FEWEST:
-        return Measure(name, slice, math.fsum(numbers) / n if n else None, n, better=better)
-    average = math.fsum(numbers) / n
-    deviation = math.sqrt(math.fsum((v - average) ** 2 for v in numbers) / (n - 1))
+    average = math.fsum(numbers) / max(n, 1)
+    deviation = math.sqrt(math.fsum((v - average) ** 2 for v in numbers) / max(n - 1, 1))
     i = student(n, average, deviation)
     return Measure(name, slice, i.value, n, i.low, i.high, "student", (n, average, deviation), better)

@@ -7,6 +7,7 @@ from auditor.store import Record
 from auditor.types import Audit, Outcome, Status, Verdict
 from reports.findings import findings, in_a_line, judged, most_telling_size
 from reports.legible import legible
+from reports.verdict import why
 from reports.words import STATUS, VERDICT, figure, slice_words, subject_name
 
 __all__ = ["exit_code", "junit", "summary"]
@@ -43,12 +44,17 @@ def junit(record: Record) -> str:
         elif o.judgements:
             case.system_out = _one_paragraph(o)
         suite.add_testcase(case)
-    for limit, why in unanswered(audit):
+    for limit, reason in unanswered(audit):
         if limit.required:
             case = TestCase(f"required limit on {limit.measure}", limit.check)
-            case.result = [Error(why, "not judged")]
+            case.result = [Error(reason, "not judged")]
             suite.add_testcase(case)
     suite.update_statistics()
+    if audit.verdict is Verdict.INCOMPLETE and not suite.errors:
+        case = TestCase("audit", "auditor")
+        case.result = [Error(why(audit), "incomplete")]
+        suite.add_testcase(case)
+        suite.update_statistics()
     found = JUnitXml("auditor")
     found.add_testsuite(suite)
     found.update_statistics()
@@ -63,11 +69,10 @@ def _one_paragraph(o: Outcome) -> str:
 def summary(record: Record) -> str:
     """Markdown for a job page or a pull-request comment."""
     audit = legible(record.audit)
-    lines = [f"## {VERDICT[audit.verdict]}: audit of {_escaped(subject_name(audit))}", ""]
-    lines += [
-        f"- **{STATUS[f.status]}**{_escaped(in_a_line(f).removeprefix(STATUS[f.status]))}"
-        for f in findings(audit)[:MOST]
-    ]
+    lines = [f"## {VERDICT[audit.verdict]}: audit of {_escaped(subject_name(audit))}", "", _escaped(why(audit)), ""]
+    found = findings(audit)
+    lines += [f"- **{STATUS[f.status]}**{_escaped(in_a_line(f).removeprefix(STATUS[f.status]))}" for f in found[:MOST]]
+    lines += [f"- and {len(found) - MOST} more findings, in report.html"] if len(found) > MOST else []
     lines += ["", "| check | status | figures |", "| --- | --- | --- |"]
     lines += [f"| `{o.check}` | {STATUS[o.status]} | {_figures(audit, o)} |" for o in audit.outcomes]
     return "\n".join(lines) + "\n"

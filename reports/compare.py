@@ -72,10 +72,17 @@ def _side(record: Record, label: str) -> Side:
 
 
 def _same_words(a: Audit, b: Audit) -> str:
-    same_data = a.subject.get("data", {}).get("sha256") == b.subject.get("data", {}).get("sha256")
-    same_model = a.subject.get("model", {}).get("weights_sha256") == b.subject.get("model", {}).get("weights_sha256")
-    data = "the same data" if same_data else "different data, so that figures may differ for that reason"
-    return f"{'The same' if same_model else 'Two'} model{'' if same_model else 's'} on {data}."
+    def same(part: str, digest: str) -> bool:
+        first, second = (x.subject.get(part, {}).get(digest) for x in (a, b))
+        return bool(first) and first == second
+
+    models = "The same model" if same("model", "weights_sha256") else "Two models"
+    if not any(x.subject.get("model", {}).get("weights_sha256") for x in (a, b)):
+        models = "Two sets of predictions"
+    if same("data", "sha256") and same("data", "rows_sha256"):
+        return f"{models} on the same data."
+    data = "different rows of the same data" if same("data", "sha256") else "different data"
+    return f"{models} on {data}, so that figures may differ for that reason."
 
 
 # ---- sections ----------------------------------------------------------------------------------------------------

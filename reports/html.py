@@ -9,19 +9,17 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-from auditor.policy import INTERRUPTED, unanswered, was_interrupted
 from auditor.store import Record
-from auditor.types import Audit, Status, Verdict
+from auditor.types import Audit, Status
 from reports.charts import units
-from reports.findings import Finding, findings, headline, judged
+from reports.findings import Finding, findings, headline
 from reports.legible import legible
 from reports.parts import Section, content_security_policy, environment, stylesheet
 from reports.sections import sections
-from reports.words import STATUS, VERDICT, counted, subject_name
+from reports.verdict import limits, statuses_of, why
+from reports.words import VERDICT, counted, subject_name
 
 __all__ = ["measured_on", "render"]
-
-WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
 
 
 @dataclass(frozen=True)
@@ -49,17 +47,17 @@ def render(record: Record) -> str:
     audit = record.audit
     found = findings(audit)
     name = subject_name(audit)
-    statuses = sorted((j.status for _, j, _ in judged(audit)), key=WORST_FIRST.index)
+    statuses = statuses_of(audit)
     silent = sum(o.result is None for o in audit.outcomes)
     page = Page(
         title=f"{VERDICT[audit.verdict]}: audit of {name}",
         kick=f"Model audit: {name}",
         verdict=str(audit.verdict),
         verdict_words=VERDICT[audit.verdict],
-        why=_why(audit, statuses),
+        why=why(audit),
         top=headline(audit, found),
-        units=units([str(s) for s in statuses], _limits(statuses)) if statuses else Markup(),
-        limits=_limits(statuses),
+        units=units([str(s) for s in statuses], limits(statuses)) if statuses else Markup(),
+        limits=limits(statuses),
         coverage=_coverage(audit),
         gaps=f"{counted(silent, 'check')} without a result" if silent else "",
         identity=_identity(record),
@@ -80,38 +78,6 @@ def measured_on(record: Record) -> str:
 
 
 # ---- the first screen --------------------------------------------------------------------------------------------
-def _why(audit: Audit, statuses: Sequence[Status]) -> str:
-    if audit.verdict is Verdict.INCOMPLETE:
-        return _why_incomplete(audit, statuses)
-    if audit.verdict is Verdict.PASS:
-        met = "The only limit is" if len(statuses) == 1 else f"All {len(statuses)} limits are"
-        return f"{met} met. Figures that no limit names are measured, not judged."
-    words = {Status.FAIL: "failed", Status.WARN: "gave a warning", Status.INCONCLUSIVE: "could not be decided"}
-    parts = [f"{statuses.count(status)} {said}" for status, said in words.items() if statuses.count(status)]
-    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    return f"Of {counted(len(statuses), 'limit')} {listed}."
-
-
-def _why_incomplete(audit: Audit, statuses: Sequence[Status]) -> str:
-    errors = sum(o.status is Status.ERROR for o in audit.outcomes)
-    required = [f"{li.measure.replace('_', ' ')} ({li.check})" for li, _ in unanswered(audit) if li.required]
-    if was_interrupted(audit):
-        stopped = sum(o.reason == INTERRUPTED for o in audit.outcomes)
-        return f"The audit was interrupted: {counted(stopped, 'check')} did not finish, so nothing is concluded."
-    if errors:
-        return f"{counted(errors, 'check')} ended with an error, so nothing is concluded."
-    if required:
-        return f"Nothing was judged by a limit that the policy requires: {', '.join(required)}."
-    if not statuses:
-        return "No limit of the policy names a figure that was measured, so nothing was judged."
-    return "A limit that the policy requires could not be decided."
-
-
-def _limits(statuses: Sequence[Status]) -> str:
-    listed = ", ".join(f"{statuses.count(s)} {STATUS[s].lower()}" for s in WORST_FIRST if statuses.count(s))
-    return f"{counted(len(statuses), 'limit')}: {listed}." if statuses else "No limit was judged."
-
-
 def _coverage(audit: Audit) -> str:
     done = sum(o.result is not None for o in audit.outcomes)
     parts = [f"{done} of {len(audit.outcomes)} checks ran"]

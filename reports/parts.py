@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any, ClassVar
@@ -173,7 +173,6 @@ class Section:
     blocks: Sequence[Any]
     note: str = ""
     status: str = ""
-    sub: str = field(default="")
 
 
 # ---- tables of the audit -----------------------------------------------------------------------------------------

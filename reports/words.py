@@ -101,8 +101,12 @@ def slice_words(text: str) -> str:
     if "@" in text and "=" not in text:
         largest = text.partition("@")[2]
         return f"changes up to {largest}" if largest != "0" else "no change"
-    parts = CROSSED.split(text)
-    return ", ".join(part.replace("=", " = ", 1) for part in parts)
+    return ", ".join(f"{attribute} = {group}" if group else attribute for attribute, group in groups_of(text))
+
+
+def groups_of(text: str) -> list[tuple[str, str]]:
+    """`sex=Female&dept=R&D` as its attributes with their groups; an attribute alone has the group ""."""
+    return [(attribute, group) for attribute, _, group in (part.partition("=") for part in CROSSED.split(text))]
 
 
 def counted(n: int, what: str) -> str:
@@ -122,8 +126,8 @@ def say(audit: Audit, check: str, m: Measure) -> str:
     value, where = number(m.value), slice_words(m.slice)
     match m.name:
         case "accuracy" if not m.slice:
-            share = next((number(o.value) for o in _measures(audit, check) if o.name == "majority_share"), None)
-            beside = f"; always naming the commonest class reaches {share}" if share else ""
+            share = next((o.value for o in _measures(audit, check) if o.name == "majority_share"), None)
+            beside = f"; always naming the commonest class reaches {number(share)}" if share else ""
             return f"The model is right in {value} of the rows{beside}."
         case "impact_ratio":
             return f"Rows with {where} get the favourable answer {value} times as often as {_reference(audit, m)}."

@@ -83,6 +83,19 @@ def test_a_check_that_damages_the_model_is_an_error_and_the_next_one_finds_it_wh
 
 
 @pytest.mark.usefixtures("registered")
+def test_an_error_tells_nothing_of_the_machine() -> None:
+    def broken(ctx: Context) -> Result:
+        msg = f"no file '/home/me/model/w.pt' for {object()}; at 3/4 or https://x.org/a"
+        raise FileNotFoundError(msg)
+
+    add("zz.broken", broken)
+
+    assert audited()["zz.broken"].reason == (
+        "FileNotFoundError: no file 'w.pt' for <object object at 0x...>; at 3/4 or https://x.org/a"
+    )
+
+
+@pytest.mark.usefixtures("registered")
 def test_a_check_that_leaves_is_an_error() -> None:
     def leaves(ctx: Context) -> Result:
         raise SystemExit(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from tests import zoo
 
 
 def model() -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 2))
+    relu: Any = nn.ReLU()
+    relu.scale, relu.widths, relu.names, relu.seen = torch.ones(2), [1, 2], {"a": 1}, {1}
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), relu, nn.Flatten(), nn.Linear(72, 2))
 
 
 def _replace_forward(m: nn.Sequential) -> None:
@@ -41,8 +44,16 @@ DAMAGE: dict[str, tuple[Callable[[nn.Sequential], object], str]] = {
     "a forward hook": (lambda m: m[0].register_forward_hook(lambda *_: None), "hooks of Conv2d"),
     "a backward hook": (lambda m: m[0].register_full_backward_hook(lambda *_: None), "hooks of Conv2d"),
     "a pre-hook": (lambda m: m[4].register_forward_pre_hook(lambda *_: None), "hooks of Linear"),
+    "a hook of all modules": (
+        lambda _: torch.nn.modules.module.register_module_forward_hook(lambda *_: None),
+        "hooks of every module",
+    ),
     "an attribute, as captum leaves": (lambda m: setattr(m[0], "activations", {}), "attribute 'activations'"),
     "an attribute changed": (lambda m: setattr(m[1], "eps", 0.5), "attribute 'eps'"),
+    "a tensor attribute in place": (lambda m: m[2].scale.fill_(9), "attribute 'scale'"),
+    "a list attribute in place": (lambda m: m[2].widths.append(7), "attribute 'widths'"),
+    "a dict attribute in place": (lambda m: m[2].names.clear(), "attribute 'names'"),
+    "a set attribute in place": (lambda m: m[2].seen.add(3), "attribute 'seen'"),
     "a method replaced": (_replace_forward, "attribute 'forward'"),
     "evaluation mode": (lambda m: m.eval(), "training mode"),
     "one layer's mode": (lambda m: m[1].eval(), "training mode"),
@@ -57,6 +68,7 @@ def test_damage_is_named_and_undone(name: str) -> None:
     torch.manual_seed(0)
     x = torch.rand(5, 1, 8, 8)
     before, attributes = m.state_dict(), {part: set(vars(part)) for part in m.modules()}
+    own: tuple[Any, ...] = (m[2].scale.tolist(), list(m[2].widths), dict(m[2].names), set(m[2].seen))
     before = {k: v.clone() for k, v in before.items()}
     snapshot = Snapshot(m)
     damage, word = DAMAGE[name]
@@ -68,6 +80,7 @@ def test_damage_is_named_and_undone(name: str) -> None:
     assert snapshot.restore() == []
     assert {k: v.tolist() for k, v in m.state_dict().items()} == {k: v.tolist() for k, v in before.items()}
     assert {part: set(vars(part)) for part in m.modules()} == attributes
+    assert (m[2].scale.tolist(), m[2].widths, m[2].names, m[2].seen) == own
     assert m.training and m[1].training
     assert all(p.requires_grad and p.grad is None for p in m.parameters())
     m.eval()

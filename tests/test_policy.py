@@ -9,7 +9,7 @@ import pytest
 
 from auditor.errors import UsageError
 from auditor.policy import INTERRUPTED, judge, load_policy, unanswered
-from auditor.stats import difference, interval, rate
+from auditor.stats import difference, interval, mean, rate
 from auditor.types import SCHEMA, Audit, Limit, Measure, Outcome, Policy, Result, Status, Verdict
 
 CHECK = "performance.accuracy"
@@ -108,6 +108,14 @@ def test_a_limit_may_be_a_measure_of_the_same_slice() -> None:
     assert judgement.status is Status.INCONCLUSIVE  # .95 of 1000 does not clear .94
     assert judgement.limit.value == 0.94
     assert judgement.limit.measure == "majority_share"
+
+
+@pytest.mark.parametrize("values", [[0.51], [0.6, 0.7], [0.6] * 4])
+def test_a_mean_of_a_few_values_decides_nothing(values: list[float]) -> None:
+    (judgement,) = judge(audit(mean("accuracy", values)), Policy("p", (limit(fail_below=0.5),))).outcomes[0].judgements
+
+    assert judgement.status is Status.INCONCLUSIVE
+    assert "These samples give no interval." in judgement.sentence
 
 
 def test_a_limit_that_names_a_measure_without_value_is_not_decided() -> None:

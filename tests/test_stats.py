@@ -64,7 +64,7 @@ def test_mover_limits_solve_the_equation_they_come_from(first: tuple[int, int], 
     assert found.low <= found.value <= found.high
 
 
-@given(st.lists(st.floats(-100, 100), min_size=2, max_size=30))
+@given(st.lists(st.floats(-100, 100), min_size=5, max_size=30))
 def test_student_is_scipys(values: list[float]) -> None:
     array = np.array(values)
     deviation = float(array.std(ddof=1))

@@ -48,7 +48,7 @@ def write(folder: Path) -> Path:
     found = sorted(file for place in places for file in (Path(place) / "data").glob("imagenet_*.png"))
     if not found:
         found = sorted(file for place in places for file in (Path(place) / "data").glob("imagenet_*.jpg"))
-    (folder / "images").mkdir()
+    (folder / "images").mkdir(exist_ok=True)
     lines = ["file,class"]
     for image in found:  # imagenet_NN_CLASS
         shutil.copyfile(image, folder / "images" / image.name)

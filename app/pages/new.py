@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -12,10 +12,10 @@ from app.uploads import audit_text, named, safe_name
 from app.view import PAGES, plain
 from app.widgets import check_sections
 from auditor.errors import AuditError, UsageError
+from auditor.settings import Profile
 
 WAYS = ("Fill in a form", "Upload an audit file")
-MODELS, DATA = ["safetensors", "pt", "pth"], ["csv", "tsv", "parquet", "npz"]
-PROFILES = ("quick", "standard", "deep")
+MODELS, DATA = ["safetensors", "pt", "pth", "th"], ["csv", "tsv", "parquet", "npz"]
 Files = list[tuple[str, memoryview]]
 
 
@@ -64,7 +64,7 @@ def with_form() -> tuple[Files, str]:
     arrays = data is not None and data.name.endswith(".npz")
     columns = _columns(arrays=arrays)
     inputs = _pixels() if arrays else {}
-    profile = st.selectbox("How thorough", PROFILES, 1, key="profile")
+    profile = st.selectbox("How thorough", get_args(Profile), 1, key="profile")
     with st.expander("Checks and their settings"):
         sections = check_sections(checks(), profile)
     if model is None or data is None:

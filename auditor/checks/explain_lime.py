@@ -30,15 +30,17 @@ def explain_lime(
 ) -> Result:
     """A linear model of the classifier in the neighbourhood of one row, with how well it fits.
 
-    What it measures: for `samples` rows (0: all) the weights of a linear model, fitted to `neighbours` random
-    variations of the row, for the probability of the predicted class: of each column, or of each of about
-    `superpixels` parts of an image. `fidelity` is that model's weighted R2 on those variations: 1 follows the
-    classifier exactly, 0 no better than a constant.
+    What it measures: for `samples` rows (0: all) the weights of a linear model of the probability of the predicted
+    class: of each column, or of each of about `superpixels` parts of an image. It is fitted to `neighbours` random
+    variations: images with parts hidden; rows whose numbers are drawn with the spread, and around the mean, of the
+    reference data (else the data), each counting the more the nearer it lies to the row. `fidelity` is that model's
+    weighted R2 on those variations: 1 follows the classifier exactly, 0 no better than a constant.
 
     How to read it: a number's weight is the change for one standard deviation, a category's or an image part's for
     being there. Below a fidelity of .5 the weights are not to be read: the classifier is not linear here.
 
-    When it misleads: the neighbourhood and its width are choices; variations need not be possible rows.
+    When it misleads: the neighbourhood and its width are choices; variations need not be possible rows, and for an
+    unusual row most of them lie far away.
     """
     ctx.need_classes()
     ctx.need_model()

@@ -126,8 +126,12 @@ def _small(ctx: Context, attributes: tuple[str, ...]) -> list[str]:
     found: list[str] = []
     for a in attributes:
         table = ctx.contingency((a,), positive)
-        if len(table.cells) < 2:
+        named = sum(g[0] != MISSING for g, _ in table)
+        if named < 2:
             found.append(f"{a} has one group only: there is nothing to compare.")
+        if named > 2:
+            pairs = named * (named - 1) // 2
+            found.append(f"Each difference by {a} is the largest of up to {pairs} pairs: one is large by chance, too.")
         found += [f"Group {a}={g[0]} has {cell.n} rows only." for g, cell in table if _is_small(cell)]
     return found
 

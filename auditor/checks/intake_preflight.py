@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from auditor.errors import LoadError
 from auditor.intake.outputs import need_finite
 from auditor.registry import Context, check
-from auditor.stats import rate
+from auditor.stats import mean, rate
 from auditor.subject import Model
 from auditor.types import Measure, Result, Scalar, Table
 
@@ -41,10 +40,8 @@ def preflight(ctx: Context) -> Result:
     n = len(ctx.data)
     if ctx.is_regression:
         values = ctx.predictions.values
-        error = float(np.abs(values - ctx.data.y).mean()) if values is not None else None
-        return Result(
-            (Measure("mean_absolute_error", "", error, n, better="lower"),), (ranges,), caveats=tuple(caveats)
-        )
+        errors = np.abs(values - ctx.data.y) if values is not None else ()
+        return Result((mean("mean_absolute_error", errors, better="lower"),), (ranges,), caveats=tuple(caveats))
     accuracy = rate("clean_accuracy", int(ctx.right.sum()), n)
     right = ("classified correctly", f"{int(ctx.right.sum()):,} of {n:,} ({accuracy.value:.3f})")
     ranges = replace(ranges, rows=(*ranges.rows, right))
@@ -58,8 +55,8 @@ def _inputs(ctx: Context) -> tuple[Table, list[str]]:
     caveats: list[str] = []
     seen = ctx.predictions.inputs
     if ctx.model is not None and seen is not None:
-        if not math.isfinite(seen.low) or not math.isfinite(seen.high):
-            msg = "the inputs hold NaN or infinity; an audit needs finite inputs"
+        if seen.odd:
+            msg = f"the inputs of {seen.odd:,} rows hold NaN or infinity; an audit needs finite inputs"
             raise LoadError(msg)
         bounds = _shown_bounds(ctx.model)
         rows += [

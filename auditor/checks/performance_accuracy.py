@@ -18,8 +18,9 @@ def accuracy(ctx: Context) -> Result:
     """How often the model is right, as a whole and for each class.
 
     What it measures: `accuracy`, the share of rows classified correctly; `majority_share`, what always naming the
-    commonest class would reach; for each class `recall`, the share of its rows that are found, and `precision`, the
-    share of rows given its name that are its own. 1 is perfect, 0 always wrong; None where there are no such rows.
+    commonest class would reach (None where the data hold one class only); for each class `recall`, the share of its
+    rows that are found, and `precision`, the share of rows given its name that are its own. 1 is perfect, 0 always
+    wrong; None where there are no such rows.
 
     How to read it: an accuracy whose interval does not clear `majority_share` shows no skill. A class with low recall
     is one the model overlooks.
@@ -35,7 +36,7 @@ def accuracy(ctx: Context) -> Result:
     n = int(table.sum())
     measures = [
         rate("accuracy", int(right.sum()), n),
-        Measure("majority_share", "", float(actual.max()) / n, n),
+        Measure("majority_share", "", float(actual.max()) / n if np.count_nonzero(actual) > 1 else None, n),
     ]
     rows: list[tuple[Scalar, ...]] = []
     for c in np.flatnonzero(actual + named):

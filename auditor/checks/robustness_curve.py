@@ -17,7 +17,7 @@ from auditor.errors import NotApplicable
 from auditor.registry import Context, check, sizes
 from auditor.samples import Sample, explained_samples, is_image, original, pixels
 from auditor.stats import rate
-from auditor.subject import Model
+from auditor.subject import Data, Model
 from auditor.types import Image, Measure, Result, Scalar, Table
 
 Epsilon = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -45,7 +45,8 @@ def curve(
     pixel's value from 0 to 1, a table column in its standard deviations. None given means 0.5/255 to 64/255 of the
     input's range for images, 0.05 to 2 deviations for tables. Every row is attacked by eleven attacks of `steps`
     gradient steps, at the epsilon that just does not break it; a row that is wrong as it is counts as broken at 0.
-    `noise_accuracy` is what random changes of the same size leave. `shown` rows are attacked for their picture, too.
+    `noise_accuracy` is what one random change of the same size leaves; it counts among the attacks. `shown` rows
+    (0: none) are attacked for their picture, too.
 
     How to read it: an attack can only show how low the accuracy gets; the truth lies at or below the figure.
 
@@ -59,13 +60,13 @@ def curve(
         raise NotApplicable(msg)
     ladder = tuple({_at(norm, e): e for e in sorted(epsilons)}.values()) or _ladder(ctx, model)
     drawn = ctx.data.take(samples, ctx.seed)
-    x, y = drawn.read(np.arange(len(drawn))), torch.from_numpy(drawn.y)
-    found = _attack(ctx, model, x, y, ladder, steps)
-    clean = rate("robust_accuracy", int(_right(ctx, model, x, y).sum()), len(x), slice=f"{norm}@0")
+    found = _attacked(ctx, model, drawn, ladder, steps)
+    n = len(drawn)
+    clean = rate("robust_accuracy", int(found.right.sum()), n, slice=f"{norm}@0")
     robust = [
-        rate("robust_accuracy", int((found.index > k).sum()), len(x), slice=_at(norm, e)) for k, e in enumerate(ladder)
+        rate("robust_accuracy", int((found.index > k).sum()), n, slice=_at(norm, e)) for k, e in enumerate(ladder)
     ]
-    noise = [rate("noise_accuracy", k, len(x), slice=_at(norm, e)) for e, k in _noise(ctx, model, x, y, ladder)]
+    noise = [rate("noise_accuracy", int(found.noise[k].sum()), n, slice=_at(norm, e)) for k, e in enumerate(ladder)]
     table = Table(
         "Robust accuracy by largest change",
         ("epsilon", "robust accuracy", "low", "high", "random change", "n"),
@@ -75,7 +76,9 @@ def curve(
     ctx.keep("rows", drawn.row_ids)
     ctx.keep("distance", found.distance.numpy())
     tables, images = _examples(ctx, model, shown, ladder, steps)
-    return Result((clean, *robust, *noise), (table, *tables), tuple(images), tuple(_caveats(ctx, model, x, y)))
+    return Result(
+        (clean, *robust, *noise), (table, *tables), tuple(images), tuple(_caveats(ctx, model, n, found.blind))
+    )
 
 
 def _at(norm: str, epsilon: float) -> str:
@@ -94,32 +97,67 @@ def _ladder(ctx: Context, model: Model) -> tuple[float, ...]:
     return tuple(e * float(high - low) for e in PIXELS)
 
 
-def _attack(ctx: Context, model: Model, x: Tensor, y: Tensor, ladder: Sequence[float], steps: int) -> Frontiers:
-    """In parts that fit into memory; each has the same seed, whatever the others hold."""
-    parts = [
-        robust_curve(model, x[i : i + ctx.batch_size], y[i : i + ctx.batch_size], ladder, steps=steps, seed=ctx.seed)
-        for i in range(0, len(x), ctx.batch_size)
-    ]
-    return Frontiers(
+# ---- attacks -----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Attacked:
+    """What attacks and random changes left of N rows at E sizes.
+
+    `index` and `distance` (N,) as in `Frontiers`, random changes counted among the attacks; `right` (N,) and `noise`
+    (E, N) say which rows are right as they are, and after one random change; at `blind` rows there is no gradient.
+    """
+
+    index: Tensor
+    distance: Tensor
+    right: Tensor
+    noise: Tensor
+    blind: int
+
+
+def _attacked(ctx: Context, model: Model, data: Data, ladder: Sequence[float], steps: int) -> _Attacked:
+    """In parts that fit into memory; each is attacked with the same seed, whatever the others hold."""
+    generator = torch.Generator().manual_seed(ctx.seed)
+    parts = []
+    for batch in data.batches(ctx.batch_size):
+        x, y = batch.x, batch.y
+        found = robust_curve(model, x, y, ladder, steps=steps, seed=ctx.seed)
+        parts.append(_with_noise(model, x, y, found, ladder, generator))
+    return _Attacked(
         torch.cat([p.index for p in parts]),
-        torch.cat([p.witness for p in parts]),
         torch.cat([p.distance for p in parts]),
+        torch.cat([p.right for p in parts]),
+        torch.cat([p.noise for p in parts], 1),
+        sum(p.blind for p in parts),
     )
 
 
-def _right(ctx: Context, model: Model, x: Tensor, y: Tensor) -> Tensor:
-    with torch.no_grad():
-        return torch.cat([model(part).argmax(1).cpu() for part in x.split(ctx.batch_size)]) == y
-
-
-def _noise(ctx: Context, model: Model, x: Tensor, y: Tensor, ladder: Sequence[float]) -> list[tuple[float, int]]:
-    """For each epsilon how many rows are still right after one random change."""
-    box, generator = Box.of(model, x), torch.Generator().manual_seed(ctx.seed)
-    found = []
-    for e in ladder:
+def _with_noise(
+    model: Model, x: Tensor, y: Tensor, found: Frontiers, ladder: Sequence[float], generator: torch.Generator
+) -> _Attacked:
+    """A row that a random change turns is broken at that size, whatever the attacks by gradients found."""
+    box, index, distance, stands = Box.of(model, x), found.index.clone(), found.distance.clone(), []
+    for k, e in enumerate(ladder):
         changed = box.noise(x, torch.full((len(x),), e), generator)
-        found.append((e, int(_right(ctx, model, changed, y).sum())))
-    return found
+        stands.append(_right(model, changed, y))
+        sooner = ~stands[-1] & (index > k)
+        index[sooner], distance[sooner] = k, box.distance(changed, x)[sooner]
+    return _Attacked(index, distance, _right(model, x, y), torch.stack(stands), _without_gradient(model, x, y))
+
+
+def _right(model: Model, x: Tensor, y: Tensor) -> Tensor:
+    with torch.no_grad():
+        return model(x).argmax(1).cpu() == y
+
+
+def _without_gradient(model: Model, x: Tensor, y: Tensor) -> int:
+    """At how many rows the margin of the true class has no slope in anything that may change."""
+    leaf = x.clone().requires_grad_()
+    logits = model(leaf).cpu()
+    if not logits.requires_grad:
+        return len(x)
+    true = logits.gather(1, y[:, None])
+    rival = logits.scatter(1, y[:, None], -torch.inf).amax(1, keepdim=True)
+    (gradient,) = torch.autograd.grad((rival - true).sum(), leaf)
+    return int(((gradient * Box.of(model, x).unit).flatten(1) == 0).all(1).sum())
 
 
 # ---- examples ----------------------------------------------------------------------------------------------------
@@ -137,9 +175,13 @@ def _examples(
     ctx: Context, model: Model, shown: int, ladder: Sequence[float], steps: int
 ) -> tuple[list[Table], list[Image]]:
     """Pictures or tables of rows that are right and were turned. These rows are chosen, so they are not counted."""
-    samples = explained_samples(ctx, shown)
+    samples = explained_samples(ctx, shown) if shown else []
+    if not samples:
+        return [], []
     x, y = torch.stack([s.x for s in samples]), torch.tensor([s.predicted for s in samples])
-    found = _attack(ctx, model, x, y, ladder, steps)  # a wrong answer is turned from what the model says, too
+    found = robust_curve(
+        model, x, y, ladder, steps=steps, seed=ctx.seed
+    )  # a wrong answer is turned from what the model says, too
     tables, images = [], []
     with torch.no_grad():
         p = model(found.witness).softmax(1).cpu()
@@ -158,7 +200,9 @@ def _examples(
 def _pictures(ctx: Context, model: Model, e: _Example) -> list[Image]:
     row, before = e.sample.row, original(ctx, e.sample)
     changed = ctx.keep(f"row-{row}-adversarial", pixels(model, e.changed))
-    difference = ctx.keep(f"row-{row}-change", (e.changed - e.sample.x).mean(0).numpy())
+    change = e.changed - e.sample.x
+    strongest = change.gather(0, change.abs().argmax(0, keepdim=True))[0]  # of the channels, which may differ in sign
+    difference = ctx.keep(f"row-{row}-change", strongest.numpy())
     return [
         before,
         Image(e.sample.title, difference, "change", f"The change, at most {e.distance:.3g} a pixel, enlarged"),
@@ -175,30 +219,15 @@ def _changes(ctx: Context, e: _Example) -> Table:
     return Table(title, ("column", "before", "after"), tuple(rows))
 
 
-def _caveats(ctx: Context, model: Model, x: Tensor, y: Tensor) -> list[str]:
+def _caveats(ctx: Context, model: Model, n: int, blind: int) -> list[str]:
     unit, found = torch.as_tensor(model.unit), []
     held = [c.name for c in ctx.columns if unit.numel() > 1 and not bool(unit[c.start : c.stop].any())]
     if held:
         names = ", ".join(held[:8]) + (f" and {len(held) - 8} more" if len(held) > 8 else "")
         found.append(f"Only numbers that may change either way are attacked; these columns are not: {names}.")
-    if blind := _without_gradient(ctx, model, x, y):
+    if blind:
         found.append(
-            f"At {blind:,} of {len(x):,} rows the gradient is exactly zero, so that attacks by gradients are blind "
-            "there: the true robust accuracy may lie far below the figure."
+            f"At {blind:,} of {n:,} rows the gradient is exactly zero, so that attacks by gradients are blind there: "
+            "the true robust accuracy may lie far below the figure."
         )
     return found
-
-
-def _without_gradient(ctx: Context, model: Model, x: Tensor, y: Tensor) -> int:
-    """At how many rows the margin of the true class has no slope in anything that may change."""
-    blind, unit = 0, Box.of(model, x).unit
-    for part, own in zip(x.split(ctx.batch_size), y.split(ctx.batch_size), strict=True):
-        leaf = part.clone().requires_grad_()
-        logits = model(leaf).cpu()
-        if not logits.requires_grad:
-            return len(x)
-        true = logits.gather(1, own[:, None])
-        rival = logits.scatter(1, own[:, None], -torch.inf).amax(1, keepdim=True)
-        (gradient,) = torch.autograd.grad((rival - true).sum(), leaf)
-        blind += int(((gradient * unit).flatten(1) == 0).all(1).sum())
-    return blind

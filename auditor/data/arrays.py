@@ -18,7 +18,7 @@ from auditor.config import DataSpec, InputSpec
 from auditor.data.columns import TARGET, ArrayColumns, need
 from auditor.data.pixels import to_inputs, to_size
 from auditor.data.source import Source
-from auditor.errors import LoadError
+from auditor.errors import LoadError, UsageError
 from auditor.intake.recognise import sha256
 from auditor.subject import Column, Integers
 
@@ -45,6 +45,9 @@ def read_arrays(path: Path, spec: DataSpec, given: InputSpec) -> Source:
     if not pixels and x.dtype.kind != "f":
         msg = f"{path.name!r}: array {name!r} is {x.dtype} {x.shape}; expected uint8 pixels (N,H,W[,C]) or floats"
         raise LoadError(msg)
+    if (given.resize or given.size) and not pixels:
+        msg = f"[input] resize and size are for pixels (uint8); array {name!r} of {path.name!r} holds {x.dtype}"
+        raise UsageError(msg)
     kind = given.kind or ("image" if pixels or x.ndim == 4 else "tensor")
     fits = {"image": pixels or x.ndim == 4, "table": not pixels and x.ndim == 2}
     if not fits.get(kind, True):

@@ -14,7 +14,7 @@ from auditor.contingency import MISSING
 from auditor.errors import LoadError
 from auditor.subject import Integers, Labels
 
-__all__ = ["TARGET", "ArrayColumns", "ArrowColumns", "Columns", "Numbers", "need"]
+__all__ = ["TARGET", "ArrayColumns", "ArrowColumns", "Columns", "Numbers", "as_text", "matching", "need"]
 
 TARGET = "y"  # the target's name where the audit file gives none
 
@@ -58,6 +58,20 @@ def need(names: Sequence[str], name: str, what: str, file: str) -> None:
         raise LoadError(msg)
 
 
+def matching(columns: Columns, where: Mapping[str, object]) -> Integers:
+    """Positions of the rows in which every column of `where` equals its value, as text."""
+    keep = np.ones(len(columns), np.bool_)
+    for name, value in where.items():
+        labels = columns.labels(name)
+        keep &= np.array([n == as_text(value) for n in labels.names], np.bool_)[labels.codes]
+    return np.flatnonzero(keep)
+
+
+def as_text(value: object) -> str:
+    """A TOML value as a file would write it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 @dataclass(frozen=True)
 class ArrayColumns:
     """Arrays of an .npz file, one value a row."""
@@ -76,7 +90,7 @@ class ArrayColumns:
     def labels(self, name: str) -> Labels:
         array = self.arrays[name]
         values, codes = np.unique(array, return_inverse=True)
-        names = tuple(_as_text(v) for v in values.tolist())
+        names = tuple(_label(v) for v in values.tolist())
         return _with_missing(Labels(names, codes.reshape(-1).astype(np.int64)), self.missing)
 
     def is_numeric(self, name: str) -> bool:
@@ -92,9 +106,11 @@ class ArrayColumns:
         return ArrayColumns({n: np.asarray(a[rows]) for n, a in self.arrays.items()}, self.missing, len(rows))
 
 
-def _as_text(value: object) -> str:
+def _label(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return "" if isinstance(value, float) and np.isnan(value) else str(value)

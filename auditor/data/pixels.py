@@ -28,8 +28,8 @@ def to_size(picture: Image.Image, spec: InputSpec) -> Image.Image:
     """`resize` brings the short side to that length, `size` then cuts out the centre; `size` alone resizes to it."""
     if spec.resize is not None:
         w, h = picture.size
-        scale = spec.resize / min(w, h)
-        new = (spec.resize, int(h * scale)) if w <= h else (int(w * scale), spec.resize)
+        short = min(w, h)
+        new = (w * spec.resize // short, h * spec.resize // short)  # whole numbers: 322 * (256 / 322) is 255.99
         picture = picture if new == (w, h) else picture.resize(new, Image.Resampling.BICUBIC)
     if spec.size is None:
         return picture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +15,10 @@ from torch import Tensor
 
 from auditor.config import AuditFile, ColumnSpec, DataSpec
 from auditor.data.arrays import read_arrays
-from auditor.data.columns import TARGET, need
+from auditor.data.columns import TARGET, as_text, matching, need
 from auditor.data.images import read_images
 from auditor.data.source import Source
-from auditor.data.tables import ENDINGS, as_text, read_table
+from auditor.data.tables import ENDINGS, read_table
 from auditor.data.targets import class_names, encode_target, given_predictions, group_column
 from auditor.errors import LoadError, UsageError
 from auditor.intake.load import locate
@@ -49,9 +50,10 @@ def read_data(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Read:
     spec = file.data
     named = class_names(spec, folder, uploaded=uploaded)
     whole = _source(file, spec, folder, uploaded=uploaded)
-    source = whole.at(_chosen(whole, spec, file.checks.seed))
+    source = whole.at(_chosen(whole, file, spec))
     data, classes = _data(source, file, spec, named or source.classes)
     facts = {"file": source.file, "kind": source.kind, "rows": len(data), "sha256": source.sha256(np.arange(len(data)))}
+    facts["rows_sha256"] = hashlib.sha256(data.row_ids.astype(np.int64).tobytes()).hexdigest()
     reference = None
     if spec.reference is not None:
         plain = _of_reference(spec, source, file)
@@ -84,7 +86,24 @@ def _source(file: AuditFile, spec: DataSpec, folder: Path, *, uploaded: bool) ->
         msg = f"[input] kind = {file.input.kind!r}, but data file {path.name!r} gives a {source.kind}"
         raise UsageError(msg)
     _need_rows(source.row_ids, spec, source.file)
+    _need_used(file, spec, path, source)
     return source
+
+
+def _need_used(file: AuditFile, spec: DataSpec, path: Path, source: Source) -> None:
+    """UsageError for a key that says nothing about data of this kind, and would be ignored."""
+    table = path.suffix in ENDINGS
+    for ignored, key, meant in (
+        (spec.labels and not path.is_dir(), "[data] labels", "they belong to a folder of images"),
+        (spec.columns and (spec.header or not table), "[data] columns", "they name the columns where header = false"),
+        (not spec.header and not table, "[data] header", "only .csv and .tsv have one"),
+        (file.columns and not table, "[[columns]]", "they belong to .csv, .tsv and .parquet"),
+        (table and (file.input.resize or file.input.size), "[input] resize or size", "they are for pixels"),
+        (source.kind == "table" and file.input.bounds, "[input] bounds", "give the [[columns]] min and max"),
+    ):
+        if ignored:
+            msg = f"{key} would be ignored with {source.file!r}: {meant}; leave it out"
+            raise UsageError(msg)
 
 
 def _need_rows(rows: Integers, spec: DataSpec, file: str) -> None:
@@ -105,30 +124,35 @@ def _of_reference(spec: DataSpec, source: Source, file: AuditFile) -> DataSpec:
     return spec.model_copy(update=update)
 
 
+def is_regression(file: AuditFile) -> bool:
+    """Whether the target is a number."""
+    return file.model is not None and file.model.output == "value"
+
+
 # ---- rows --------------------------------------------------------------------------------------------------------
-def _chosen(source: Source, spec: DataSpec, seed: int) -> Integers:
+def _chosen(source: Source, file: AuditFile, spec: DataSpec) -> Integers:
     """Positions of the rows that `where` and `limit` leave."""
-    keep = np.ones(len(source.row_ids), np.bool_)
-    for name, value in spec.where.items():
+    for name in spec.where:
         need(source.columns.names, name, "where column", source.file)
-        labels = source.columns.labels(name)
-        keep &= np.array([n == as_text(value) for n in labels.names], np.bool_)[labels.codes]
-    rows = np.flatnonzero(keep)
+    rows = matching(source.columns, spec.where)
     _need_rows(rows, spec, source.file)
     if spec.limit is None or spec.limit >= len(rows):
         return rows
-    return _stratified(source, spec, rows, spec.limit, seed)
-
-
-def _stratified(source: Source, spec: DataSpec, rows: Integers, limit: int, seed: int) -> Integers:
-    """`limit` of the rows, each target value in its share (largest remainders first), in file order."""
+    draw = np.random.default_rng(derive_seed(file.checks.seed, "limit"))
+    if is_regression(file):
+        return np.sort(draw.permutation(rows)[: spec.limit])
     codes = source.columns.labels(_target_name(source, spec)).codes[rows]
+    return _stratified(rows, codes, spec.limit, draw)
+
+
+def _stratified(rows: Integers, codes: Integers, limit: int, draw: np.random.Generator) -> Integers:
+    """`limit` of the rows, each of `codes` in its share (largest remainders first, ties by lot), in file order."""
     values, counts = np.unique(codes, return_counts=True)
     shares = counts * limit / len(rows)
     take = np.floor(shares).astype(np.int64)
-    for i in np.argsort(take - shares, kind="stable")[: limit - int(take.sum())]:
+    lots = draw.permutation(len(values))
+    for i in lots[np.argsort((take - shares)[lots], kind="stable")][: limit - int(take.sum())]:
         take[i] += 1
-    draw = np.random.default_rng(derive_seed(seed, "limit"))
     parts = [draw.permutation(rows[codes == v])[:n] for v, n in zip(values, take, strict=True)]
     return np.sort(np.concatenate(parts))
 
@@ -153,7 +177,7 @@ def _data(
     classes: tuple[str, ...] | None = None
     given = None
     y: Targets
-    if file.model is not None and file.model.output == "value":
+    if is_regression(file):
         y = columns.numbers(target)
         if not np.isfinite(y).all():
             msg = f"target {target!r} is missing or infinite in {int((~np.isfinite(y)).sum()):,} rows"

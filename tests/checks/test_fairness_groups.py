@@ -131,6 +131,7 @@ def test_small_groups_are_shown_with_a_caveat_and_set_no_difference() -> None:
     assert measures(result, "selection_rate")["g=c"].counts == (0, 4)
     assert measures(result, "demographic_parity_difference")["g"].value == 0.0
     assert "Group g=c has 4 rows only." in result.caveats
+    assert "Each difference by g is the largest of up to 3 pairs: one is large by chance, too." in result.caveats
 
 
 def test_degenerate_groups_have_no_figure_never_zero() -> None:

@@ -14,7 +14,7 @@ from auditor.errors import LoadError
 from auditor.opening import open_audit
 from auditor.selection import Selection
 from auditor.stats import wilson
-from auditor.subject import Data, Model, Normalize
+from auditor.subject import Data, Given, Model, Normalize
 from tests import zoo
 from tests.checks.audited import result_of
 from tests.shared import AUDITS, needs_shared
@@ -155,6 +155,31 @@ def test_inputs_that_are_no_numbers_end_the_audit(x: float, message: str) -> Non
         result_of(zoo.Case(case.model, Data.of(values, torch.from_numpy(case.data.y))), CHECK)
 
 
+def test_nan_far_down_the_data_ends_the_audit_even_if_the_model_swallows_it() -> None:
+    class Swallows(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.stack([(x[:, 0] > 0).float(), (x[:, 0] <= 0).float()], 1)
+
+    x = torch.rand(70_000, 3)
+    x[66_000, 1] = torch.nan
+    model = replace(zoo.linear_table().model, module=Swallows())
+
+    with pytest.raises(LoadError, match="the inputs of 1 rows hold NaN or infinity"):
+        result_of(zoo.Case(model, Data.of(x, torch.zeros(70_000).long())), CHECK)
+
+
+def test_predictions_alone_have_no_inputs_to_look_at() -> None:
+    given = Given(("a", "b"), np.array([0, 1, 1, 0]), None)
+    data = replace(Data.of(torch.zeros(4, 0), torch.tensor([0, 1, 0, 0])), given=given)
+    preflight = run(None, data, selection=Selection("quick", only=(CHECK,))).outcome(CHECK)
+
+    assert preflight is not None and preflight.result is not None
+    rows = {row[0]: row[1] for row in preflight.result.tables[0].rows}
+    assert rows["outputs"] == "predictions that came with the data"
+    assert "smallest and largest input" not in rows
+    assert preflight.result.measures[0].counts == (3, 4)
+
+
 def test_a_label_without_an_output_ends_the_audit() -> None:
     case = zoo.linear_table()
     y = torch.from_numpy(case.data.y.copy())
@@ -176,6 +201,7 @@ def test_a_regression_model_is_measured_by_its_error() -> None:
 
     assert error.name == "mean_absolute_error"
     assert error.value == pytest.approx(0.5, abs=1e-6)
+    assert (error.low, error.high) == pytest.approx((0.5, 0.5), abs=1e-6)
 
 
 @needs_shared

@@ -85,3 +85,12 @@ def test_regression_has_no_accuracy() -> None:
     data = Data.of(found.data.read(np.arange(24)), torch.rand(24))
 
     assert not_applicable(zoo.Case(model, data), CHECK) == "the model returns a value, not classes"
+
+
+def test_data_of_one_class_have_no_majority_to_beat() -> None:
+    given = case([0] * 95 + [1] * 5, [0] * 100)
+    result = result_of(given, CHECK)
+    outcome = run(given.model, given.data, selection=Selection(only=(CHECK,))).outcome(CHECK)
+
+    assert measures(result, "majority_share")[""].value is None
+    assert outcome is not None and outcome.status is Status.INCONCLUSIVE

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from auditor.config import load_audit_file
 from auditor.opening import open_audit
+from auditor.registry import CHECKS, Context
 from auditor.subject import Column, Data, Model
 from auditor.types import Measure
 from tests import zoo
@@ -165,3 +166,36 @@ def test_sizes_that_agree_in_three_digits_are_one() -> None:
     result = result_of(zoo.linear_table(), CHECK, epsilons=[0.2, 0.1, 0.10001, 0.2], samples=4, steps=2)
 
     assert list(measures(result, "robust_accuracy")) == ["linf@0", "linf@0.1", "linf@0.2"]
+
+
+def test_what_a_random_change_turns_is_broken_though_gradients_show_nothing() -> None:
+    case = zoo.inplace_relu()
+    model = replace(case.model, module=Rounded(case.model.module))
+    result = result_of(zoo.Case(model, case.data), CHECK, samples=0, steps=2, epsilons=[0.05, 0.2, 0.6])
+    robust, noise = measures(result, "robust_accuracy"), measures(result, "noise_accuracy")
+
+    assert noise["linf@0.6"].counts[0] < robust["linf@0"].counts[0]  # random changes do turn some
+    for e in ("linf@0.05", "linf@0.2", "linf@0.6"):
+        assert robust[e].counts[0] <= noise[e].counts[0]
+    distance = arrays_of(model, case.data, CHECK, samples=0, steps=2, epsilons=[0.05, 0.2, 0.6])[f"{CHECK}/distance"]
+    right = robust["linf@0"].counts[0]
+    assert int((distance > 0).sum()) == right - robust["linf@0.6"].counts[0]
+
+
+def test_no_rows_shown_are_no_rows_attacked_for_a_picture() -> None:
+    result = result_of(zoo.inplace_relu(), CHECK, samples=4, steps=2, shown=0)
+
+    assert (len(result.tables), result.images) == (1, ())
+
+
+def test_parts_are_attacked_as_the_whole_is() -> None:
+    case = zoo.linear_table()
+    settings = CHECKS[CHECK].params({"epsilons": LADDER, "samples": 0})
+    with case.model.frozen():
+        whole, parts = (
+            CHECKS[CHECK].run(Context(case.model, case.data, batch_size=size).of_check(CHECK), **settings)
+            for size in (100, 7)
+        )
+
+    assert measures(parts, "robust_accuracy") == measures(whole, "robust_accuracy")
+    assert {m.n for m in parts.measures} == {24}

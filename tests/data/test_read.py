@@ -217,6 +217,25 @@ def test_limit_draws_by_the_seed_stratified_in_file_order(tmp_path: Path) -> Non
     assert len(read(tmp_path, {**spec, "limit": 1000}).data) == 100
 
 
+def test_a_limit_below_the_number_of_classes_takes_any_of_them(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", x=np.zeros((300, 2), np.float32), y=np.repeat(np.arange(100), 3))
+
+    taken = [read(tmp_path, {"path": "d.npz", "limit": 20}, checks={"seed": seed}).data.y for seed in (0, 1)]
+
+    assert all(len(set(y.tolist())) == 20 and y.max() > 50 for y in taken)
+    assert set(taken[0].tolist()) != set(taken[1].tolist())
+
+
+def test_a_limit_of_numbers_is_a_plain_draw(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", x=np.zeros((2000, 2), np.float32), y=np.linspace(0, 100, 2000))
+    spec = {**MODEL, "output": "value"}
+
+    found = read(tmp_path, {"path": "d.npz", "limit": 200}, model=spec)
+
+    assert len(found.data) == 200
+    assert found.data.y.mean() == pytest.approx(50, abs=6)  # three standard errors
+
+
 # ---- arrays ------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("x", "shape"),
@@ -271,6 +290,53 @@ def test_pixels_are_resized_then_cut(tmp_path: Path) -> None:
     assert squeezed[0, 0, 5, 0] == pytest.approx(0, abs=0.02)  # the whole width
     with pytest.raises(LoadError, match="size is 12x12, larger than the 10x20"):
         rows(read(tmp_path, {"path": "d.npz", "target": "y"}, input={"resize": 10, "size": [12, 12]}).data)
+
+
+@pytest.mark.parametrize(("w", "h"), [(322, 322), (347, 347), (322, 500), (389, 300)])
+def test_the_short_side_has_the_length_that_was_asked_for(tmp_path: Path, w: int, h: int) -> None:
+    np.savez(tmp_path / "d.npz", x=np.zeros((1, h, w, 3), np.uint8), y=np.array([0]))
+    given = {"resize": 256, "size": [256, 256]}
+
+    assert rows(read(tmp_path, {"path": "d.npz"}, input=given).data).shape == (1, 3, 256, 256)
+    assert min(rows(read(tmp_path, {"path": "d.npz"}, input={"resize": 256}).data).shape[2:]) == 256
+
+
+def test_true_and_false_are_written_as_toml_writes_them(tmp_path: Path) -> None:
+    ok = np.array([True, False, True])
+    np.savez(tmp_path / "d.npz", x=np.zeros((3, 2), np.float32), y=[0, 1, 1], ok=ok)
+    pd.DataFrame({"a": [1, 2, 3], "y": [0, 1, 1], "ok": ok}).to_parquet(tmp_path / "d.parquet")
+
+    for path in ("d.npz", "d.parquet"):
+        assert read(tmp_path, {"path": path, "where": {"ok": True}}).data.row_ids.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "more", "message"),
+    [
+        ("f.npz", {}, {"input": {"resize": 8}}, "resize and size are for pixels"),
+        ("f.npz", {"labels": "l.csv"}, {}, r"\[data\] labels would be ignored with 'f.npz': they belong to a folder"),
+        ("f.npz", {"columns": ["a"]}, {}, r"\[data\] columns would be ignored"),
+        ("f.npz", {"header": False}, {}, r"\[data\] header would be ignored"),
+        ("f.npz", {}, {"columns": [{"name": "a"}]}, r"\[\[columns\]\] would be ignored"),
+        ("f.npz", {}, {"input": {"kind": "table", "bounds": [0, 1]}}, r"bounds would be ignored"),
+        ("t.csv", {"columns": ["a", "y"]}, {}, r"\[data\] columns would be ignored"),
+        ("t.csv", {}, {"input": {"size": [8, 8]}}, "resize or size would be ignored"),
+        (
+            "t.csv",
+            {},
+            {"input": {"bounds": [0, 1]}},
+            r"bounds would be ignored with 't.csv': give the \[\[columns\]\] min",
+        ),
+    ],
+)
+def test_a_key_that_would_be_ignored_is_refused(
+    tmp_path: Path, name: str, spec: dict[str, Any], more: dict[str, Any], message: str
+) -> None:
+    np.savez(tmp_path / "f.npz", x=np.zeros((3, 2), np.float32), y=[0, 1, 1])
+    (tmp_path / "t.csv").write_text("a,y\n1,0\n2,1\n")
+
+    with pytest.raises(UsageError, match=message):
+        read(tmp_path, {"path": name, **spec}, **more)
 
 
 # ---- image folders -----------------------------------------------------------------------------------------------
@@ -444,6 +510,37 @@ def test_numbers_with_many_values_become_ranges_with_stated_edges(tmp_path: Path
     assert groups.names == ("up to 24", "over 24 to 49", "over 49 to 73", "over 73 to 98", "(missing)")
     assert np.bincount(groups.codes).tolist() == [25, 25, 24, 25, 1]
     assert found.data.caveats == ("Sensitive column 'age' holds numbers; they were cut at 24, 49, 73.",)
+
+
+def test_ranges_of_large_numbers_stay_apart_and_hold_every_row(tmp_path: Path) -> None:
+    times = [*(str(1_600_000_000 + i) for i in range(100)), "", "", ""]
+    pd.DataFrame({"a": range(103), "t": times, "y": [0] * 103}).to_csv(tmp_path / "t.csv", index=False)
+
+    groups = read(tmp_path, {"path": "t.csv", "target": "y", "inputs": ["a"], "sensitive": ["t"]}).data.groups["t"]
+
+    assert groups.names[0] == "up to 1600000024" and groups.names[-1] == "(missing)"
+    assert np.bincount(groups.codes).tolist() == [25, 25, 25, 25, 3]
+
+
+def test_numbers_that_are_nearly_all_the_same_are_one_range_and_the_rest(tmp_path: Path) -> None:
+    values = [5.0] * 90 + list(np.linspace(1, 4, 22))
+    pd.DataFrame({"a": range(112), "t": values, "y": [0] * 112}).to_csv(tmp_path / "t.csv", index=False)
+
+    groups = read(tmp_path, {"path": "t.csv", "target": "y", "inputs": ["a"], "sensitive": ["t"]}).data.groups["t"]
+
+    assert groups.names == ("up to 5",)
+    assert len(groups) == 112
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [("s", "f&race=b", "holds 'f&race=b', which reads as two groups"), ("a=b", "f", "has = or & in its name")],
+)
+def test_groups_that_would_read_as_others_are_refused(tmp_path: Path, name: str, value: str, message: str) -> None:
+    pd.DataFrame({"a": [1, 2], name: ["m", value], "y": [0, 1]}).to_csv(tmp_path / "t.csv", index=False)
+
+    with pytest.raises(UsageError, match=message):
+        read(tmp_path, {"path": "t.csv", "target": "y", "inputs": ["a"], "sensitive": [name]})
 
 
 def test_too_many_groups_are_refused(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_weights_in_an_architecture(folder: Path, name: str) -> None:
     found = load(folder, "w.pt", architecture=name)
 
     assert found.model.classes == ("0", "1")
-    assert found.grade == ("data" if name.startswith("mlp") else "code")
+    assert found.facts["evidence_grade"] == ("data" if name.startswith("mlp") else "code")
     assert found.facts["parameters"] == 26
     assert not found.model.module.training
     x = torch.rand(5, 3)
@@ -76,7 +76,7 @@ def test_programs_load_only_when_they_are_trusted(folder: Path, path: str) -> No
 
     found = load(folder, path, trust="program")
 
-    assert found.grade == "program"
+    assert found.facts["evidence_grade"] == "program"
     x = torch.rand(5, 3)
     plain = load(folder, "w.pt", architecture="mlp:3-4-2")
     assert torch.allclose(found.model(x), plain.model(x), atol=1e-6)
@@ -103,7 +103,7 @@ def test_an_upload_may_bring_no_code_and_name_no_other_file(
 
 
 def test_an_upload_of_weights_in_a_built_in_architecture_loads(folder: Path) -> None:
-    assert load(folder, "w.pt", uploaded=True, architecture="mlp:3-4-2").grade == "data"
+    assert load(folder, "w.pt", uploaded=True, architecture="mlp:3-4-2").facts["evidence_grade"] == "data"
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,9 @@ def test_an_upload_of_weights_in_a_built_in_architecture_loads(folder: Path) -> 
         ({"path": "w.pt", "architecture": "resnet"}, "'resnet' is no architecture"),
         ({"path": "w.pt", "architecture": "mlp:3"}, "needs layer sizes such as mlp:8-16-2"),
         ({"path": "w.pt", "architecture": "mlp:3-0-2"}, "needs layer sizes"),
+        ({"path": "w.pt", "architecture": "mlp:999999-999999-2"}, "weights; at most 250,000,000 are built"),
+        ({"path": "w.pt", "architecture": "mlp:3-4-2", "arguments": {"width": 4}}, "takes no .model. arguments"),
+        ({"path": "w.pt", "architecture": "mlp:3-4-2", "trust": "pickle"}, "'pickle' cannot be given yet"),
         ({"path": "w.pt", "architecture": "demo:gpt"}, "does not exist; the demos have demo:digits_cnn"),
         ({"path": "w.pt", "architecture": "archs:nothing"}, "cannot be built: AttributeError"),
         ({"path": "w.pt", "architecture": "nowhere:net"}, "cannot be built: ModuleNotFoundError"),
@@ -125,7 +128,7 @@ def test_an_upload_of_weights_in_a_built_in_architecture_loads(folder: Path) -> 
         ({"path": "package:nowhere/w.pt", "architecture": "mlp:3-4-2"}, "no package 'nowhere' is installed"),
     ],
 )
-def test_what_cannot_be_loaded_is_one_line(folder: Path, spec: dict[str, str], message: str) -> None:
+def test_what_cannot_be_loaded_is_one_line(folder: Path, spec: dict[str, object], message: str) -> None:
     with pytest.raises(AuditError, match=message) as e:
         load(folder, **spec)
     assert "\n" not in str(e.value)

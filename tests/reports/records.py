@@ -46,7 +46,7 @@ def audited(case: zoo.Case, **subject: Any) -> Record:
         "version": "1.0",
         "model": {"file": "m.pt", "format": "state_dict", "architecture": "mlp:1-2", "parameters": 3,
                   "sha256": "a" * 64, "weights_sha256": "b" * 64, "evidence_grade": "data"},
-        "data": {"file": "d.npz", "kind": "image", "rows": len(case.data), "sha256": "c" * 64,
+        "data": {"file": "d.npz", "kind": "image", "rows": len(case.data), "sha256": "c" * 64, "rows_sha256": "d" * 64,
                  "classes": list(case.model.classes), "sensitive": list(case.data.groups)},
         **subject,
     }  # fmt: skip

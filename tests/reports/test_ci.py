@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from junitparser import JUnitXml
 
+from auditor.policy import INTERRUPTED, judge
+from auditor.registry import CHECKS
+from auditor.store import Record
 from auditor.types import Limit, Outcome, Status, Verdict
 from reports.bundle import write
 from reports.ci import exit_code, junit, summary
@@ -38,7 +41,7 @@ def test_junit_says_of_every_check_how_it_ended() -> None:
     assert cases["explain.lrp"] == ["Error"]
     assert cases["fairness.impact_ratio"] == ["Skipped"]
     assert cases["intake.preflight"] == []
-    assert (suite.tests, suite.failures, suite.errors) == (9, 1, 1)
+    assert (suite.tests, suite.failures, suite.errors) == (len(CHECKS), 1, 1)
 
 
 def test_the_summary_shows_verdict_findings_and_every_check() -> None:
@@ -49,11 +52,45 @@ def test_the_summary_shows_verdict_findings_and_every_check() -> None:
     assert all(f"| `{o.check}` |" in text for o in record().audit.outcomes)
 
 
+def interrupted() -> Record:
+    audit = record().audit
+    last = replace(audit.outcomes[-1], status=Status.SKIPPED, reason=INTERRUPTED, result=None, judgements=())
+    return replace(record(), audit=judge(replace(audit, outcomes=(*audit.outcomes[:-1], last)), audit.policy))
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (interrupted(), "The audit was interrupted: 1 check did not finish, so nothing is concluded."),
+        (with_policy(record()), "No limit of the policy names a figure that was measured, so nothing was judged."),
+    ],
+)
+def test_an_incomplete_audit_says_why_and_is_an_error(found: Record, why: str) -> None:
+    (suite,) = JUnitXml.fromstring(junit(found).encode())
+    (case,) = [c for c in suite if c.name == "audit"]
+
+    assert exit_code(found.audit) == 2
+    assert (suite.tests, suite.failures, suite.errors) == (len(CHECKS) + 1, 0, 1)
+    assert case.result[0].message == why
+    assert why in summary(found).replace("\\", "")
+
+
+def test_the_summary_says_how_many_findings_it_leaves_out() -> None:
+    recalls = [
+        Limit("performance.accuracy", name, fail_below=1.1) for name in ("recall", "precision") for _ in range(8)
+    ]
+
+    text = summary(with_policy(record(), *recalls))
+
+    assert len(re.findall(r"^- \*\*", text, re.MULTILINE)) == 20
+    assert re.search(r"^- and \d+ more findings, in report.html$", text, re.MULTILINE)
+
+
 def test_hostile_text_stays_text_in_every_format() -> None:
     text, xml = summary(hostile()), junit(hostile())
 
     assert re.findall(r"(?<!\\)[<>\[\]]", text) == []  # Markdown shows what stands behind a backslash as it is
-    assert len([line for line in text.splitlines() if line.startswith("| ")]) == 2 + 9
+    assert len([line for line in text.splitlines() if line.startswith("| ")]) == 2 + len(CHECKS)
     assert JUnitXml.fromstring(xml.encode())
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from auditor.registry import CHECKS
 from auditor.types import Limit
 from reports.compare import render
 from tests.reports.records import hostile, record, with_policy
@@ -19,7 +22,7 @@ def test_verdicts_figures_and_differences() -> None:
     words = found.words
 
     assert "Pass" in words and "Fail" in words
-    assert "1 of 9 checks end differently." in words
+    assert f"1 of {len(CHECKS)} checks end differently." in words
     assert "performance.accuracy" in words and "changed" in words
     for r in (first, second):
         outcome = r.audit.outcome("robustness.curve")
@@ -47,12 +50,27 @@ def test_an_audit_beside_itself_differs_in_nothing() -> None:
     assert "+0.000" in words
 
 
-def test_other_data_is_said() -> None:
+@pytest.mark.parametrize(
+    ("part", "change", "words"),
+    [
+        ("data", {"sha256": "e" * 64}, "The same model on different data, so that figures may differ for that reason."),
+        ("data", {"rows_sha256": "e" * 64}, "The same model on different rows of the same data, so that"),
+        ("data", {"rows_sha256": ""}, "The same model on different rows of the same data, so that"),
+        ("model", {"weights_sha256": "e" * 64}, "Two models on the same data."),
+    ],
+)
+def test_what_differs_between_the_subjects_is_said(part: str, change: dict[str, str], words: str) -> None:
     other = record()
-    subject = {**other.audit.subject, "data": {**other.audit.subject["data"], "sha256": "e" * 64}}
+    subject = {**other.audit.subject, part: {**other.audit.subject[part], **change}}
 
-    words = Page(render(record(), replace(other, audit=replace(other.audit, subject=subject)))).words
-    assert "different data, so that figures may differ for that reason" in words
+    assert words in Page(render(record(), replace(other, audit=replace(other.audit, subject=subject)))).words
+
+
+def test_predictions_without_a_model_are_never_called_the_same_model() -> None:
+    subject = {**record().audit.subject, "model": {"format": "predictions only"}}
+    without = replace(record(), audit=replace(record().audit, subject=subject))
+
+    assert "Two sets of predictions on the same data." in Page(render(without, without)).words
 
 
 def test_other_sizes_make_no_common_curve_and_hostile_text_stays_text() -> None:

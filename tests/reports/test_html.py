@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from auditor.errors import one_line
+from auditor.registry import CHECKS
 from auditor.store import Record
 from auditor.types import Limit, Outcome, Status, Verdict
 from reports.html import render
@@ -95,7 +96,7 @@ def test_the_first_screen_holds_verdict_findings_and_identity() -> None:
     assert "95 % interval" in first.words and "limit at least 0.99" in first.words
     assert "sha256 bbbbbbbbbbbb" in first.words
     assert "22 Nov 2026, 09:14 UTC" in first.words
-    assert "of 9 checks ran" in first.words
+    assert f"of {len(CHECKS)} checks ran" in first.words
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from auditor.stats import rate, ratio
 from auditor.types import Bound, Limit
 from reports.findings import findings, headline, most_telling_size
-from reports.words import GLOSSARY, bound_words, figure, number, size, slice_words
+from reports.words import GLOSSARY, bound_words, figure, groups_of, number, size, slice_words
 from tests.reports.records import record, with_policy
 
 
@@ -81,3 +81,17 @@ def test_the_size_that_tells_most_is_where_half_is_lost() -> None:
 
 def test_terms_are_explained_once() -> None:
     assert len({t.name for t in GLOSSARY}) == len(GLOSSARY)
+
+
+@pytest.mark.parametrize(
+    ("text", "groups"),
+    [
+        ("sex=f", [("sex", "f")]),
+        ("sex=f&dept=R&D", [("sex", "f"), ("dept", "R&D")]),
+        ("dept=R&D&sex=f", [("dept", "R&D"), ("sex", "f")]),
+        ("x=a=b", [("x", "a=b")]),
+        ("sex", [("sex", "")]),
+    ],
+)
+def test_a_slice_is_its_attributes_and_groups(text: str, groups: list[tuple[str, str]]) -> None:
+    assert groups_of(text) == groups

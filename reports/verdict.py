@@ -1,0 +1,54 @@
+"""Why an audit has its verdict, in words: for the page, the terminal, and the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from auditor.policy import INTERRUPTED, unanswered, was_interrupted
+from auditor.types import Audit, Status, Verdict
+from reports.findings import judged
+from reports.words import STATUS, counted
+
+__all__ = ["limits", "statuses_of", "why"]
+
+WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
+
+
+def statuses_of(audit: Audit) -> list[Status]:
+    """How every limit ended, worst first."""
+    return sorted((j.status for _, j, _ in judged(audit)), key=WORST_FIRST.index)
+
+
+def why(audit: Audit) -> str:
+    """The verdict's reason, in a sentence."""
+    statuses = statuses_of(audit)
+    if audit.verdict is Verdict.INCOMPLETE:
+        return _incomplete(audit, statuses)
+    if audit.verdict is Verdict.PASS:
+        met = "The only limit is" if len(statuses) == 1 else f"All {len(statuses)} limits are"
+        return f"{met} met. Figures that no limit names are measured, not judged."
+    words = {Status.FAIL: "failed", Status.WARN: "gave a warning", Status.INCONCLUSIVE: "could not be decided"}
+    parts = [f"{statuses.count(status)} {said}" for status, said in words.items() if statuses.count(status)]
+    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"Of {counted(len(statuses), 'limit')} {listed}."
+
+
+def _incomplete(audit: Audit, statuses: Sequence[Status]) -> str:
+    errors = sum(o.status is Status.ERROR for o in audit.outcomes)
+    required = [f"{li.measure.replace('_', ' ')} ({li.check})" for li, _ in unanswered(audit) if li.required]
+    if was_interrupted(audit):
+        stopped = sum(o.reason == INTERRUPTED for o in audit.outcomes)
+        return f"The audit was interrupted: {counted(stopped, 'check')} did not finish, so nothing is concluded."
+    if errors:
+        return f"{counted(errors, 'check')} ended with an error, so nothing is concluded."
+    if required:
+        return f"Nothing was judged by a limit that the policy requires: {', '.join(required)}."
+    if not statuses:
+        return "No limit of the policy names a figure that was measured, so nothing was judged."
+    return "A limit that the policy requires could not be decided."
+
+
+def limits(statuses: Sequence[Status]) -> str:
+    """How many limits ended in which way."""
+    listed = ", ".join(f"{statuses.count(s)} {STATUS[s].lower()}" for s in WORST_FIRST if statuses.count(s))
+    return f"{counted(len(statuses), 'limit')}: {listed}." if statuses else "No limit was judged."
