@@ -135,7 +135,8 @@ def _method(audit: Audit) -> Section:
 def _asked(limit: Limit) -> str:
     """What a limit asks for that met no figure, in the policy's own keys."""
     names = ("fail_below", "fail_above", "warn_below", "warn_above")
-    return ", ".join(f"{n.replace('_', ' ')} {v}" for n in names if (v := getattr(limit, n)) is not None)
+    given = {name.replace("_", " "): getattr(limit, name) for name in names}
+    return ", ".join(f"{k} {v if isinstance(v, str) else f'{v:g}'}" for k, v in given.items() if v is not None)
 
 
 def _settings(o: Outcome) -> str:
