@@ -19,7 +19,7 @@ from app import jobs
 from tests.app.uploaded import AUDIT_FILE, table, until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 CHROMIUM = Path("/usr/bin/chromium")
 WAIT = 30_000
@@ -79,6 +79,11 @@ def page(address: str, tmp_path: Path) -> Iterator[Page]:
     assert [text for text in said if not re.search(r"/\w+/_stcore/(health|host-config)$", text)] == []
 
 
+def uploader(page: Page, label: str) -> Locator:
+    """Where the files of that label go."""
+    return page.get_by_test_id("stFileUploader").filter(has_text=re.compile(f"^{label}")).locator("input[type=file]")
+
+
 def start(page: Page, tmp_path: Path, name: str) -> None:
     """Upload the files of one audit with its audit file and start it; on its report page then."""
     files = table(name)
@@ -87,9 +92,10 @@ def start(page: Page, tmp_path: Path, name: str) -> None:
     page.get_by_role("link", name="New audit").click()
     page.get_by_text("Upload an audit file").click()
     page.get_by_text("The audit file names the others").wait_for()
-    inputs = page.locator("input[type=file]")
-    inputs.nth(0).set_input_files(tmp_path / AUDIT_FILE)
-    inputs.nth(1).set_input_files([tmp_path / file for file in files if file != AUDIT_FILE])
+    # by their labels: those of the form are still there for a moment
+    uploader(page, "Audit file").set_input_files(tmp_path / AUDIT_FILE)
+    page.get_by_text(AUDIT_FILE).first.wait_for()
+    uploader(page, "Model, data").set_input_files([tmp_path / file for file in files if file != AUDIT_FILE])
     page.get_by_role("button", name="Start the audit").click()
     page.get_by_role("heading", name="Report", exact=True).wait_for()
 
