@@ -97,6 +97,7 @@ def _curves(a: Audit, b: Audit, labels: tuple[str, str]) -> Section | None:
     at = max(gains, key=lambda e: abs(gains[e]))
     said = f"At {size(at)} it goes from {number(first[at].value)} to {number(second[at].value)}; "
     said += f"clean from {number(first[min(first)].value)} to {number(second[min(second)].value)}."
+    said = said if gains[at] else "Both stand the same at every size."
     title = "Accuracy under the strongest attack found."
     draw = curve([size(e) for e in first], lines, "largest change of an input, one step an audited size")
     rows = [[size(e), *_pair(first[e], second[e])] for e in first]

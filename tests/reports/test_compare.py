@@ -46,6 +46,7 @@ def test_an_audit_beside_itself_differs_in_nothing() -> None:
     words = Page(render(record(), record())).words
 
     assert "Every check ends as before." in words
+    assert "Both stand the same at every size." in words
     assert "The same model on the same data." in words
     assert "+0.000" in words
 
