@@ -115,6 +115,20 @@ def checks(json: Annotated[bool, typer.Option("--json", help="Print the whole ca
 
 
 @cli.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A model file.")],
+    json: Annotated[bool, typer.Option("--json", help="Print everything, every tensor, as JSON.")] = False,
+) -> int:
+    """Say what a model file is and what it needs to be loaded, without running any of it; 3 when it is refused."""
+    from app.inspecting import as_json, in_words
+    from auditor.intake.inspection import inspect_model
+
+    found = inspect_model(file)
+    _print(as_json(found) if json else in_words(found))
+    return 0
+
+
+@cli.command()
 def judge(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A finished audit.")],
     policy: Annotated[str, typer.Option("--policy", metavar="P", help="A policy file, or a built-in name.")],

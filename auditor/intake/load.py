@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from auditor.config import InputSpec, ModelSpec
 from auditor.errors import LoadError, UsageError
 from auditor.intake.architectures import Built, build, grade_of
+from auditor.intake.inspection import Inspection, inspect_model
 from auditor.intake.outputs import first_outputs
 from auditor.intake.programs import load_program
-from auditor.intake.recognise import Format, recognise, sha256
+from auditor.intake.recognise import Format, sha256
 from auditor.intake.weights import digest, fill, need_finite_weights, read_weights
 from auditor.subject import Data, Model, Normalize, as_it_is
 
@@ -57,7 +58,8 @@ def load_model(
         msg = "[model] trust = 'pickle' cannot be given yet, as it needs a sandbox; save the weights alone (state_dict)"
         raise UsageError(msg)
     path = locate(spec.path, folder, "model file", uploaded=uploaded)
-    kind = recognise(path)
+    inspected = inspect_model(path)
+    kind = inspected.format
     built = _program(path, kind, spec, uploaded=uploaded) if kind in PROGRAMS else _weights(path, kind, spec, folder)
     module = built.module
     if kind not in PROGRAMS:
@@ -76,7 +78,7 @@ def load_model(
         y = first_outputs(model, data)
         outputs = 2 if y.ndim == 1 or y.shape[1] == 1 else y.shape[1]
         model = Model(**{**vars(model), "classes": tuple(map(str, range(outputs)))})
-    return Loaded(model, _facts(path, kind, spec, built, module))
+    return Loaded(model, _facts(inspected, spec, built, module))
 
 
 def _weights(path: Path, kind: Format, spec: ModelSpec, folder: Path) -> Built:
@@ -151,11 +153,11 @@ def _normalize(given: InputSpec, data: Data, device: str) -> Any:
     return Normalize(torch.tensor(given.mean, device=device), torch.tensor(given.std, device=device))
 
 
-def _facts(path: Path, kind: str, spec: ModelSpec, built: Built, module: nn.Module) -> dict[str, Any]:
+def _facts(inspected: Inspection, spec: ModelSpec, built: Built, module: nn.Module) -> dict[str, Any]:
     return {
-        "file": path.name,
-        "format": kind,
-        "sha256": sha256(path),
+        "file": inspected.file,
+        "format": inspected.format,
+        "sha256": inspected.sha256,
         "weights_sha256": digest(module),
         "architecture": spec.architecture or type(module).__name__,
         "architecture_sha256": sha256(built.source) if built.source else "",

@@ -20,31 +20,47 @@ def recognise(path: Path) -> Format:
     """The format of the model file at `path`; LoadError when it is none that can be loaded."""
     try:
         with path.open("rb") as f:
-            head = f.read(64)
+            head = f.read(512)
     except OSError as e:
         msg = f"model file {path.name!r} cannot be read: {e.strerror}; expected {ACCEPTED}"
         raise LoadError(msg) from None
+    if not head:
+        msg = f"model file {path.name!r} is empty; expected {ACCEPTED}"
+        raise LoadError(msg)
     if head.startswith(b"PK\x03\x04"):
         return _zip_format(path)
     if len(head) > 8 and head[8:9] == b"{":
         return "safetensors"
     if head[:1] == b"\x80" and LEGACY in head[:20]:
         return "legacy state_dict"
-    kind = "a bare pickle, which can run any code" if head[:1] == b"\x80" else "no model file"
-    msg = f"model file {path.name!r} is {kind}; expected {ACCEPTED}"
+    msg = f"model file {path.name!r} is {_other(head)}; expected {ACCEPTED}"
     raise LoadError(msg)
+
+
+def _other(head: bytes) -> str:
+    """What begins so, and is no model that can be loaded."""
+    if head[:1] == b"\x80":
+        return "a bare pickle, which can run any code"
+    if head.startswith(b"version https://git-lfs"):
+        return "a git-lfs pointer and not the model itself (git lfs pull fetches it)"
+    if head[257:262] == b"ustar":
+        return "a tar archive, as torch wrote before 0.1.10"
+    return "no model file"
 
 
 def _zip_format(path: Path) -> Format:
     try:
         with zipfile.ZipFile(path) as z:
             names = {n.partition("/")[2] or n for n in z.namelist()}
-    except (zipfile.BadZipFile, OSError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):  # its directory can be anything
         msg = f"model file {path.name!r} is a damaged archive; expected {ACCEPTED}"
         raise LoadError(msg) from None
     if "constants.pkl" in names and any(n.startswith("code/") for n in names):
         return "torchscript"
-    if any(n.startswith("models/") or n == "serialized_exported_program.json" for n in names):
+    if ".data/extern_modules" in names or any(n.endswith(".py") for n in names):
+        msg = f"model file {path.name!r} is a torch.package archive, which carries Python source; expected {ACCEPTED}"
+        raise LoadError(msg)
+    if "archive_format" in names or any(n.startswith(("models/", "data/aotinductor/")) for n in names):
         return "torch.export"
     if "data.pkl" in names:
         return "state_dict"

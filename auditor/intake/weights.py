@@ -7,17 +7,16 @@ import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from auditor.errors import LoadError, one_line
 from auditor.intake.recognise import Format
+from auditor.intake.state_dict import unwrapped
 
 __all__ = ["digest", "fill", "need_finite_weights", "read_weights", "write_weights"]
 
-NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
 # how torch words that a file asks for something that weights alone do not need
 OBJECTS = re.compile("unsupported global|unrecognized function|can only (build|create)", re.IGNORECASE)
 PREFIXES = ("module.", "model.", "_orig_mod.")
@@ -37,7 +36,7 @@ def read_weights(path: Path, kind: Format) -> dict[str, Tensor]:
             else:
                 msg = f"{path.name!r} is malformed: {type(e).__name__}; expected the file that torch.save wrote"
             raise LoadError(msg) from None
-    tensors = _unwrapped(loaded, path.name)
+    tensors, _ = unwrapped(loaded, path.name, Tensor)
     for name, t in tensors.items():
         _need_plain(name, t, path.name)
     return tensors
@@ -52,33 +51,6 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     except (SafetensorError, ValueError, OSError, KeyError) as e:
         msg = f"{path.name!r} is no sound safetensors file: {one_line(str(e), 100)}"
         raise LoadError(msg) from None
-
-
-def _unwrapped(loaded: Any, name: str) -> dict[str, Tensor]:
-    """The state dict inside a checkpoint: nested under a usual name, or alone in a list."""
-    for _ in range(4):
-        if isinstance(loaded, (list, tuple)) and len(loaded) == 1:
-            loaded = loaded[0]
-        elif isinstance(loaded, Mapping) and (key := _nested_key(loaded)) is not None:
-            loaded = loaded[key]
-        else:
-            break
-    if not isinstance(loaded, Mapping):
-        msg = f"{name!r} holds {type(loaded).__name__}; expected a dict of tensors by name"
-        raise LoadError(msg)
-    odd = next(((k, v) for k, v in loaded.items() if not isinstance(k, str) or not isinstance(v, Tensor)), None)
-    if odd is not None:
-        msg = f"{name!r}: entry {odd[0]!r} is {type(odd[1]).__name__}; expected tensors by name"
-        raise LoadError(msg)
-    if not loaded:
-        msg = f"{name!r} holds no weights; expected a dict of tensors by name"
-        raise LoadError(msg)
-    return dict(loaded)
-
-
-def _nested_key(checkpoint: Mapping[Any, Any]) -> str | None:
-    nested = (list, tuple, Mapping)
-    return next((k for k in NESTED if isinstance(checkpoint.get(k), nested)), None)
 
 
 def _need_plain(name: str, t: Tensor, file: str) -> None:

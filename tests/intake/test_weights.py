@@ -151,7 +151,7 @@ def test_another_architectures_weights_are_refused_and_nothing_is_copied(
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (b"", "no model file"),
+        (b"", "is empty"),
         (b"hello", "no model file"),
         (b"PK\x03\x04" + b"x" * 100, "damaged archive"),
         (b"\x80\x04\x95\x00", "a bare pickle, which can run any code"),

@@ -1,0 +1,157 @@
+"""What a torch.export program (.pt2) may hold, read without torch: torch's own operators, sizes that are arithmetic.
+
+torch.export.load has no weights_only. It unpickles what is marked so, evaluates symbolic sizes as Python, and runs
+shape guards at the first call; native code of AOTInductor is loaded outright. All of it stands in JSON and can be
+looked at.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from auditor.errors import LoadError
+from auditor.intake.described import Described
+from auditor.intake.pickled import described_pickle
+
+__all__ = ["described_program", "need_harmless_program"]
+
+NATIVE = (".so", ".cpp", ".o", ".cubin")
+OPERATOR = re.compile(
+    r"torch\.ops\.(aten|higher_order|prims|prim|quantized_decomposed)\.\w+(\.\w+)?|_operator\.\w+|math\.\w+|"
+    r"torch\.(sym_|_sym_)\w+"
+)
+SIZE_NAMES = re.compile(r"[suz][uf]?\d+|zuf\d+")
+SIZE_FUNCTIONS = frozenset(
+    """
+    Max Min Mod FloorDiv CleanDiv CeilDiv PythonMod ModularIndexing Where Abs Eq Ne Le Lt Ge Gt And Or Not Piecewise
+    floor ceiling ToFloat TruncToInt IntTrueDiv FloatTrueDiv PowByNatural RoundToInt true false int_oo oo Identity
+    Symbol Integer
+    """.split()  # noqa: SIM905 - a list of names
+)
+GUARD_NAMES, GUARD_FUNCTIONS = re.compile(r"L|args"), frozenset({"Eq", "Ne", "Mod", "Max", "Min"})
+GUARD_METHODS = frozenset({"size", "stride", "storage_offset", "shape", "dim", "item"})
+ARITHMETIC = (
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Tuple, ast.Load, ast.operator,
+    ast.unaryop, ast.boolop, ast.cmpop, ast.keyword,
+)  # fmt: skip
+LONGEST = 2000
+# torch/_export/serde/schema.py, ScalarType
+TYPES = {
+    1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64",
+    10: "complex64", 11: "complex128", 12: "bool", 13: "bfloat16", 28: "uint16", 29: "float8_e4m3fn", 30: "float8_e5m2",
+}  # fmt: skip
+
+
+def need_harmless_program(path: Path, z: zipfile.ZipFile) -> None:
+    """LoadError when the archive `z` of a torch.export program holds more than a graph and its numbers."""
+    names = z.namelist()
+    for name in names:
+        if "/aotinductor/" in name or name.endswith(NATIVE):
+            raise _refused(path, "holds native code")
+        if name.endswith("_config.json") or _is_graph(name):
+            for found in _objects(path, name, z.read(name)):
+                _need_harmless(path, found)
+        if name.endswith(".pt") and "/data/" in name:
+            _need_plain_tensors(path, name, z.read(name))
+    if not any(map(_is_graph, names)):
+        raise _refused(path, "holds no exported program")
+
+
+def described_program(path: Path, z: zipfile.ZipFile) -> dict[str, Described]:
+    """The weights of the program by name, as its archive declares them."""
+    found: dict[str, Described] = {}
+    for name in z.namelist():
+        if not name.endswith("model_weights_config.json"):
+            continue
+        try:
+            for weight, entry in json.loads(z.read(name))["config"].items():
+                meta = entry["tensor_meta"]
+                found[weight] = Described(TYPES[meta["dtype"]], tuple(int(size["as_int"]) for size in meta["sizes"]))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise _refused(path, "does not describe its weights as torch does") from None
+    return found
+
+
+def _is_graph(name: str) -> bool:
+    return "/models/" in name and name.endswith(".json")
+
+
+def _objects(path: Path, name: str, text: bytes) -> Iterator[dict[str, Any]]:
+    """Every object of a JSON file, however deep."""
+    try:
+        open_: list[Any] = [json.loads(text)]
+    except (ValueError, RecursionError):
+        raise _refused(path, f"holds a file that is no JSON ({name!r:.80})") from None
+    while open_:
+        thing = open_.pop()
+        if isinstance(thing, dict):
+            yield thing
+            open_.extend(thing.values())
+        elif isinstance(thing, list):
+            open_.extend(thing)
+
+
+def _need_harmless(path: Path, found: dict[str, Any]) -> None:
+    if found.get("use_pickle", False) is not False:
+        raise _refused(path, "carries pickled objects")
+    if found.get("as_custom_obj"):
+        raise _refused(path, "carries custom objects")
+    if "expr_str" in found and not _is_arithmetic(found["expr_str"], SIZE_FUNCTIONS, SIZE_NAMES, frozenset()):
+        raise _refused(path, "has a symbolic size that is not arithmetic")
+    guards = found.get("guards_code", [])
+    guards = guards if isinstance(guards, list) else [guards]
+    if not all(_is_arithmetic(g, GUARD_FUNCTIONS, GUARD_NAMES, GUARD_METHODS) for g in guards):
+        raise _refused(path, "has a shape guard that is not arithmetic")
+    target = found.get("target")  # of a node an operator; elsewhere the name of a weight
+    is_operator = "inputs" in found or str(target).startswith(("torch.", "_operator.", "math.", "#"))
+    if target is not None and is_operator and not (isinstance(target, str) and OPERATOR.fullmatch(target)):
+        raise _refused(path, f"uses an operator that is not torch's own ({str(target)!r:.80})")
+
+
+def _is_arithmetic(text: Any, functions: frozenset[str], names: re.Pattern[str], methods: frozenset[str]) -> bool:
+    """Whether `text` is one expression of numbers, `names` and calls of `functions` (and `methods` of names)."""
+    if not isinstance(text, str) or len(text) > LONGEST:
+        return False
+    try:
+        nodes = list(ast.walk(ast.parse(text, mode="eval")))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+    def allowed(node: ast.AST) -> bool:
+        match node:
+            case ast.Constant(value=value):
+                word = isinstance(value, str) and re.fullmatch(r"\w{1,64}", value)
+                return bool(word) or value is None or isinstance(value, (bool, int, float))
+            case ast.Name(id=name):
+                return name in functions or names.fullmatch(name) is not None
+            case ast.Call(func=ast.Name(id=name)):
+                return name in functions
+            case ast.Call(func=ast.Attribute(attr=name)) | ast.Attribute(attr=name):
+                return name in methods
+            case _:
+                return isinstance(node, (*ARITHMETIC, *([ast.Subscript] if methods else [])))
+
+    return all(map(allowed, nodes))
+
+
+def _need_plain_tensors(path: Path, name: str, content: bytes) -> None:
+    """torch.export.load falls back to full trust for these files inside the archive."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as inner:
+            (data,) = [n for n in inner.namelist() if n.endswith("data.pkl")]
+            if any(n.endswith("constants.pkl") for n in inner.namelist()):
+                raise _refused(path, "carries a program inside")
+            described_pickle(io.BytesIO(inner.read(data)), f"{name!r:.80} in {path.name!r}")
+    except (zipfile.BadZipFile, ValueError, OSError):
+        raise _refused(path, "carries pickled objects") from None
+
+
+def _refused(path: Path, what: str) -> LoadError:
+    return LoadError(f"the torch.export program {path.name!r} {what}; it is not loaded")

@@ -1,0 +1,76 @@
+"""The header of a safetensors file: names, types and shapes, checked against the bytes that follow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from auditor.errors import LoadError
+from auditor.intake.described import ITEM_BYTES, Described
+
+__all__ = ["described_safetensors"]
+
+MOST_HEADER = 100_000_000  # what the format's own reader allows
+TYPES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
+    "I16": "int16", "I8": "int8", "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64", "BOOL": "bool",
+    "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
+}  # fmt: skip
+
+
+def described_safetensors(path: Path) -> dict[str, Described]:
+    """The tensors of the safetensors file at `path` by name; LoadError when its header and its bytes disagree."""
+    size = path.stat().st_size
+    with path.open("rb") as f:
+        length = int.from_bytes(f.read(8), "little")
+        if not 2 <= length <= min(MOST_HEADER, size - 8):
+            raise _broken(path, f"its length is {length:,} in a file of {size:,} bytes")
+        text = f.read(length)
+    try:
+        entries = json.loads(text, object_pairs_hook=_without_twins, parse_constant=_no_constant)
+        entries.pop("__metadata__", None)
+        found = {name: _tensor(entry) for name, entry in entries.items()}
+        places = sorted(tuple(entry["data_offsets"]) for entry in entries.values())
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
+        raise _broken(
+            path, _TwinError.__doc__ or "" if isinstance(e, _TwinError) else "it is not as the format says"
+        ) from None
+    end = 0
+    for start, stop in places:
+        if start != end:
+            raise _broken(path, "its tensors overlap or leave a gap")
+        end = stop
+    if end != size - 8 - length:
+        raise _broken(path, f"it declares {end:,} bytes, the file brings {size - 8 - length:,}")
+    return found
+
+
+class _TwinError(ValueError):
+    """a name stands in it twice"""
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _TwinError
+    return found
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(text)
+
+
+def _tensor(entry: Mapping[str, Any]) -> Described:
+    shape, (start, stop) = entry["shape"], entry["data_offsets"]
+    dtype = TYPES[entry["dtype"]]
+    whole = [*shape, start, stop]
+    if any(type(v) is not int or v < 0 for v in whole) or prod(shape) * ITEM_BYTES[dtype] != stop - start:
+        raise ValueError(dtype)
+    return Described(dtype, tuple(shape))
+
+
+def _broken(path: Path, why: str) -> LoadError:
+    return LoadError(f"{path.name!r} has a broken safetensors header: {why}")

@@ -1,0 +1,107 @@
+"""What a model file is, what it holds and what it would need to be loaded: nothing of it is executed, and no torch.
+
+Every model file passes through here before torch sees it.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from auditor.errors import LoadError
+from auditor.intake.archive import sound_archive
+from auditor.intake.described import Described
+from auditor.intake.exported import described_program, need_harmless_program
+from auditor.intake.header import described_safetensors
+from auditor.intake.pickled import described_pickle
+from auditor.intake.recognise import Format, recognise, sha256
+from auditor.intake.scripted import need_harmless_source
+from auditor.intake.state_dict import unwrapped
+
+__all__ = ["Inspection", "inspect_model"]
+
+Trust = Literal["data", "program"]
+CLASSES = "__torch__."  # how TorchScript names a program's own
+WEIGHTS = ("safetensors", "state_dict", "legacy state_dict")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A model file as far as it can be known without running it.
+
+    `trust` is what the audit file must allow; `needs_architecture` whether the file brings weights alone. `tensors` are
+    its weights by name, `notes` what a reader should know.
+    """
+
+    file: str
+    format: Format
+    trust: Trust
+    needs_architecture: bool
+    sha256: str
+    size: int
+    tensors: Mapping[str, Described]
+    notes: tuple[str, ...] = ()
+
+
+def inspect_model(path: Path) -> Inspection:
+    """The model file at `path`; LoadError, in one line, when it is none that can be loaded as data or as a program."""
+    kind = recognise(path)
+    tensors, notes = _contents(path, kind)
+    odd = next((name for name, t in tensors.items() if t.dtype.startswith("complex")), None)
+    if odd is not None:
+        msg = f"{path.name!r}: tensor {odd!r:.80} is {tensors[odd].dtype}; expected real numbers"
+        raise LoadError(msg)
+    weights = kind in WEIGHTS
+    return Inspection(
+        path.name, kind, "data" if weights else "program", weights, sha256(path), path.stat().st_size, tensors, notes
+    )
+
+
+def _contents(path: Path, kind: Format) -> tuple[dict[str, Described], tuple[str, ...]]:
+    if kind == "safetensors":
+        return described_safetensors(path), ()
+    if kind == "legacy state_dict":
+        return unwrapped(_legacy(path), path.name, Described)
+    with sound_archive(path) as z:
+        if kind == "state_dict":
+            return unwrapped(_member(path, z, "data.pkl"), path.name, Described)
+        if kind == "torchscript":
+            need_harmless_source(path, z)
+            _member(path, z, "constants.pkl", CLASSES)
+            return _flat(_member(path, z, "data.pkl", CLASSES)), ()
+        need_harmless_program(path, z)
+        return described_program(path, z), ()
+
+
+def _member(path: Path, z: zipfile.ZipFile, name: str, classes: str | None = None) -> Any:
+    """The pickle `name` of the archive's one folder, described."""
+    tops = {n.partition("/")[0] for n in z.namelist()}
+    top = min(tops)
+    if len(tops) != 1 or f"{top}/{name}" not in z.namelist():
+        msg = f"model file {path.name!r} has no {name} in one folder, where torch.save writes it"
+        raise LoadError(msg)
+    folder = f"{top}/{name.removesuffix('.pkl')}/"
+    stored = {i.filename.removeprefix(folder): i.file_size for i in z.infolist() if i.filename.startswith(folder)}
+    return described_pickle(io.BytesIO(z.read(f"{top}/{name}")), f"{name} of {path.name!r}", stored, classes)
+
+
+def _legacy(path: Path) -> Any:
+    """What torch.save wrote until 1.6: a number, a version, the system, the object, then its storages."""
+    name = f"{path.name!r}"
+    with path.open("rb") as f:
+        for _ in range(3):
+            described_pickle(f, name)
+        return described_pickle(f, name)
+
+
+def _flat(thing: Any, prefix: str = "", depth: int = 64) -> dict[str, Described]:
+    """The tensors of nested modules by dotted name."""
+    if isinstance(thing, Described):
+        return {prefix.rstrip("."): thing}
+    if not isinstance(thing, dict) or not depth:
+        return {}
+    return {k: v for name, part in thing.items() for k, v in _flat(part, f"{prefix}{name}.", depth - 1).items()}
