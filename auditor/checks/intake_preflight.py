@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from auditor.alternatives import better_order, better_preprocessing
 from auditor.errors import LoadError
 from auditor.intake.outputs import need_finite
 from auditor.registry import Context, check
@@ -26,8 +27,9 @@ def preflight(ctx: Context) -> Result:
     """Whether the model, as configured, is the one that was meant: clean accuracy and what goes in and out.
 
     What it measures: accuracy on every row, the range of the inputs against their bounds, what kind of outputs the
-    model gives, and whether they depend on the input. NaN or infinity in the outputs, and labels that no output
-    belongs to, end the audit.
+    model gives, whether they depend on the input, on chance, or on the other rows of a batch, and whether another
+    usual normalisation, channel order or order of classes would make the model right far more often. NaN or infinity,
+    and labels that no output belongs to, end the audit.
 
     How to read it: every later figure is about the function measured here. An accuracy at chance level nearly always
     means that mean, std, channel order or labels are not those of training.
@@ -45,7 +47,10 @@ def preflight(ctx: Context) -> Result:
     accuracy = rate("clean_accuracy", int(ctx.right.sum()), n)
     right = ("classified correctly", f"{int(ctx.right.sum()):,} of {n:,} ({accuracy.value:.3f})")
     ranges = replace(ranges, rows=(*ranges.rows, right))
-    caveats += _about_repeats(ctx) + _about_constants(ctx) + _about_chance(ctx, accuracy) + _about_labels(ctx)
+    caveats += [
+        *_about_repeats(ctx), *_about_batches(ctx), *_about_constants(ctx), *_about_alternatives(ctx),
+        *_about_chance(ctx, accuracy), *_about_labels(ctx),
+    ]  # fmt: skip
     return Result((accuracy,), (ranges,), caveats=tuple(caveats))
 
 
@@ -109,6 +114,33 @@ def _about_repeats(ctx: Context) -> list[str]:
     apart = f"{float((first - second).abs().max()):.3g}"
     words = f"Two runs on the same {len(x)} rows give outputs up to {apart} apart: the model draws random numbers as it"
     return [f"{words} runs, so every figure holds for one draw."]
+
+
+def _about_batches(ctx: Context) -> list[str]:
+    if ctx.model is None or len(ctx.data) < 2:
+        return []
+    x = ctx.data.read(np.arange(min(REPEATED, len(ctx.data))))
+    with torch.no_grad():
+        together, alone = ctx.model(x), torch.cat([ctx.model(row[None]) for row in x[:4]])
+    if torch.allclose(together[:4], alone, rtol=1e-3, atol=1e-4):
+        return []
+    apart = f"{float((together[:4] - alone).abs().max()):.3g}"
+    words = (
+        f"Rows alone and in a batch of {len(x)} give outputs up to {apart} apart: what the model says of a row depends"
+    )
+    return [f"{words} on the rows beside it, which no figure here allows for."]
+
+
+def _about_alternatives(ctx: Context) -> list[str]:
+    """What would make the model right far more often."""
+    found = better_order(ctx.predictions.predicted, ctx.data.y, len(ctx.classes))
+    if ctx.model is not None:
+        found = better_preprocessing(ctx.model, ctx.data, ctx.seed) or found
+    if found is None:
+        return []
+    configured, alternative = found.configured / found.n, found.alternative / found.n
+    words = f"Of {found.n:,} rows {configured:.0%} are right as configured and {alternative:.0%} with {found.name}"
+    return [f"{words}: the audit file is probably wrong."]
 
 
 def _about_constants(ctx: Context) -> list[str]:

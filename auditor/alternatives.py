@@ -1,0 +1,120 @@
+"""Whether the model would be right far more often under another usual preprocessing or order of classes.
+
+A wrong normalisation, value range, channel order or label order is the commonest mistake of an audit file, and leaves a
+model that runs and answers. Each alternative is tried on the same rows; only one that the rows show to be better beyond
+chance is named (a sign test on the rows where the two differ, Bonferroni over the alternatives).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from auditor.subject import Data, Model, Normalize
+
+__all__ = ["Better", "better_order", "better_preprocessing"]
+
+Bools = np.ndarray[tuple[int], np.dtype[np.bool_]]
+Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
+ROWS = 64
+LEVEL = 0.001
+MOST_CLASSES = 2000  # of which an order is looked for
+# mean and std of what most published weights were trained with, by number of channels
+USUAL: dict[int, dict[str, tuple[tuple[float, ...], tuple[float, ...]]]] = {
+    3: {
+        "ImageNet normalisation": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        "CIFAR-10 normalisation": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+        "mean and std 0.5": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    },
+    1: {"MNIST normalisation": ((0.1307,), (0.3081,)), "mean and std 0.5": ((0.5,), (0.5,))},
+}
+
+
+@dataclass(frozen=True)
+class Better:
+    """An alternative under which more of `n` rows are right than as configured."""
+
+    name: str
+    configured: int
+    alternative: int
+    n: int
+
+
+def better_preprocessing(model: Model, data: Data, seed: int) -> Better | None:
+    """The usual preprocessing under which most rows are right, where that is more than chance; else None.
+
+    At most ROWS rows, drawn by `seed`, and none at all where so few are wrong that nothing could be shown.
+    """
+    tried = dict(_alternatives(model, data))
+    if not tried:
+        return None
+    drawn = data.take(ROWS, seed)
+    x, y = drawn.read(np.arange(len(drawn))), drawn.y
+    right = _right(model, x, y)
+    if _chance(int((~right).sum()), 0) > LEVEL / len(tried):
+        return None
+    found = {name: _right(replace(model, normalize=normalize), x, y) for name, normalize in tried.items()}
+    best = max(found, key=lambda name: int(found[name].sum()))
+    if not _is_better(found[best], right, len(tried)):
+        return None
+    return Better(best, int(right.sum()), int(found[best].sum()), len(y))
+
+
+def better_order(predicted: Integers, y: Integers, classes: int) -> Better | None:
+    """Another order of the classes under which more rows are right, where that is more than chance; else None.
+
+    The order is fitted on half of the rows, drawn at random, and judged on the others.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    if classes > MOST_CLASSES:
+        return None
+    draw = np.random.default_rng(0).permutation(len(y))
+    fit, judge = draw[::2], draw[1::2]
+    counts = np.bincount(y[fit] * classes + predicted[fit], minlength=classes * classes).reshape(classes, classes)
+    _, order = linear_sum_assignment(-counts)  # order[c]: what the model says where the label is c
+    right, other = predicted[judge] == y[judge], predicted[judge] == order[y[judge]]
+    if not _is_better(other, right, 1):
+        return None
+    moved = [c for c in range(classes) if order[c] != c and counts[c].any()]
+    named = ", ".join(f"{c} is called {order[c]}" for c in moved[:4]) + (" ..." if len(moved) > 4 else "")
+    return Better(f"the classes in another order ({named})", int(right.sum()), int(other.sum()), len(right))
+
+
+def _alternatives(model: Model, data: Data) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
+    """Other ways to normalise the inputs, by name."""
+    shape = data.shape
+    if data.columns or len(shape) == 1:
+        x = data.take(1000, 0).read(np.arange(min(1000, len(data))))
+        yield "standardised columns", Normalize(x.mean(0), x.std(0).clamp_min(1e-6))
+        return
+    if len(shape) != 3 or shape[0] not in USUAL:
+        return
+    yield "no normalisation", lambda x: x
+    yield "values from 0 to 255", lambda x: x * 255
+    for name, (mean, std) in USUAL[shape[0]].items():
+        yield name, Normalize(torch.tensor(mean, device=model.device), torch.tensor(std, device=model.device))
+    if shape[0] == 3:
+        yield "the channels reversed (BGR)", lambda x: model.normalize(x.flip(1))
+
+
+def _right(model: Model, x: Tensor, y: Any) -> Bools:
+    with torch.no_grad():
+        return np.asarray(torch.cat([model(part).argmax(1).cpu() for part in x.split(16)]).numpy() == y)
+
+
+def _is_better(other: Bools, right: Bools, tries: int) -> bool:
+    gained, lost = int((other & ~right).sum()), int((right & ~other).sum())
+    return gained > lost and _chance(gained, lost) <= LEVEL / tries
+
+
+def _chance(gained: int, lost: int) -> float:
+    """The probability of so uneven a split of gained and lost rows by chance (two-sided sign test)."""
+    from scipy.stats import binomtest
+
+    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
