@@ -20,6 +20,7 @@ Output = Literal["logits", "probabilities", "value"]
 Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
 Targets = np.ndarray[tuple[int], np.dtype[Any]]
 TINY = 1e-12
+HALVES = (torch.float16, torch.bfloat16)
 
 
 # ---- the model ---------------------------------------------------------------------------------------------------
@@ -47,7 +48,9 @@ class Model:
 
     `bounds` are the smallest and largest legal value of each input element (numbers, or tensors shaped like one
     sample); `unit` is what an epsilon of 1 means for each element: 1 for pixels, a column's standard deviation, 0 for
-    what nobody may change. `output` says what the module returns: logits, probabilities, or one value (regression).
+    what nobody may change. `output` says what the module returns: logits, probabilities, or one value (regression);
+    `part` where they stand in what it returns, None where that is the tensor itself. `batch` is the only number of
+    samples that the module takes at once, None where it takes any.
     """
 
     module: nn.Module
@@ -57,10 +60,23 @@ class Model:
     output: Output = "logits"
     device: str = "cpu"
     unit: Tensor | float = 1.0
+    part: str | int | None = None
+    batch: int | None = None
 
     def raw(self, x: Tensor) -> Tensor:
         """What the module returns for `x` (N, ...), as float32: (N, C), (N, 1) or (N,)."""
-        y = self.module(self.normalize(x.to(self.device)))
+        if self.batch is None:
+            return self._run(x)
+        missing = -len(x) % self.batch
+        whole = torch.cat([x, x[-1:].expand(missing, *x.shape[1:])])  # the last row again, to fill the last batch
+        return torch.cat([self._run(part) for part in whole.split(self.batch)])[: len(x)]
+
+    def _run(self, x: Tensor) -> Tensor:
+        given = self.normalize(x.to(self.device))
+        half = next((p.dtype for p in self.module.parameters() if p.dtype in HALVES), None)
+        y = self.module(given if half is None else given.to(half))
+        if self.part is not None:
+            y = y[self.part]
         if not isinstance(y, Tensor):
             msg = f"the model returns {type(y).__name__}; expected one tensor of outputs (N, {len(self.classes)})"
             raise LoadError(msg)

@@ -6,11 +6,13 @@ Every model file passes through here before torch sees it.
 from __future__ import annotations
 
 import io
+import mmap
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal, cast
 
 from auditor.errors import LoadError
 from auditor.intake.archive import sound_archive
@@ -50,7 +52,9 @@ class Inspection:
 def inspect_model(path: Path) -> Inspection:
     """The model file at `path`; LoadError, in one line, when it is none that can be loaded as data or as a program."""
     kind = recognise(path)
-    tensors, notes = _contents(path, kind)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd escapes in somebody else's text
+        tensors, notes = _contents(path, kind)
     odd = next((name for name, t in tensors.items() if t.dtype.startswith("complex")), None)
     if odd is not None:
         msg = f"{path.name!r}: tensor {odd!r:.80} is {tensors[odd].dtype}; expected real numbers"
@@ -92,10 +96,12 @@ def _member(path: Path, z: zipfile.ZipFile, name: str, classes: str | None = Non
 def _legacy(path: Path) -> Any:
     """What torch.save wrote until 1.6: a number, a version, the system, the object, then its storages."""
     name = f"{path.name!r}"
-    with path.open("rb") as f:
+    # mapped, since a file would make room for as many bytes as a string claims to have before it reads them
+    with path.open("rb") as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        stream = cast("IO[bytes]", mapped)
         for _ in range(3):
-            described_pickle(f, name)
-        return described_pickle(f, name)
+            described_pickle(stream, name)
+        return described_pickle(stream, name)
 
 
 def _flat(thing: Any, prefix: str = "", depth: int = 64) -> dict[str, Described]:

@@ -75,7 +75,7 @@ def load_model(
         unit=unit,
     )
     if not classes and spec.output != "value":
-        y = first_outputs(model, data)
+        _, y = first_outputs(model, data)
         outputs = 2 if y.ndim == 1 or y.shape[1] == 1 else y.shape[1]
         model = Model(**{**vars(model), "classes": tuple(map(str, range(outputs)))})
     return Loaded(model, _facts(inspected, spec, built, module))

@@ -1,11 +1,13 @@
-"""What a model gives out, by looking: how many outputs, logits or probabilities, and whether they are numbers."""
+"""What a model takes and gives, by looking: how many samples at once, where its outputs are, of what kind, how many."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from auditor.errors import LoadError, one_line
 from auditor.subject import Data, Model, Output
@@ -14,26 +16,84 @@ __all__ = ["first_outputs", "settle"]
 
 ROWS = 64
 CLOSE = 1e-4
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)  # what programs are exported or traced with that take one size only
+NAMED = ("logits", "out", "output", "scores")
 
 
-def first_outputs(model: Model, data: Data) -> Tensor:
-    """What the module returns for the first rows; LoadError when it cannot take them, or gives NaN or infinity."""
+def first_outputs(model: Model, data: Data) -> tuple[Model, Tensor]:
+    """The model as it must be driven, and what it returns for the first rows.
+
+    LoadError when it cannot take them, when no output can be told for the logits, or for NaN or infinity.
+    """
     x = next(data.batches(ROWS)).x
     if not bool(x.isfinite().all()):
         msg = "the inputs hold NaN or infinity; an audit needs finite inputs"
         raise LoadError(msg)
+    with torch.no_grad(), model.frozen():
+        model = _driven(model, x)
+        y = model.raw(x).cpu()
+    need_finite(y)
+    return model, y
+
+
+def _driven(model: Model, x: Tensor) -> Model:
+    """The model with the part of its output that holds the logits, and the only batch size where it takes one only."""
     try:
-        with torch.no_grad(), model.frozen():
-            y = model.raw(x).cpu()
+        return replace(model, part=_part_of(_returned(model, x), len(x)))
     except LoadError:
         raise
     except (Exception, SystemExit) as e:  # noqa: BLE001 - the model is somebody else's program
-        hint = "; export it for batches of any size (dynamic_shapes)" if "Guard failed" in str(e) else ""
+        for size in BATCHES:
+            rows = x[torch.arange(size) % len(x)]
+            try:
+                found = replace(model, batch=size, part=_part_of(_returned(model, rows), size))
+                found.raw(x)
+            except (Exception, SystemExit):  # noqa: BLE001, S112 - as above: then it is another size, or none
+                continue
+            return found
         said = f"{type(e).__name__}: {one_line(str(e), 200)}"
-        msg = f"the model cannot take inputs of shape {tuple(x.shape)}: {said}{hint}"
+        msg = f"the model cannot take inputs of shape {tuple(x.shape)}: {said}"
         raise LoadError(msg) from None
-    need_finite(y)
-    return y
+
+
+def _returned(model: Model, x: Tensor) -> Any:
+    """Whatever the module returns, before anything is expected of it."""
+    seen: list[Any] = []
+    hidden = replace(model, part=None, module=_Kept(model.module, seen))
+    hidden.raw(x)
+    return seen[0]
+
+
+class _Kept(nn.Module):
+    """Keeps what a module returns and gives zeros instead."""
+
+    def __init__(self, inner: nn.Module, seen: list[Any]) -> None:
+        super().__init__()
+        self.inner, self.seen = inner, seen
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append(self.inner(x))
+        return torch.zeros(len(x), 1)
+
+
+def _part_of(returned: Any, n: int) -> str | int | None:
+    """Where the logits stand in what a module returned for `n` samples; LoadError where that cannot be told."""
+    if isinstance(returned, Tensor) or not isinstance(returned, (tuple, list, Mapping)):
+        return None
+    pairs = returned.items() if isinstance(returned, Mapping) else enumerate(returned)
+    fits = [k for k, v in pairs if isinstance(v, Tensor) and v.ndim in (1, 2) and len(v) == n]
+    named = [k for k in NAMED if k in fits]
+    if named or len(fits) == 1:
+        return (named or fits)[0]
+    if fits and not isinstance(returned, Mapping):
+        return fits[0]  # by custom the first; others are auxiliary
+    kind = type(returned).__name__
+    msg = f"the model returns {kind} with {_listed(fits)} that could be the logits; call one 'logits'"
+    raise LoadError(msg)
+
+
+def _listed(keys: Sequence[object]) -> str:
+    return f"{len(keys)} outputs ({', '.join(map(str, keys[:5]))})" if keys else "no output"
 
 
 def need_finite(y: Tensor) -> None:
@@ -49,22 +109,32 @@ def settle(model: Model, data: Data) -> tuple[Model, tuple[str, ...]]:
 
     LoadError when the number of outputs does not fit the classes.
     """
-    y = first_outputs(model, data)
+    model, y = first_outputs(model, data)
+    caveats = _how_driven(model)
     outputs = 1 if y.ndim == 1 else y.shape[1]
     if model.output == "value":
         if outputs != 1:
             msg = f"output = 'value' needs one output a sample; the model gives {outputs}"
             raise LoadError(msg)
-        return model, ()
+        return model, caveats
     named = len(model.classes)
     if max(outputs, 2) != named:
         msg = f"the model gives {outputs} outputs, which means {max(outputs, 2)} classes; {named} are named"
         raise LoadError(msg)
     seen = _kind(y.reshape(len(y), outputs), model.output)
     if seen == model.output:
-        return model, ()
+        return model, caveats
     caveat = f"output = {model.output!r} was declared, but the model gives {seen}; it was audited as giving {seen}."
-    return replace(model, output=seen), (caveat,)
+    return replace(model, output=seen), (*caveats, caveat)
+
+
+def _how_driven(model: Model) -> tuple[str, ...]:
+    found = []
+    if model.part is not None:
+        found.append(f"The model returns several things; its output {model.part!r} was audited.")
+    if model.batch is not None:
+        found.append(f"The model takes {model.batch} rows at once and no other number; it was driven so.")
+    return tuple(found)
 
 
 def _kind(y: Tensor, declared: Output) -> Output:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -77,7 +79,10 @@ def test_logits_mean_the_probabilities_that_the_model_means(
         (lambda x: x, 3, "logits", "gives 1 outputs, which means 2 classes; 3 are named"),
         (lambda x: torch.cat([x, x], 1), 2, "value", "needs one output a sample; the model gives 2"),
         (lambda x: x.log(), 2, "logits", "NaN or infinity for 20 of 40 samples"),
-        (lambda x: (x, x), 2, "logits", "returns tuple; expected one tensor"),
+        (lambda x: {"a": x, "b": x}, 2, "logits", r"returns dict with 2 outputs \(a, b\) that could be the logits"),
+        (lambda x: {"loss": x.sum()}, 2, "logits", "returns dict with no output that could be the logits"),
+        (lambda x: [], 2, "logits", "returns list with no output"),
+        (lambda x: "yes", 2, "logits", "returns str; expected one tensor"),
         (lambda x: x[None], 2, "logits", r"returns \(1, 40, 1\)"),
         (lambda x: x[:3], 2, "logits", r"returns \(3, 1\) for inputs \(40, 1\)"),
     ],
@@ -85,3 +90,73 @@ def test_logits_mean_the_probabilities_that_the_model_means(
 def test_outputs_that_cannot_be_audited_are_refused(function: object, classes: int, output: str, message: str) -> None:
     with pytest.raises(LoadError, match=message):
         settled(function, classes, output)
+
+
+# ---- where the logits are ----------------------------------------------------------------------------------------
+class Output(OrderedDict[str, Tensor]):
+    """What transformers' models return: a dict that can be indexed by position, too."""
+
+
+@pytest.mark.parametrize(
+    ("function", "part"),
+    [
+        (lambda x: (x, x * 2), 0),
+        (lambda x: [x.sum(), x], 1),
+        (lambda x: (x[None], x, x * 2), 1),
+        (lambda x: {"loss": x.sum(), "logits": x, "scores": x * 2}, "logits"),
+        (lambda x: {"features": x[None], "anything": x}, "anything"),
+        (lambda x: Output(loss=x.sum(), logits=x, hidden=x[None]), "logits"),
+    ],
+)
+def test_the_logits_are_found_and_named(function: object, part: object) -> None:
+    model, caveats = settled(function, 2)
+
+    assert model.part == part
+    assert caveats == (f"The model returns several things; its output {part!r} was audited.",)
+    assert torch.equal(model.raw(X), X)
+    x = X.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(model(x)[:, 1].sum(), x)
+    assert torch.equal(gradient, torch.full_like(X, 0.5))
+
+
+# ---- how many rows at once ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("size", [1, 4, 16])
+def test_a_model_of_one_batch_size_is_driven_at_it(size: int) -> None:
+    def fixed(x: Tensor) -> Tensor:
+        assert len(x) == size
+        return torch.cat([x, -x, 2 * x], 1)
+
+    model, caveats = settled(fixed, 3)
+
+    assert model.batch == size
+    assert caveats == (f"The model takes {size} rows at once and no other number; it was driven so.",)
+    assert torch.equal(model(X), LOGITS)  # 40 rows: 16 does not divide them
+    assert torch.equal(model(X[:3]), LOGITS[:3])
+
+
+def test_a_program_exported_for_one_batch_size_says_the_same() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(1, 4), nn.ReLU(), nn.Linear(4, 3)).eval()
+    program = torch.export.export(module, (torch.rand(8, 1),)).module()
+
+    model, caveats = settle(Model(program, ("a", "b", "c")), DATA)
+
+    assert model.batch == 8
+    assert len(caveats) == 1
+    assert torch.allclose(model(X), module(X), atol=1e-6)
+
+
+# ---- half precision ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_of_half_precision_are_given_half_precision(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(1, 4), nn.ReLU(), nn.Linear(4, 3)).eval()
+    exact = module(X)
+
+    model, _ = settle(Model(module.to(dtype), ("a", "b", "c")), DATA)
+
+    assert model(X).dtype == torch.float32
+    assert torch.allclose(model(X), exact, atol=0.05)
+    x = X.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(model(x).sum(), x)
+    assert gradient.dtype == torch.float32
