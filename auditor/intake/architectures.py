@@ -1,4 +1,4 @@
-"""Architectures by name. Built-in ones are known code; MODULE:CALLABLE brings code of its own."""
+"""Architectures by name. Built-in and published ones are known code; MODULE:CALLABLE brings code of its own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any, Literal
 from torch import nn
 
 from auditor.errors import LoadError, UsageError, one_line
+from auditor.intake.zoos import ZOOS, from_zoo
 
 __all__ = ["Built", "Grade", "build", "grade_of"]
 
@@ -66,22 +67,26 @@ def efficientnet_lite0() -> nn.Module:
 
 
 DEMO: Mapping[str, Callable[[], nn.Module]] = {"digits_cnn": digits_cnn, "efficientnet_lite0": efficientnet_lite0}
-LATER = ("torchvision", "timm", "transformers")
 
 
 def grade_of(name: str) -> Grade:
     """How far the code behind `name` can be trusted, without building it."""
-    return "data" if name.partition(":")[0] in {"mlp", "demo"} else "code"
+    return "data" if name.partition(":")[0] in {"mlp", "demo", *ZOOS} else "code"
 
 
 def build(name: str, arguments: Mapping[str, Any], folder: Path) -> Built:
-    """The architecture `name`: mlp:SIZES, demo:NAME, or MODULE:CALLABLE with the module in `folder` or installed."""
+    """The architecture `name`: mlp:SIZES, demo:NAME, torchvision:NAME, timm:NAME, transformers:CLASS, MODULE:CALLABLE.
+
+    Of the last the module lies in `folder` or is installed.
+    """
     scheme, _, rest = name.partition(":")
     if not rest:
         msg = f"architecture {name!r} is no architecture; give mlp:8-16-2 or MODULE:CALLABLE"
         raise UsageError(msg)
+    if scheme in ZOOS:
+        return Built(from_zoo(scheme, rest, arguments), "data")
     if arguments and grade_of(name) == "data":
-        msg = f"architecture {name!r} takes no [model] arguments; only MODULE:CALLABLE does"
+        msg = f"architecture {name!r} takes no [model] arguments"
         raise UsageError(msg)
     if scheme == "mlp":
         return Built(mlp(rest), "data")
@@ -90,9 +95,6 @@ def build(name: str, arguments: Mapping[str, Any], folder: Path) -> Built:
             msg = f"architecture {name!r} does not exist; the demos have {', '.join(f'demo:{n}' for n in DEMO)}"
             raise UsageError(msg)
         return Built(DEMO[rest](), "data")
-    if scheme in LATER:
-        msg = f"architecture {name!r} cannot be named yet; write a function that returns it and give MODULE:CALLABLE"
-        raise UsageError(msg)
     return _from_code(name, scheme, rest, arguments, folder)
 
 

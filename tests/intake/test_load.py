@@ -124,7 +124,6 @@ def test_an_upload_of_weights_in_a_built_in_architecture_loads(folder: Path) -> 
         ({"path": "w.pt", "architecture": "archs:leaves"}, "cannot be built: SystemExit"),
         ({"path": "w.pt", "architecture": "archs:number"}, "returns int; expected a torch.nn.Module"),
         ({"path": "w.pt", "architecture": "archs:SCALE"}, "cannot be built: TypeError"),
-        ({"path": "w.pt", "architecture": "torchvision:resnet18"}, "cannot be named yet"),
         ({"path": "package:nowhere/w.pt", "architecture": "mlp:3-4-2"}, "no package 'nowhere' is installed"),
     ],
 )
@@ -184,5 +183,5 @@ def test_the_sizes_of_an_mlp_are_its_layers() -> None:
 
     assert layers == [(8, 16), (16, 4), (4, 2)]
     assert [grade_of(n) for n in ("mlp:1-2", "demo:digits_cnn", "os:system", "torchvision:resnet18")] == [
-        "data", "data", "code", "code",
+        "data", "data", "code", "data",
     ]  # fmt: skip
