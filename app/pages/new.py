@@ -56,7 +56,9 @@ def with_form() -> tuple[Files, str]:
         model = st.file_uploader("Model weights", MODELS, key="model")
         name = st.text_input("Name of the model", key="name")
         architecture = st.text_input(
-            "Architecture", key="architecture", help="mlp:8-16-2 for linear layers of these sizes, or demo:digits_cnn."
+            "Architecture",
+            key="architecture",
+            help="mlp:8-16-2 for linear layers, torchvision:resnet18, timm:NAME.",
         )
     with right:
         data = st.file_uploader("Data to audit on", DATA, key="data")

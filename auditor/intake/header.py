@@ -11,7 +11,7 @@ from typing import Any
 from auditor.errors import LoadError
 from auditor.intake.described import ITEM_BYTES, Described
 
-__all__ = ["described_safetensors"]
+__all__ = ["described_safetensors", "described_shards", "shards"]
 
 MOST_HEADER = 100_000_000  # what the format's own reader allows
 TYPES = {
@@ -46,6 +46,41 @@ def described_safetensors(path: Path) -> dict[str, Described]:
     if end != size - 8 - length:
         raise _broken(path, f"it declares {end:,} bytes, the file brings {size - 8 - length:,}")
     return found
+
+
+def shards(path: Path) -> dict[str, Path]:
+    """The file of each tensor by the tensor's name, as the index at `path` says; they lie beside it."""
+    try:
+        named = json.loads(path.read_bytes(), object_pairs_hook=_without_twins, parse_constant=_no_constant)[
+            "weight_map"
+        ]
+        files = {str(name): path.parent / file for name, file in named.items() if Path(file).name == file}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        msg = f"{path.name!r} is no index of safetensors files: it has no weight_map of tensor names to files"
+        raise LoadError(msg) from None
+    if len(files) != len(named) or not files:
+        msg = f"{path.name!r} names no file beside it for some tensor; expected plain file names"
+        raise LoadError(msg)
+    missing = next((f.name for f in files.values() if not f.is_file()), None)
+    if missing is not None:
+        msg = f"{path.name!r} names {missing!r:.80}, which does not lie beside it"
+        raise LoadError(msg)
+    return files
+
+
+def described_shards(path: Path) -> dict[str, Described]:
+    """The tensors of a model in several safetensors files; LoadError when index and files disagree."""
+    found: dict[str, Described] = {}
+    files = shards(path)
+    for file in dict.fromkeys(files.values()):
+        held = described_safetensors(file)
+        listed = {name for name, place in files.items() if place == file}
+        if set(held) != listed:
+            odd = min(set(held) ^ listed)
+            msg = f"{path.name!r} and {file.name!r} disagree on the tensor {odd!r:.80}"
+            raise LoadError(msg)
+        found |= held
+    return {name: found[name] for name in files}
 
 
 class _TwinError(ValueError):

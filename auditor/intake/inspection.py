@@ -5,11 +5,12 @@ Every model file passes through here before torch sees it.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import mmap
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, cast
@@ -18,7 +19,7 @@ from auditor.errors import LoadError
 from auditor.intake.archive import sound_archive
 from auditor.intake.described import Described
 from auditor.intake.exported import described_program, need_harmless_program
-from auditor.intake.header import described_safetensors
+from auditor.intake.header import described_safetensors, described_shards, shards
 from auditor.intake.pickled import described_pickle
 from auditor.intake.recognise import Format, recognise, sha256
 from auditor.intake.scripted import need_harmless_source
@@ -28,7 +29,7 @@ __all__ = ["Inspection", "inspect_model"]
 
 Trust = Literal["data", "program"]
 CLASSES = "__torch__."  # how TorchScript names a program's own
-WEIGHTS = ("safetensors", "state_dict", "legacy state_dict")
+WEIGHTS = ("safetensors", "safetensors index", "state_dict", "legacy state_dict")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Inspection:
     """A model file as far as it can be known without running it.
 
     `trust` is what the audit file must allow; `needs_architecture` whether the file brings weights alone. `tensors` are
-    its weights by name, `notes` what a reader should know.
+    its weights by name, `notes` what a reader should know. `sha256` and `size` cover every file of several.
     """
 
     file: str
@@ -60,14 +61,24 @@ def inspect_model(path: Path) -> Inspection:
         msg = f"{path.name!r}: tensor {odd!r:.80} is {tensors[odd].dtype}; expected real numbers"
         raise LoadError(msg)
     weights = kind in WEIGHTS
-    return Inspection(
-        path.name, kind, "data" if weights else "program", weights, sha256(path), path.stat().st_size, tensors, notes
-    )
+    files = [path, *(dict.fromkeys(shards(path).values()) if kind == "safetensors index" else ())]
+    size = sum(f.stat().st_size for f in files)
+    return Inspection(path.name, kind, "data" if weights else "program", weights, _digest(files), size, tensors, notes)
+
+
+def _digest(files: Sequence[Path]) -> str:
+    """The sha256 of a file; of several, that of their lines `sha256 name`, the index first."""
+    if len(files) == 1:
+        return sha256(files[0])
+    lines = "".join(f"{sha256(f)} {f.name}\n" for f in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _contents(path: Path, kind: Format) -> tuple[dict[str, Described], tuple[str, ...]]:
     if kind == "safetensors":
         return described_safetensors(path), ()
+    if kind == "safetensors index":
+        return described_shards(path), ()
     if kind == "legacy state_dict":
         return unwrapped(_legacy(path), path.name, Described)
     with sound_archive(path) as z:

@@ -11,8 +11,9 @@ from auditor.errors import LoadError
 
 __all__ = ["Format", "recognise", "sha256"]
 
-Format = Literal["safetensors", "state_dict", "legacy state_dict", "torchscript", "torch.export"]
+Format = Literal["safetensors", "safetensors index", "state_dict", "legacy state_dict", "torchscript", "torch.export"]
 LEGACY = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")  # the number that torch.save wrote first until 1.6
+INDEX = ".safetensors.index.json"  # names the file of each tensor of a model in several files
 ACCEPTED = "a state_dict (.pt, .pth), safetensors, TorchScript or torch.export (.pt2)"
 
 
@@ -31,6 +32,8 @@ def recognise(path: Path) -> Format:
         return _zip_format(path)
     if len(head) > 8 and head[8:9] == b"{":
         return "safetensors"
+    if head[:1] == b"{" and path.name.endswith(INDEX):
+        return "safetensors index"
     if head[:1] == b"\x80" and LEGACY in head[:20]:
         return "legacy state_dict"
     msg = f"model file {path.name!r} is {_other(head)}; expected {ACCEPTED}"

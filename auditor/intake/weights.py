@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from auditor.errors import LoadError, one_line
+from auditor.intake.header import shards
 from auditor.intake.recognise import Format
 from auditor.intake.state_dict import unwrapped
 
@@ -26,6 +27,9 @@ def read_weights(path: Path, kind: Format) -> dict[str, Tensor]:
     """The tensors of a weights file by name, on the CPU; LoadError when it holds anything else."""
     if kind == "safetensors":
         loaded = _read_safetensors(path)
+    elif kind == "safetensors index":
+        files = dict.fromkeys(shards(path).values())
+        loaded = {name: t for file in files for name, t in _read_safetensors(file).items()}
     else:
         try:
             # never a fall-back to weights_only=False: that would run whatever the file says

@@ -347,6 +347,62 @@ def test_nests_and_laughs_take_no_time(tmp_path: Path) -> None:
             inspect_model(tmp_path / "m.pt")
 
 
+# ---- several files -----------------------------------------------------------------------------------------------
+def sharded(folder: Path) -> Path:
+    """A state dict in two files with their index, as Hugging Face writes it."""
+    state = Small().state_dict()
+    names = list(state)
+    parts = {"model-1.safetensors": names[:4], "model-2.safetensors": names[4:]}
+    for file, held in parts.items():
+        save_file({name: state[name] for name in held}, folder / file)
+    weight_map = {name: file for file, held in parts.items() for name in held}
+    path = folder / "model.safetensors.index.json"
+    path.write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": weight_map}))
+    return path
+
+
+def test_weights_in_several_files_are_one_model(tmp_path: Path) -> None:
+    path = sharded(tmp_path)
+    found = inspect_model(path)
+
+    assert (found.format, found.trust, found.needs_architecture) == ("safetensors index", "data", True)
+    assert as_described(found) == as_torch_has_them(Small().state_dict())
+    assert as_described(found) == as_torch_has_them(read_weights(path, found.format))
+    assert found.size == sum(p.stat().st_size for p in tmp_path.iterdir())
+    other = tmp_path / "other"
+    other.mkdir()
+    assert inspect_model(sharded(other)).sha256 != found.sha256  # other weights, the same index
+
+
+INDICES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "no map": (lambda _: {}, "has no weight_map"),
+    "a list": (lambda _: [], "is no index|no model file"),
+    "an empty map": (lambda _: {"weight_map": {}}, "names no file"),
+    "a file that is not there": (
+        lambda i: {"weight_map": dict.fromkeys(i["weight_map"], "x.safetensors")}, "which does not lie beside it",
+    ),
+    "a file elsewhere": (
+        lambda i: {"weight_map": dict.fromkeys(i["weight_map"], "../model-1.safetensors")}, "expected plain file names",
+    ),
+    "a tensor in the other file": (
+        lambda i: {"weight_map": {**i["weight_map"], "conv.weight": "model-2.safetensors"}}, "disagree on the tensor",
+    ),
+    "a tensor left out": (
+        lambda i: {"weight_map": {k: v for k, v in i["weight_map"].items() if k != "conv.bias"}}, "disagree on the",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INDICES)
+def test_an_index_that_disagrees_with_its_files_is_refused(tmp_path: Path, name: str) -> None:
+    change, message = INDICES[name]
+    path = sharded(tmp_path)
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+    with pytest.raises(LoadError, match=message):
+        inspect_model(path)
+
+
 # ---- mutations ---------------------------------------------------------------------------------------------------
 @settings(max_examples=60, deadline=None)
 @given(st.data())
