@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-__all__ = ["ITEM_BYTES", "Described"]
+__all__ = ["ITEM_BYTES", "LARGEST", "Described"]
 
 ITEM_BYTES = {
     "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1,
@@ -14,12 +14,21 @@ ITEM_BYTES = {
 }  # fmt: skip
 
 
+MOST_DIMENSIONS, LARGEST = 64, 1 << 48
+
+
 @dataclass(frozen=True, slots=True)
 class Described:
     """A tensor that was not read: its type as torch names it (`float32`) and its shape."""
 
     dtype: str
     shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """ValueError for sizes that no tensor has: their product alone could take for ever."""
+        if len(self.shape) > MOST_DIMENSIONS or any(type(n) is not int or not 0 <= n < LARGEST for n in self.shape):
+            msg = "a tensor has no such shape"
+            raise ValueError(msg)
 
     @property
     def numbers(self) -> int:

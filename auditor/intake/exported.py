@@ -17,29 +17,35 @@ from pathlib import Path
 from typing import Any
 
 from auditor.errors import LoadError
+from auditor.intake.archive import need_members, sound_archive
 from auditor.intake.described import Described
 from auditor.intake.pickled import described_pickle
+from auditor.intake.scripted import FORBIDDEN
 
 __all__ = ["described_program", "need_harmless_program"]
 
 NATIVE = (".so", ".cpp", ".o", ".cubin")
 OPERATOR = re.compile(
-    r"torch\.ops\.(aten|higher_order|prims|prim|quantized_decomposed)\.\w+(\.\w+)?|_operator\.\w+|math\.\w+|"
-    r"torch\.(sym_|_sym_)\w+"
+    r"torch\.ops\.(aten|prims|prim|quantized_decomposed)\.(?P<name>\w+)(\.\w+)?|"
+    r"torch\.ops\.higher_order\.(wrap_with_(set_grad_enabled|autocast)|cond|while_loop|map_impl|scan)|"
+    r"_operator\.(add|sub|mul|truediv|floordiv|mod|neg|pos|abs|eq|ne|lt|le|gt|ge|and_|or_|not_|getitem)|"
+    r"math\.(ceil|floor|trunc|sqrt|log2)|torch\.(sym_|_sym_)\w+"
 )
+WEIGHT = re.compile(r"(weight|tensor)_\d+")
+WORD = re.compile(r"[A-Za-z_][\w.]*")
 SIZE_NAMES = re.compile(r"[suz][uf]?\d+|zuf\d+")
 SIZE_FUNCTIONS = frozenset(
     """
-    Max Min Mod FloorDiv CleanDiv CeilDiv PythonMod ModularIndexing Where Abs Eq Ne Le Lt Ge Gt And Or Not Piecewise
-    floor ceiling ToFloat TruncToInt IntTrueDiv FloatTrueDiv PowByNatural RoundToInt true false int_oo oo Identity
-    Symbol Integer
+    Add Mul Max Min Mod FloorDiv CleanDiv CeilDiv PythonMod ModularIndexing Where Abs Eq Ne Le Lt Ge Gt And Or Not
+    Piecewise floor ceiling ToFloat TruncToInt IntTrueDiv FloatTrueDiv RoundToInt true false int_oo oo Identity Symbol
+    Integer
     """.split()  # noqa: SIM905 - a list of names
 )
-GUARD_NAMES, GUARD_FUNCTIONS = re.compile(r"L|args"), frozenset({"Eq", "Ne", "Mod", "Max", "Min"})
+GUARD_NAMES, GUARD_FUNCTIONS = re.compile(r"L|args"), frozenset({"Eq", "Ne", "Mod", "Max", "Min", "max", "min"})
 GUARD_METHODS = frozenset({"size", "stride", "storage_offset", "shape", "dim", "item"})
 ARITHMETIC = (
-    ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Tuple, ast.Load, ast.operator,
-    ast.unaryop, ast.boolop, ast.cmpop, ast.keyword,
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Tuple, ast.Load, ast.Add, ast.Sub,
+    ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.unaryop, ast.boolop, ast.cmpop, ast.keyword,
 )  # fmt: skip
 LONGEST = 2000
 # torch/_export/serde/schema.py, ScalarType
@@ -73,7 +79,7 @@ def described_program(path: Path, z: zipfile.ZipFile) -> dict[str, Described]:
         try:
             for weight, entry in json.loads(z.read(name))["config"].items():
                 meta = entry["tensor_meta"]
-                found[weight] = Described(TYPES[meta["dtype"]], tuple(int(size["as_int"]) for size in meta["sizes"]))
+                found[weight] = Described(TYPES[meta["dtype"]], tuple(size["as_int"] for size in meta["sizes"]))
         except (ValueError, KeyError, TypeError, AttributeError):
             raise _refused(path, "does not describe its weights as torch does") from None
     return found
@@ -99,8 +105,11 @@ def _objects(path: Path, name: str, text: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _need_harmless(path: Path, found: dict[str, Any]) -> None:
-    if found.get("use_pickle", False) is not False:
+    place = found.get("path_name", "weight_0")
+    if found.get("use_pickle", False) is not False or not (isinstance(place, str) and WEIGHT.fullmatch(place)):
         raise _refused(path, "carries pickled objects")
+    if not all(map(_is_plain_spec, (found.get("in_spec"), found.get("out_spec"), found.get("forward_arg_names")))):
+        raise _refused(path, "has inputs or outputs whose names are no words")
     if found.get("as_custom_obj"):
         raise _refused(path, "carries custom objects")
     if "expr_str" in found and not _is_arithmetic(found["expr_str"], SIZE_FUNCTIONS, SIZE_NAMES, frozenset()):
@@ -111,7 +120,8 @@ def _need_harmless(path: Path, found: dict[str, Any]) -> None:
         raise _refused(path, "has a shape guard that is not arithmetic")
     target = found.get("target")  # of a node an operator; elsewhere the name of a weight
     is_operator = "inputs" in found or str(target).startswith(("torch.", "_operator.", "math.", "#"))
-    if target is not None and is_operator and not (isinstance(target, str) and OPERATOR.fullmatch(target)):
+    known = OPERATOR.fullmatch(str(target))
+    if target is not None and is_operator and (known is None or known["name"] in FORBIDDEN):
         raise _refused(path, f"uses an operator that is not torch's own ({str(target)!r:.80})")
 
 
@@ -143,14 +153,33 @@ def _is_arithmetic(text: Any, functions: frozenset[str], names: re.Pattern[str],
 
 def _need_plain_tensors(path: Path, name: str, content: bytes) -> None:
     """torch.export.load falls back to full trust for these files inside the archive."""
+    called = f"{name!r:.80} in {path.name!r}"
+    with sound_archive(io.BytesIO(content), called) as inner:
+        top = need_members(inner, called, "state_dict")
+        if f"{top}/data.pkl" not in inner.namelist():
+            raise _refused(path, "carries something else than sample inputs")
+        samples = described_pickle(io.BytesIO(inner.read(f"{top}/data.pkl")), called)
+    if not _has_plain_names(samples):
+        raise _refused(path, "has inputs or outputs whose names are no words")
+
+
+def _is_plain_spec(spec: Any) -> bool:
+    """Whether the names in a description of inputs or outputs are words: they are pasted into source, and run."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as inner:
-            (data,) = [n for n in inner.namelist() if n.endswith("data.pkl")]
-            if any(n.endswith("constants.pkl") for n in inner.namelist()):
-                raise _refused(path, "carries a program inside")
-            described_pickle(io.BytesIO(inner.read(data)), f"{name!r:.80} in {path.name!r}")
-    except (zipfile.BadZipFile, ValueError, OSError):
-        raise _refused(path, "carries pickled objects") from None
+        return _has_plain_names(json.loads(spec) if isinstance(spec, str) else spec)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _has_plain_names(thing: Any, depth: int = 64) -> bool:
+    """Whether every key of nested containers, and every text in them, is a word, or again such containers as JSON."""
+    if isinstance(thing, str):
+        return WORD.fullmatch(thing) is not None or (thing[:1] in "[{n" and depth > 0 and _is_plain_spec(thing))
+    if isinstance(thing, dict):
+        return depth > 0 and all(_has_plain_names(k, 0) and _has_plain_names(v, depth - 1) for k, v in thing.items())
+    if isinstance(thing, (list, tuple)):
+        return depth > 0 and all(_has_plain_names(part, depth - 1) for part in thing)
+    return True
 
 
 def _refused(path: Path, what: str) -> LoadError:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from math import prod
 from pathlib import Path
 from typing import Any
 
 from auditor.errors import LoadError
-from auditor.intake.described import ITEM_BYTES, Described
+from auditor.intake.described import Described
 
 __all__ = ["described_safetensors", "described_shards", "shards"]
 
@@ -100,11 +99,10 @@ def _no_constant(text: str) -> None:
 
 def _tensor(entry: Mapping[str, Any]) -> Described:
     shape, (start, stop) = entry["shape"], entry["data_offsets"]
-    dtype = TYPES[entry["dtype"]]
-    whole = [*shape, start, stop]
-    if any(type(v) is not int or v < 0 for v in whole) or prod(shape) * ITEM_BYTES[dtype] != stop - start:
-        raise ValueError(dtype)
-    return Described(dtype, tuple(shape))
+    found = Described(TYPES[entry["dtype"]], tuple(shape))
+    if any(type(v) is not int or v < 0 for v in (start, stop)) or found.bytes != stop - start:
+        raise ValueError(found)
+    return found
 
 
 def _broken(path: Path, why: str) -> LoadError:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from auditor.errors import LoadError
-from auditor.intake.archive import sound_archive
+from auditor.intake.archive import need_members, sound_archive
 from auditor.intake.described import Described
 from auditor.intake.exported import described_program, need_harmless_program
 from auditor.intake.header import described_safetensors, described_shards, shards
@@ -81,27 +81,28 @@ def _contents(path: Path, kind: Format) -> tuple[dict[str, Described], tuple[str
         return described_shards(path), ()
     if kind == "legacy state_dict":
         return unwrapped(_legacy(path), path.name, Described)
-    with sound_archive(path) as z:
+    with path.open("rb") as stream, sound_archive(stream, repr(path.name)) as z:
+        top = need_members(z, repr(path.name), kind)
         if kind == "state_dict":
-            return unwrapped(_member(path, z, "data.pkl"), path.name, Described)
+            return unwrapped(_member(path, z, top, "data"), path.name, Described)
         if kind == "torchscript":
             need_harmless_source(path, z)
-            _member(path, z, "constants.pkl", CLASSES)
-            return _flat(_member(path, z, "data.pkl", CLASSES)), ()
+            _member(path, z, top, "constants", CLASSES)
+            return _flat(_member(path, z, top, "data", CLASSES)), ()
         need_harmless_program(path, z)
         return described_program(path, z), ()
 
 
-def _member(path: Path, z: zipfile.ZipFile, name: str, classes: str | None = None) -> Any:
-    """The pickle `name` of the archive's one folder, described."""
-    tops = {n.partition("/")[0] for n in z.namelist()}
-    top = min(tops)
-    if len(tops) != 1 or f"{top}/{name}" not in z.namelist():
-        msg = f"model file {path.name!r} has no {name} in one folder, where torch.save writes it"
-        raise LoadError(msg)
-    folder = f"{top}/{name.removesuffix('.pkl')}/"
+def _member(path: Path, z: zipfile.ZipFile, top: str, name: str, classes: str | None = None) -> Any:
+    """The pickle `name` of the archive, described; its storages lie in a folder of that name."""
+    folder = f"{top}/{name}/"
     stored = {i.filename.removeprefix(folder): i.file_size for i in z.infolist() if i.filename.startswith(folder)}
-    return described_pickle(io.BytesIO(z.read(f"{top}/{name}")), f"{name} of {path.name!r}", stored, classes)
+    try:
+        data = z.read(f"{top}/{name}.pkl")
+    except KeyError:
+        msg = f"model file {path.name!r} has no {name}.pkl, which torch writes"
+        raise LoadError(msg) from None
+    return described_pickle(io.BytesIO(data), f"{name}.pkl of {path.name!r}", stored, classes)
 
 
 def _legacy(path: Path) -> Any:

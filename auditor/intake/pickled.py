@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from auditor.errors import LoadError
-from auditor.intake.described import ITEM_BYTES, Described
+from auditor.intake.described import ITEM_BYTES, LARGEST, Described
 
 __all__ = ["described_pickle"]
 
 MOST_STEPS = 20_000_000
+MOST_COPIED = 100_000_000  # items, by calls on what the pickle holds once and names often
+TOO_MUCH = (OverflowError, RecursionError, MemoryError)
+MOST_PARTS = 16
+NATIVE = "__torch__.torch.classes."
 STORAGES = {
     "Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
     "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool", "ComplexFloat": "complex64",
@@ -67,7 +71,7 @@ def described_pickle(
     """
     try:
         return _Machine(name, stored, classes).run(stream)
-    except (_MalformedError, ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, EOFError) as e:
+    except (_MalformedError, ValueError, LookupError, TypeError, AttributeError, EOFError, *TOO_MUCH) as e:
         reason = str(e) if isinstance(e, _MalformedError) else type(e).__name__
         msg = f"{name} is malformed ({reason}); expected what torch.save wrote"
         raise LoadError(msg) from None
@@ -81,6 +85,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.marked: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
+        self.copied = 0
 
     def run(self, stream: IO[bytes]) -> Any:
         """The object that the pickle ends with."""
@@ -141,7 +146,8 @@ class _Machine:
         target.update(zip(map(_key, items[::2]), items[1::2], strict=True))
 
     def find(self, name: str) -> None:
-        if name not in NAMES and not (self.classes and name.startswith(self.classes)):
+        own = self.classes and name.startswith(self.classes) and not name.startswith(NATIVE)
+        if name not in NAMES and not own:
             msg = f"{self.name} asks for {name!r:.100}; only tensors and plain containers are read"
             raise LoadError(msg)
         self.stack.append(_Name(name))
@@ -167,8 +173,15 @@ class _Machine:
 
     def call(self, _: Any) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
+        if isinstance(function, _Name) and function.name not in NAMES:
+            self.stack.append(arguments)  # an Enum of a program's own, by its value
+            return
         if not isinstance(function, _Name) or not isinstance(arguments, tuple):
             msg = "something else than a name is called"
+            raise _MalformedError(msg)
+        self.copied += sum(len(a) for a in arguments if isinstance(a, (str, bytes, tuple, list, dict, set)))
+        if self.copied > MOST_COPIED:
+            msg = "it copies too much"
             raise _MalformedError(msg)
         build = NAMES.get(function.name)
         if build is None:
@@ -187,7 +200,8 @@ class _Machine:
         state, target = self.stack.pop(), self.stack[-1]
         if isinstance(target, _Object) and isinstance(state, dict):
             target.update(state)
-        elif not isinstance(target, dict):  # the state of an OrderedDict is its _metadata, which nothing here needs
+        elif isinstance(target, _Object) or not isinstance(target, dict):
+            # the state of an OrderedDict is its _metadata, which nothing here needs
             msg = f"a state is set on {_kind(target)}"
             raise _MalformedError(msg)
 
@@ -218,18 +232,14 @@ STEPS: Mapping[str, Callable[[_Machine, Any], None]] = {
 
 # ---- names -------------------------------------------------------------------------------------------------------
 def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> Described:
-    whole = [offset, *shape, *stride]
-    if (
-        not isinstance(storage, _Storage)
-        or len(shape) != len(stride)
-        or any(type(v) is not int or v < 0 for v in whole)
-    ):
+    legal = all(type(v) is int and 0 <= v < LARGEST for v in (offset, *stride))
+    if not isinstance(storage, _Storage) or len(shape) != len(stride) or not legal:
         msg = "a tensor is not described as torch does"
         raise _MalformedError(msg)
     found = Described(storage.dtype, tuple(shape))
     last = offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
     if found.numbers and (last >= storage.count or found.numbers > storage.count):
-        msg = f"a tensor of {found.numbers:,} numbers lies in a storage of {storage.count:,}"
+        msg = f"a tensor of {found.numbers:,} numbers in a storage of {storage.count:,}; save it with .contiguous()"
         raise _MalformedError(msg)
     return found
 
@@ -245,7 +255,7 @@ def _typed_tensor(
 def _with_attributes(build: Any, _kind_of_tensor: Any, arguments: Any, _attributes: Any) -> Any:
     """A tensor to which somebody gave attributes of its own."""
     function = NAMES[build.name]
-    if function is None:
+    if function is None or function is _with_attributes:
         raise TypeError
     return function(*arguments)
 
@@ -256,8 +266,9 @@ def _storage_type(name: str) -> str:
 
 
 def _key(key: Any) -> Any:
-    """`key`, which must be plain: the hash of a tuple of tuples can be made to take for ever."""
-    if key is not None and not isinstance(key, (str, int, float, bytes)):
+    """`key`, which must be plain, or a few plain ones: the hash of tuples of tuples can be made to take for ever."""
+    parts = key if isinstance(key, tuple) and len(key) <= MOST_PARTS else (key,)
+    if not all(part is None or isinstance(part, (str, int, float, bytes)) for part in parts):
         msg = f"a key is {_kind(key)}"
         raise _MalformedError(msg)
     return key
@@ -281,6 +292,8 @@ NAMES: Mapping[str, Callable[..., Any] | None] = {
     "torch.Size": lambda items=(): tuple(items),
     "torch.device": lambda *_: "device",
     "torch.serialization._get_layout": lambda _: "layout",
+    **dict.fromkeys(("builtins.complex", "__builtin__.complex"), lambda *_: 0),
+    **dict.fromkeys(("builtins.bytearray", "__builtin__.bytearray"), lambda *_: b""),
     "_codecs.encode": lambda text, *_: text.encode("latin1"),
     **{f"torch.jit._pickle.build_{kind}list": list for kind in ("int", "double", "bool", "tensor")},
     **dict.fromkeys(("builtins.set", "__builtin__.set"), lambda items=(): set(map(_key, items))),

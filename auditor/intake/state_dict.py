@@ -9,7 +9,10 @@ from auditor.errors import LoadError
 
 __all__ = ["unwrapped"]
 
-NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
+NESTED = (
+    "state_dict", "model_state_dict", "model", "net", "weights", "module", "params", "state_dict_ema", "params_ema",
+    "ema", "teacher", "student",
+)  # fmt: skip
 T = TypeVar("T")
 
 
@@ -28,6 +31,8 @@ def unwrapped(loaded: Any, file: str, leaf: type[T]) -> tuple[dict[str, T], tupl
     if not isinstance(loaded, Mapping):
         msg = f"{file!r} holds {type(loaded).__name__}; expected a dict of tensors by name"
         raise LoadError(msg)
+    extra = [k for k, v in loaded.items() if v is None and str(k).endswith("_extra_state")]
+    loaded = {k: v for k, v in loaded.items() if k not in extra}
     odd = next(((k, v) for k, v in loaded.items() if not isinstance(k, str) or not isinstance(v, leaf)), None)
     if odd is not None:
         msg = f"{file!r}: entry {odd[0]!r:.80} is {type(odd[1]).__name__}; expected tensors by name"

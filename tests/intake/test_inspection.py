@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 import struct
 import subprocess
 import sys
@@ -130,13 +131,16 @@ def test_what_training_leaves_beside_the_weights_is_followed(tmp_path: Path) -> 
     checkpoint = {
         "model": {**module.state_dict(keep_vars=True), "extra": weight}, "optimizer": optimizer.state_dict(),
         "scheduler": scheduler.state_dict(), "random": torch.get_rng_state(), "sizes": torch.Size([1]), "seen": {1},
+        "pairs": {(1, 2): 3}, "unit": 1j, "raw": bytearray(b"x"),
     }  # fmt: skip
     torch.save(checkpoint, tmp_path / "w.pt")
 
     found = inspect_model(tmp_path / "w.pt")
 
     assert as_described(found) == as_torch_has_them(read_weights(tmp_path / "w.pt", "state_dict"))
-    assert found.notes == ("read from 'model'; beside it and not read: optimizer, random, scheduler, seen, sizes",)
+    assert found.notes == (
+        "read from 'model'; beside it and not read: optimizer, pairs, random, raw, scheduler, seen, sizes, unit",
+    )
 
 
 @needs_shared
@@ -180,6 +184,11 @@ def with_pickle(data: bytes) -> bytes:
     return rezipped(saved({"w": torch.ones(2)}), lambda name, member: data if name.endswith("data.pkl") else member)
 
 
+def saved_pickle(thing: Any) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(saved(thing))) as z:
+        return z.read("archive/data.pkl")
+
+
 def with_member(name: str) -> bytes:
     out = io.BytesIO(saved({"w": torch.ones(2)}))
     with zipfile.ZipFile(out, "a") as z, warnings.catch_warnings():
@@ -213,7 +222,29 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "an old opcode": (lambda: with_pickle(b"(S'id'\nios\nsystem\n."), "uses the opcode INST"),
     "a pickle without an end": (lambda: with_pickle(b"\x80\x02}"), "is malformed"),
     "an empty stack": (lambda: with_pickle(b"\x80\x02."), "is malformed"),
-    "a key of tuples": (lambda: saved({(1, 2): torch.ones(2)}), "a key is tuple"),
+    "a key of tuples": (lambda: saved({((1,), 2): torch.ones(2)}), "a key is tuple"),
+    "a tuple for a name": (lambda: saved({(1, 2): torch.ones(2)}), "entry .1, 2. is Described; expected tensors"),
+    "an expanded tensor": (lambda: saved({"w": torch.ones(1).expand(5, 3)}), "save it with .contiguous"),
+    "a copy of a copy": (
+        lambda: with_pickle(
+            b"\x80\x02c_codecs\nencode\nq\x00X\x40\x42\x0f\x00" + b"a" * 1_000_000
+            + b"\x85q\x01" + b"h\x00h\x01R" * 200 + b"."
+        ),
+        "it copies too much",
+    ),
+    "a size of many digits": (
+        lambda: with_pickle(
+            saved_pickle(GOOD).replace(b"K\x03\x85", b"\x8b\xff\x00\x00\x00" + b"\x01" * 255 + b"\x85", 1)
+        ),
+        "not described as torch does|no such shape|declares",
+    ),
+    "arguments without end": (
+        lambda: with_pickle(
+            b"\x80\x02" + b"ctorch._tensor\n_rebuild_from_type_v2\n(" * 5000
+            + b"ctorch._utils\n_rebuild_parameter\nNNN" + b"tR" * 5000 + b"."
+        ),
+        "is malformed",
+    ),
     "a list": (lambda: saved([1, 2]), "holds list; expected a dict of tensors"),
     "an entry that is no tensor": (lambda: saved({"w": torch.ones(2), "n": 3}), "entry 'n' is int"),
     "no entries": (lambda: saved({}), "holds no weights"),
@@ -222,6 +253,9 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: rezipped(saved(GOOD), lambda n, m: m[:8] if n.endswith("data/0") else m), "declares 3 numbers",
     ),
     "a tensor without a storage": (lambda: saved({"w": torch.ones(2, device="meta")}), "asks for 'torch._utils"),
+    "an entry in another case": (lambda: with_member("archive/DATA.PKL"), "holds the entry 'archive/DATA.PKL' twice"),
+    "an entry of no checkpoint": (lambda: with_member("archive/x.txt"), "has a member that no state_dict file has"),
+    "two folders": (lambda: with_member("other/version"), "has 2 folders at its top"),
     "an entry of two": (lambda: with_member("archive/version"), "holds the entry 'archive/version' twice"),
     "an entry that leaves the folder": (lambda: with_member("archive/../x"), "forbidden name"),
     "an entry that turns its name round": (lambda: with_member("archive/\u202ex"), "forbidden name"),
@@ -260,11 +294,53 @@ SOURCES = {
     "reads a file": ("    x = torch.from_file('/etc/passwd')", "forbidden operator from_file"),
     "writes a file": ("    torch.save(x, '/tmp/x')", "forbidden operator save"),
     "through another name": ("    x = ops.aten.from_file('/etc/passwd')", "forbidden operator from_file"),
+    "an alias of torch": ("    f = torch", "gives torch another name"),
+    "an alias of operators": ("    f = ops.aten", "uses an operator without calling it .ops.aten"),
+    "an alias of an operator": ("    f = torch.relu", "uses an operator without calling it .torch.relu"),
+    "looked into": ("    f = getattr(torch, 'relu')", "gives torch another name"),
+    "looked into operators": ("    f = getattr(ops.aten, 'relu')", "uses an operator without calling it"),
+    "an argument": (
+        "  def g(self, torch: Tensor) -> Tensor:\n    return torch",
+        "calls an argument torch|gives torch another",
+    ),
     "foreign operator": ("    x = ops.evil.run(x)", "an operator that is not torch's own .ops.evil.run"),
     "while loading": ("  def __setstate__(self):\n    pass", "runs code while it is loaded"),
     "native class": ("    x = __torch__.torch.classes.evil.A()", "uses a native class"),
     "no source": ("    ((((", "source that cannot be checked"),
 }
+
+
+def test_source_in_a_file_of_another_ending_is_refused(files: dict[str, Path], tmp_path: Path) -> None:
+    """torch's own reader takes member names in any case."""
+    content = files["script.pt"].read_bytes()
+    place = content.replace(b"test_inspection.py", b"test_inspection.PY")
+    (tmp_path / "m.pt").write_bytes(place)
+
+    with pytest.raises(LoadError, match="has a member that no torchscript file has"):
+        inspect_model(tmp_path / "m.pt")
+
+
+def test_more_source_than_any_program_has_is_refused(files: dict[str, Path], tmp_path: Path) -> None:
+    def change(member: str, content: bytes) -> bytes:
+        return content + b"\n" + b"a\n" * 300_000 if member.endswith("test_inspection.py") else content
+
+    (tmp_path / "m.pt").write_bytes(rezipped(files["script.pt"].read_bytes(), change))
+
+    with pytest.raises(LoadError, match="has a source file of"):
+        inspect_model(tmp_path / "m.pt")
+
+
+def test_a_native_class_is_refused(files: dict[str, Path], tmp_path: Path) -> None:
+    native = b"__torch__.torch.classes.quantized\nConv2dPackedParamsBase"
+
+    def change(member: str, content: bytes) -> bytes:
+        own = rb"__torch__\.torch\.nn\.modules\.conv[\w.]*\n\w+"  # torch changes names that it has met before
+        return re.sub(own, native, content) if member.endswith("data.pkl") else content
+
+    (tmp_path / "m.pt").write_bytes(rezipped(files["script.pt"].read_bytes(), change))
+
+    with pytest.raises(LoadError, match="asks for '__torch__.torch.classes.quantized"):
+        inspect_model(tmp_path / "m.pt")
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -284,6 +360,13 @@ def replaced(what: str, old: bytes, new: bytes) -> Callable[[str, bytes], bytes]
     return lambda name, content: content.replace(old, new) if name.endswith(what) else content
 
 
+def saved_with_constants() -> bytes:
+    out = io.BytesIO(saved({"x": torch.ones(2)}))
+    with zipfile.ZipFile(out, "a") as z:
+        z.writestr("archive/constants.pkl", b"")
+    return out.getvalue()
+
+
 PROGRAMS: dict[str, tuple[Callable[[str, bytes], bytes | None], str]] = {
     "a pickled weight": (
         replaced("weights_config.json", b'"use_pickle": false', b'"use_pickle": true'), "carries pickled objects",
@@ -300,6 +383,31 @@ PROGRAMS: dict[str, tuple[Callable[[str, bytes], bytes | None], str]] = {
     ),
     "an unknown operator": (
         replaced("model.json", b"torch.ops.aten.relu.default", b"torch.ops.evil.f.default"), "not torch's own",
+    ),
+    "a weight in a pickled place": (
+        replaced("weights_config.json", b'"path_name": "weight_0"', b'"path_name": "opaque_obj_0"'), "carries pickled",
+    ),
+    "an operator that opens files": (
+        replaced("model.json", b"torch.ops.aten.relu.default", b"torch.ops.aten.from_file.default"), "not torch's own",
+    ),
+    "an operator that calls": (
+        replaced("model.json", b"torch.ops.aten.relu.default", b"_operator.methodcaller"), "not torch's own",
+    ),
+    "a name that is code": (
+        replaced("model.json", b'"forward_arg_names": ["x"]', b'"forward_arg_names": ["x+f()"]'), "names are no words",
+    ),
+    "a size without end": (
+        replaced("model.json", b"Symbol('s77', positive=True, integer=True)", b"9**9**9**9"), "not arithmetic",
+    ),
+    "a weight of no size": (
+        replaced("weights_config.json", b'"as_int": 4', b'"as_int": Infinity'), "does not describe its weights",
+    ),
+    "samples in a program": (
+        lambda n, c: saved_with_constants() if n.endswith("sample_inputs/model.pt") else c, "no state_dict file has",
+    ),
+    "compressed samples": (
+        lambda n, c: rezipped(c, lambda _, m: m, compression=zipfile.ZIP_DEFLATED) if n.endswith("model.pt") else c,
+        "has a compressed entry",
     ),
     "pickled samples": (
         lambda n, c: saved(Payload()) if n.endswith("sample_inputs/model.pt") else c, "asks for 'posix.system'",
@@ -331,8 +439,48 @@ def test_native_code_in_a_program_is_refused(files: dict[str, Path], tmp_path: P
         z.writestr("e/data/aotinductor/model/m.so", b"\x7fELF")
     (tmp_path / "e.pt2").write_bytes(content.getvalue())
 
-    with pytest.raises(LoadError, match="holds native code"):
+    with pytest.raises(LoadError, match="has a member that no torch.export file has"):
         inspect_model(tmp_path / "e.pt2")
+
+
+@pytest.mark.parametrize("name", ["models/evil.json", "models/model.JSON", "data/constants/opaque_obj_0", "data/x"])
+def test_members_that_no_exported_program_has_are_refused(files: dict[str, Path], tmp_path: Path, name: str) -> None:
+    content = io.BytesIO(rezipped(files["e.pt2"].read_bytes(), lambda _, c: c))
+    with zipfile.ZipFile(content, "a") as z:
+        z.writestr(f"e/{name}", b"{}")
+    (tmp_path / "e.pt2").write_bytes(content.getvalue())
+
+    with pytest.raises(LoadError, match="has a member that no torch.export file has|twice"):
+        inspect_model(tmp_path / "e.pt2")
+
+
+def test_an_input_whose_name_is_code_is_refused(tmp_path: Path) -> None:
+    """torch pastes the keys of dict inputs into the source of its guards, and runs it."""
+    key = "+str(__import__('os'))+"
+
+    class Named(nn.Module):
+        def forward(self, x: dict[str, Tensor]) -> Tensor:
+            return x[key] * 2 if key in x else x["image"] * 2
+
+    for name, legal in ((key, False), ("image", True)):
+        torch.export.save(torch.export.export(Named(), ({name: torch.ones(2, 3)},)), tmp_path / "e.pt2")
+        if legal:
+            assert inspect_model(tmp_path / "e.pt2").format == "torch.export"
+        else:
+            with pytest.raises(LoadError, match="whose names are no words"):
+                inspect_model(tmp_path / "e.pt2")
+
+
+@pytest.mark.parametrize("sizes", [{0: torch.export.Dim.AUTO}, {0: torch.export.Dim.AUTO, 2: torch.export.Dim.AUTO}])
+def test_sizes_that_depend_on_each_other_are_arithmetic(tmp_path: Path, sizes: Any) -> None:
+    class Patches(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.unfold(2, 4, 4).reshape(x.shape[0] * 3, -1).mean(1)
+
+    program = torch.export.export(Patches(), (torch.rand(2, 3, 16, 8),), dynamic_shapes=(sizes,))
+    torch.export.save(program, tmp_path / "e.pt2")
+
+    assert inspect_model(tmp_path / "e.pt2").format == "torch.export"
 
 
 def test_nests_and_laughs_take_no_time(tmp_path: Path) -> None:
@@ -345,6 +493,16 @@ def test_nests_and_laughs_take_no_time(tmp_path: Path) -> None:
         (tmp_path / "m.pt").write_bytes(with_pickle(data))
         with pytest.raises(LoadError, match="holds list"):
             inspect_model(tmp_path / "m.pt")
+
+
+@pytest.mark.parametrize("key", ["state_dict_ema", "params_ema", "module", "teacher"])
+def test_usual_wrappers_and_empty_extra_state(tmp_path: Path, key: str) -> None:
+    torch.save({key: {**net().state_dict(), "head._extra_state": None}, "epoch": 3}, tmp_path / "w.pt")
+
+    found = inspect_model(tmp_path / "w.pt")
+
+    assert as_described(found) == as_torch_has_them(net().state_dict())
+    assert as_described(found) == as_torch_has_them(read_weights(tmp_path / "w.pt", "state_dict"))
 
 
 # ---- several files -----------------------------------------------------------------------------------------------
