@@ -12,11 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from auditor.alternatives import ROWS, better_order, better_preprocessing
-from auditor.config import load_audit_file
-from auditor.opening import open_audit
 from auditor.subject import Data, Model, Normalize
 from tests import zoo
-from tests.shared import AUDITS, needs_shared
+from tests.shared import needs_shared, real
 
 
 def brightness(normalize: object = None) -> Model:
@@ -37,7 +35,6 @@ def test_the_normalisation_of_training_is_found_and_a_right_one_is_left_alone() 
     wrong = brightness(lambda x: x)
     found = better_preprocessing(wrong, images(), seed=0)
 
-    assert found is not None
     assert (found.name, found.n, found.alternative) == ("MNIST normalisation", ROWS, ROWS)
     drawn = images().take(ROWS, 0)
     assert found.configured == int((drawn.y == 1).sum())  # without it everything is bright
@@ -60,7 +57,6 @@ def test_columns_that_should_have_been_standardised(tmp_path: Path) -> None:
         module.weight.copy_(torch.tensor([[-1.0, -1.0], [1.0, 1.0]]))
     found = better_preprocessing(Model(module, ("no", "yes"), bounds=(-1e3, 1e3)), Data.of(x, y), seed=0)
 
-    assert found is not None
     assert found.name == "standardised columns"
     assert found.alternative >= 62 > found.configured
 
@@ -75,7 +71,6 @@ def test_channels_in_another_order() -> None:
         module[2].weight.copy_(torch.tensor([[1.0, 0, 0], [0, 0, 1.0]]))
     found = better_preprocessing(Model(module, ("red", "blue")), Data.of(x, y), seed=0)
 
-    assert found is not None
     assert (found.name, found.configured, found.alternative) == ("the channels reversed (BGR)", 0, 60)
 
 
@@ -95,7 +90,6 @@ def test_another_order_is_fitted_on_some_rows_and_judged_on_others() -> None:
 
     found = better_order(order[y], y, 4)
 
-    assert found is not None
     assert (found.alternative, found.n) == (50, 50)
     assert 5 < found.configured < 20  # class 3 alone keeps its place
     assert found.name == "the classes in another order (0 is called 2, 1 is called 0, 2 is called 1)"
@@ -120,12 +114,10 @@ def test_a_good_model_keeps_its_order() -> None:
 @pytest.mark.parametrize("normalize", [lambda x: x * 255, lambda x: 1 - x, lambda x: (x - 120) / 60])
 def test_a_real_model_is_given_back_what_it_was_trained_with(normalize: Callable[[Tensor], Tensor]) -> None:
     """Trained with ImageNet's mean and std, from which CIFAR-10's own differ little."""
-    opened = open_audit(load_audit_file(AUDITS / "cifar10_resnet20.toml"), AUDITS)
-    assert opened.model is not None
+    opened = real("cifar10_resnet20")
 
     found = better_preprocessing(replace(opened.model, normalize=normalize), opened.data, seed=0)
 
-    assert found is not None
     assert found.name in {"ImageNet normalisation", "CIFAR-10 normalisation"}
     assert found.alternative > 0.85 * found.n > 0.5 * found.n > found.configured
 
@@ -135,8 +127,7 @@ def test_a_real_model_is_given_back_what_it_was_trained_with(normalize: Callable
     "name", ["cifar10_resnet20", "cifar10_cnn_a_adv", "cifar10_vit_ibp", "mnist_kw", "mnist_small"]
 )
 def test_real_audit_files_are_right(name: str) -> None:
-    opened = open_audit(load_audit_file(AUDITS / f"{name}.toml"), AUDITS)
-    assert opened.model is not None
+    opened = real(name)
 
     assert better_preprocessing(opened.model, opened.data, seed=0) is None
 

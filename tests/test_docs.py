@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -17,6 +16,7 @@ from auditor.config import parse_audit_file, parse_policy
 from auditor.registry import CHECKS, check
 from auditor.selection import in_order
 from auditor.types import Limit
+from tests.shared import module_at
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -29,11 +29,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def hooks() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("hooks", ROOT / "docs" / "hooks.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(ROOT / "docs" / "hooks.py")
 
 
 def test_the_readme_lists_no_check_that_does_not_exist() -> None:

@@ -190,7 +190,6 @@ def test_a_check_without_a_result_is_the_reason() -> None:
 def test_a_lone_limit_is_decided_exactly_where_the_printed_interval_leaves_it_out() -> None:
     for k in range(60, 100):
         m = rate("accuracy", k, 100)
-        assert m.low is not None and m.high is not None
         (j,) = judge(audit(m), Policy("p", (limit(fail_below=0.8),))).outcomes[0].judgements
         outside = m.low > 0.8 or m.high < 0.8
 
@@ -214,8 +213,8 @@ def test_an_undecided_limit_says_how_many_samples_would_decide_it() -> None:
     assert j.status is Status.INCONCLUSIVE
     n = int(j.sentence.rpartition("About ")[2].partition(" samples")[0].replace(",", ""))
     decided, not_yet = (interval("newcombe", tuple(c * n * f / 200 for c in (30, 100, 24, 100))) for f in (1.02, 0.9))
-    assert decided.low is not None and decided.low > 0
-    assert not_yet.low is not None and not_yet.low < 0
+    assert decided.low > 0
+    assert not_yet.low < 0
 
 
 def test_no_number_of_samples_decides_a_figure_that_sits_on_its_limit() -> None:

@@ -67,7 +67,6 @@ def test_lives_with_the_zoo_and_leaves_it_untouched(c: Check, name: str) -> None
     audit = run(case.model, case.data, selection=Selection("quick", only=(c.id,), settings=FAST))
     outcome = audit.outcome(c.id)
 
-    assert outcome is not None
     assert outcome.status is not Status.ERROR, outcome.reason
     assert snapshot.restore() == []
     assert case.model.module.training is training
@@ -85,7 +84,6 @@ def test_same_seed_same_result(c: Check, name: str) -> None:
         seen: list[Finished] = []
         audit = run(case.model, case.data, selection=Selection("quick", (c.id,), (), FAST), on_finish=seen.append)
         outcome = audit.outcome(c.id)
-        assert outcome is not None
         return outcome.result, {k: v.tolist() for f in seen for k, v in f.arrays.items()}
 
     assert once() == once()

@@ -50,9 +50,6 @@ def test_mover_limits_solve_the_equation_they_come_from(first: tuple[int, int], 
         assert found.value is found.low is found.high is None
         return
     p, q = wilson(k1, n1), wilson(k2, n2)
-    assert p.value is not None and p.low is not None and p.high is not None
-    assert q.value is not None and q.low is not None and q.high is not None
-    assert found.low is not None and found.high is not None and found.value is not None
 
     # Donner & Zou 2012: p - L q errs by the margins of p from below and of q from above, in quadrature
     assert p.value - found.low * q.value == pytest.approx(

@@ -144,7 +144,6 @@ def batch_norm() -> Case:
     found = case(module, images(3), 3)
     norm = module[1]
     assert isinstance(norm, nn.BatchNorm2d)
-    assert norm.running_mean is not None and norm.running_var is not None
     norm.running_mean.normal_(0, 0.3, generator=torch.Generator().manual_seed(2))
     norm.running_var.uniform_(0.5, 1.5, generator=torch.Generator().manual_seed(3))
     return Case(found.model, labelled(found.model, images(3)))

@@ -275,7 +275,6 @@ def test_a_row_of_a_table_shows_each_methods_bars_its_own_figure_and_the_smalles
     audit = load(home["table"].audit).audit
     title = at.selectbox[1].value
     lrp = audit.outcome("explain.lrp")
-    assert lrp is not None and lrp.result is not None
     whole = next(t for t in lrp.result.tables if t.title.startswith(f"{title}: "))
     assert whole.title in texts(at)
     assert [m.value for m in at.markdown] == ["**LRP**", "**ledger error 0\\.00**"]

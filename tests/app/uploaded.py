@@ -102,8 +102,7 @@ def finished(files: dict[str, bytes] | None = None) -> Job:
 
 def again(job: Job) -> Job:
     """The job as it is now."""
-    found = jobs.find(job.id)
-    assert found is not None
+    (found,) = [j for j in jobs.every() if j.id == job.id]
     return found
 
 

@@ -13,12 +13,10 @@ from auditor.attacks.box import Box
 from auditor.attacks.curve import robust_curve
 from auditor.attacks.pgd import pgd
 from auditor.attacks.softened import SoftBackward
-from auditor.config import load_audit_file
 from auditor.errors import NotApplicable
-from auditor.opening import open_audit
 from auditor.subject import Model
 from tests import zoo
-from tests.shared import AUDITS, needs_shared
+from tests.shared import needs_shared, real
 
 EPSILONS = (0.05, 0.1, 0.2, 0.4, 0.8)
 
@@ -181,8 +179,7 @@ def test_is_at_most_foolbox_pgd_on_a_real_model() -> None:
     """PGD-40 with a random start is foolbox's; the curve, one run for all epsilons, leaves no more standing."""
     import foolbox
 
-    opened = open_audit(load_audit_file(AUDITS / "mnist_small.toml"), AUDITS)
-    assert opened.model is not None
+    opened = real("mnist_small")
     rows = np.random.default_rng(1).permutation(len(opened.data))[:40]
     batch = next(opened.data.at(rows).batches(40))
     epsilons = (0.05, 0.1, 0.15, 0.2)
@@ -204,8 +201,7 @@ def test_is_at_most_foolbox_pgd_on_a_real_model() -> None:
 @needs_shared
 def test_a_model_trained_for_certified_robustness_is_opened() -> None:
     """True gradients leave 134 of 194 of mnist_kw standing at .15, FMN says .86 at .3 where the truth is 0."""
-    opened = open_audit(load_audit_file(AUDITS / "mnist_kw.toml"), AUDITS)
-    assert opened.model is not None
+    opened = real("mnist_kw")
     rows = np.random.default_rng(0).permutation(len(opened.data))[:50]
     batch = next(opened.data.at(rows).batches(50))
     with opened.model.frozen():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from auditor.audit import Finished, run
 from auditor.selection import Selection
 from auditor.subject import Data, Model
@@ -16,17 +18,17 @@ __all__ = ["arrays_of", "measures", "not_applicable", "outcome_of", "result_of"]
 
 def outcome_of(case: Case, check: str, reference: Data | None = None, **settings: Any) -> Outcome:
     """The outcome of `check` at the quick profile."""
-    found = run(
-        case.model, case.data, reference=reference, selection=Selection("quick", (check,), (), {check: settings})
-    ).outcome(check)
-    assert found is not None
+    selection = Selection("quick", (check,), (), {check: settings})
+    audit = run(case.model, case.data, reference=reference, selection=selection)
+    (found,) = [o for o in audit.outcomes if o.check == check]
     return found
 
 
 def result_of(case: Case, check: str, reference: Data | None = None, **settings: Any) -> Result:
     """The result of `check`, which must have run."""
     outcome = outcome_of(case, check, reference, **settings)
-    assert outcome.result is not None, outcome.reason
+    if outcome.result is None:
+        pytest.fail(f"{check} has no result: {outcome.reason}")
     return outcome.result
 
 

@@ -27,7 +27,7 @@ def test_values_add_up_to_the_probability_over_the_background() -> None:
         total = sum(float(r[2] or 0) for r in table.rows)
         assert total == pytest.approx(float(p[row, label] - p[:, label].mean()), abs=1e-5)
         assert [r[3] for r in table.rows] == pytest.approx([r[4] for r in table.rows], abs=1e-5)  # both runs are exact
-    assert (measures(result, "repeat_error")[""].value or 0) < 1e-5
+    assert measures(result, "repeat_error")[""].value < 1e-5
 
 
 def test_a_column_that_does_nothing_gets_nothing() -> None:
@@ -65,7 +65,7 @@ def test_parts_outside_the_planted_patch_get_nothing() -> None:
 def test_too_few_coalitions_show_as_an_error_and_a_caveat() -> None:
     result = result_of(zoo.ZOO["residual"](), CHECK, samples=2, budget=40, superpixels=30)
 
-    assert (measures(result, "repeat_error")[""].value or 0) > 0.2
+    assert measures(result, "repeat_error")[""].value > 0.2
     assert any("two runs differ by more than .2" in c for c in result.caveats)
 
 

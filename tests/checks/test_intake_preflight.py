@@ -9,15 +9,13 @@ import pytest
 import torch
 
 from auditor.audit import run
-from auditor.config import load_audit_file
 from auditor.errors import LoadError
-from auditor.opening import open_audit
 from auditor.selection import Selection
 from auditor.stats import wilson
 from auditor.subject import Data, Given, Model, Normalize
 from tests import zoo
 from tests.checks.audited import result_of
-from tests.shared import AUDITS, needs_shared
+from tests.shared import needs_shared, real
 
 CHECK = "intake.preflight"
 
@@ -56,10 +54,8 @@ def test_chance_level_is_said_in_words_and_the_audit_goes_on() -> None:
     audit = run(case.model, wrong, selection=Selection("quick", only=("performance.*",)))
     preflight = audit.outcome(CHECK)
 
-    assert preflight is not None and preflight.result is not None
     assert any("on 3 classes is chance level" in c and "are mean, std" in c for c in preflight.result.caveats)
-    accuracy = audit.outcome("performance.accuracy")
-    assert accuracy is not None and accuracy.result is not None
+    assert audit.outcome("performance.accuracy").result.measures[0].counts == (8, 24)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +191,6 @@ def test_predictions_alone_have_no_inputs_to_look_at() -> None:
     data = replace(Data.of(torch.zeros(4, 0), torch.tensor([0, 1, 0, 0])), given=given)
     preflight = run(None, data, selection=Selection("quick", only=(CHECK,))).outcome(CHECK)
 
-    assert preflight is not None and preflight.result is not None
     rows = {row[0]: row[1] for row in preflight.result.tables[0].rows}
     assert rows["outputs"] == "predictions that came with the data"
     assert "smallest and largest input" not in rows
@@ -238,10 +233,9 @@ def test_a_regression_model_is_measured_by_its_error() -> None:
     ],
 )
 def test_real_models_reach_their_measured_accuracy(name: str, right: int, of: int) -> None:
-    opened = open_audit(load_audit_file(AUDITS / f"{name}.toml"), AUDITS)
-    assert opened.model is not None
+    opened = real(name)
 
-    (accuracy,) = result_of(zoo.Case(opened.model, opened.data), CHECK).measures
+    (accuracy,) = result_of(opened, CHECK).measures
 
     assert accuracy.counts == (right, of)
 
@@ -249,10 +243,9 @@ def test_real_models_reach_their_measured_accuracy(name: str, right: int, of: in
 @needs_shared
 def test_efficientnet_reaches_its_measured_accuracy() -> None:
     pytest.importorskip("efficientnet_lite_pytorch", reason="the extra `demo` is not installed")
-    opened = open_audit(load_audit_file(AUDITS / "imagenet_efficientnet.toml"), AUDITS)
-    assert opened.model is not None
+    opened = real("imagenet_efficientnet")
 
-    (accuracy,) = result_of(zoo.Case(opened.model, opened.data), CHECK).measures
+    (accuracy,) = result_of(opened, CHECK).measures
 
     assert accuracy.counts[1] == 200
     assert abs(accuracy.counts[0] - 175) <= 1
@@ -260,8 +253,7 @@ def test_efficientnet_reaches_its_measured_accuracy() -> None:
 
 @needs_shared
 def test_a_wrong_normalisation_is_reported_as_chance_level() -> None:
-    opened = open_audit(load_audit_file(AUDITS / "cifar10_resnet20.toml"), AUDITS)
-    assert opened.model is not None
+    opened = real("cifar10_resnet20")
     wrong = Model(
         opened.model.module, opened.model.classes, normalize=Normalize(torch.full((3,), 120.0), torch.full((3,), 60.0))
     )

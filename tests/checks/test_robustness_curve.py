@@ -9,15 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auditor.config import load_audit_file
-from auditor.opening import open_audit
 from auditor.registry import CHECKS, Context
 from auditor.subject import Column, Data, Model
 from auditor.types import Measure
 from tests import zoo
 from tests.attacks.test_curve import exact_linear
 from tests.checks.audited import arrays_of, measures, not_applicable, outcome_of, result_of
-from tests.shared import AUDITS, needs_shared
+from tests.shared import needs_shared, real
 
 CHECK = "robustness.curve"
 LADDER = [0.05, 0.1, 0.2, 0.4, 0.8]
@@ -131,9 +129,8 @@ def test_a_regression_model_does_not_apply() -> None:
 def test_a_hardened_model_stands_more_than_a_plain_one() -> None:
     found = {}
     for name in ("mnist_small", "mnist_kw"):
-        opened = open_audit(load_audit_file(AUDITS / f"{name}.toml"), AUDITS)
-        assert opened.model is not None
-        result = result_of(zoo.Case(opened.model, opened.data), CHECK, samples=40, epsilons=[0.1, 0.3], steps=20)
+        opened = real(name)
+        result = result_of(opened, CHECK, samples=40, epsilons=[0.1, 0.3], steps=20)
         found[name] = curve(measures(result, "robust_accuracy"))
 
     assert found["mnist_kw"][1] > found["mnist_small"][1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,13 +26,13 @@ from tests import zoo
 def test_the_gate_on_digits(tmp_path: Path) -> None:
     """Robust accuracy at .15 up by at least .40, clean accuracy down by at most .02."""
     opened = open_audit(load_audit_file(digits.write(tmp_path)), tmp_path)
-    assert opened.model is not None and opened.reference is not None
-    snapshot = Snapshot(opened.model.module)
+    plain: Any = opened.model
+    snapshot = Snapshot(plain.module)
 
-    module = pgd(opened.model, opened.reference, opened.seed, epsilon=0.15)
+    module = pgd(plain, opened.reference, opened.seed, epsilon=0.15)
     batch = next(opened.data.batches(500))
     found = {}
-    for name, model in (("before", opened.model), ("after", replace(opened.model, module=module))):
+    for name, model in (("before", plain), ("after", replace(plain, module=module))):
         with model.frozen():
             clean = int((model(batch.x).argmax(1) == batch.y).sum())
             standing = int((robust_curve(model, batch.x[:200], batch.y[:200], (0.15,), steps=20).index > 0).sum())

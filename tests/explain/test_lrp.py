@@ -106,7 +106,6 @@ def convolution(*, positive: bool) -> tuple[nn.Conv2d, Tensor]:
 def test_gamma_rule_from_the_jacobian(gamma: float) -> None:
     """Where y > 0: R_j = (a_j w_kj + gamma [a_j w_kj]+) / (y_k + gamma (sum [a w]+ + [b]+)) R_k (mixed signs of a)."""
     conv, x = convolution(positive=True)
-    assert conv.bias is not None
     y, products = conv(x)[0, 0].item(), (x * conv.weight[0]).detach()
     positive = products.clamp_min(0)
     total = y + gamma * (positive.sum() + conv.bias[0].clamp_min(0)).item()

@@ -21,7 +21,7 @@ from auditor.intake.load import load_model
 from auditor.intake.outputs import settle
 from auditor.intake.zoos import ZOOS, from_zoo
 from auditor.subject import Data
-from tests.shared import SHARED
+from tests.shared import SHARED, module_at
 
 SHIM = SHARED.parent / "spikes" / "torchvision_on_cpu.py"  # for a torchvision whose wheel was built for CUDA
 
@@ -30,11 +30,7 @@ SHIM = SHARED.parent / "spikes" / "torchvision_on_cpu.py"  # for a torchvision w
 def _with_operators() -> None:
     """torchvision's operators declared, where its wheel misses them; before torchvision is imported by anybody."""
     if SHIM.is_file() and "torchvision" not in sys.modules and importlib.util.find_spec("torchvision"):
-        spec = importlib.util.spec_from_file_location("torchvision_on_cpu", SHIM)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # it holds the declarations alive
-        spec.loader.exec_module(module)
+        module_at(SHIM)
 
 
 def installed(zoo: str) -> ModuleType:

@@ -102,7 +102,7 @@ def test_labels_are_text_and_cut_where_they_do_not_fit() -> None:
         if t.get("class") == "lab"
     ]
 
-    assert label is not None and label.startswith("<b><b>") and label.endswith("…")
+    assert label.startswith("<b><b>") and label.endswith("…")
     assert len(label) < 30
 
 
