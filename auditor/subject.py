@@ -71,10 +71,14 @@ class Model:
         whole = torch.cat([x, x[-1:].expand(missing, *x.shape[1:])])  # the last row again, to fill the last batch
         return torch.cat([self._run(part) for part in whole.split(self.batch)])[: len(x)]
 
-    def _run(self, x: Tensor) -> Tensor:
+    def returned(self, x: Tensor) -> Any:
+        """Whatever the module returns for `x` (N, ...), before anything is expected of it."""
         given = self.normalize(x.to(self.device))
         half = next((p.dtype for p in self.module.parameters() if p.dtype in HALVES), None)
-        y = self.module(given if half is None else given.to(half))
+        return self.module(given if half is None else given.to(half))
+
+    def _run(self, x: Tensor) -> Tensor:
+        y = self.returned(x)
         if self.part is not None:
             y = y[self.part]
         if not isinstance(y, Tensor):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from auditor.errors import LoadError, one_line
 from auditor.subject import Data, Model, Output
@@ -39,14 +39,14 @@ def first_outputs(model: Model, data: Data) -> tuple[Model, Tensor]:
 def _driven(model: Model, x: Tensor) -> Model:
     """The model with the part of its output that holds the logits, and the only batch size where it takes one only."""
     try:
-        return replace(model, part=_part_of(_returned(model, x), len(x)))
+        return replace(model, part=_part_of(model.returned(x), len(x)))
     except LoadError:
         raise
     except (Exception, SystemExit) as e:  # noqa: BLE001 - the model is somebody else's program
         for size in BATCHES:
             rows = x[torch.arange(size) % len(x)]
             try:
-                found = replace(model, batch=size, part=_part_of(_returned(model, rows), size))
+                found = replace(model, batch=size, part=_part_of(model.returned(rows), size))
                 found.raw(x)
             except (Exception, SystemExit):  # noqa: BLE001, S112 - as above: then it is another size, or none
                 continue
@@ -54,26 +54,6 @@ def _driven(model: Model, x: Tensor) -> Model:
         said = f"{type(e).__name__}: {one_line(str(e), 200)}"
         msg = f"the model cannot take inputs of shape {tuple(x.shape)}: {said}"
         raise LoadError(msg) from None
-
-
-def _returned(model: Model, x: Tensor) -> Any:
-    """Whatever the module returns, before anything is expected of it."""
-    seen: list[Any] = []
-    hidden = replace(model, part=None, module=_Kept(model.module, seen))
-    hidden.raw(x)
-    return seen[0]
-
-
-class _Kept(nn.Module):
-    """Keeps what a module returns and gives zeros instead."""
-
-    def __init__(self, inner: nn.Module, seen: list[Any]) -> None:
-        super().__init__()
-        self.inner, self.seen = inner, seen
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.seen.append(self.inner(x))
-        return torch.zeros(len(x), 1)
 
 
 def _part_of(returned: Any, n: int) -> str | int | None:
