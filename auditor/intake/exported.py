@@ -24,7 +24,8 @@ from auditor.intake.scripted import FORBIDDEN
 
 __all__ = ["described_program", "need_harmless_program"]
 
-NATIVE = (".so", ".cpp", ".o", ".cubin")
+GRAPH, SAMPLES = "models/model.json", "data/sample_inputs/model.pt"
+WEIGHTS = "data/weights/model_weights_config.json"
 OPERATOR = re.compile(
     r"torch\.ops\.(aten|prims|prim|quantized_decomposed)\.(?P<name>\w+)(\.\w+)?|"
     r"torch\.ops\.higher_order\.(wrap_with_(set_grad_enabled|autocast)|cond|while_loop|map_impl|scan)|"
@@ -55,38 +56,29 @@ TYPES = {
 }  # fmt: skip
 
 
-def need_harmless_program(path: Path, z: zipfile.ZipFile) -> None:
-    """LoadError when the archive `z` of a torch.export program holds more than a graph and its numbers."""
-    names = z.namelist()
-    for name in names:
-        if "/aotinductor/" in name or name.endswith(NATIVE):
-            raise _refused(path, "holds native code")
-        if name.endswith("_config.json") or _is_graph(name):
-            for found in _objects(path, name, z.read(name)):
-                _need_harmless(path, found)
-        if name.endswith(".pt") and "/data/" in name:
-            _need_plain_tensors(path, name, z.read(name))
-    if not any(map(_is_graph, names)):
+def need_harmless_program(path: Path, z: zipfile.ZipFile, top: str) -> None:
+    """LoadError when the torch.export archive `z` (its members known, below `top`) is more than a graph and numbers."""
+    members = [name.removeprefix(f"{top}/") for name in z.namelist()]
+    if GRAPH not in members:
         raise _refused(path, "holds no exported program")
+    for member in members:
+        if member.endswith(".json") and not member.startswith("extra/"):
+            for found in _objects(path, member, z.read(f"{top}/{member}")):
+                _need_harmless(path, found)
+    if SAMPLES in members:
+        _need_plain_tensors(path, z.read(f"{top}/{SAMPLES}"))
 
 
-def described_program(path: Path, z: zipfile.ZipFile) -> dict[str, Described]:
+def described_program(path: Path, z: zipfile.ZipFile, top: str) -> dict[str, Described]:
     """The weights of the program by name, as its archive declares them."""
     found: dict[str, Described] = {}
-    for name in z.namelist():
-        if not name.endswith("model_weights_config.json"):
-            continue
-        try:
-            for weight, entry in json.loads(z.read(name))["config"].items():
-                meta = entry["tensor_meta"]
-                found[weight] = Described(TYPES[meta["dtype"]], tuple(size["as_int"] for size in meta["sizes"]))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise _refused(path, "does not describe its weights as torch does") from None
+    try:
+        for weight, entry in json.loads(z.read(f"{top}/{WEIGHTS}"))["config"].items():
+            meta = entry["tensor_meta"]
+            found[weight] = Described(TYPES[meta["dtype"]], tuple(size["as_int"] for size in meta["sizes"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise _refused(path, "does not describe its weights as torch does") from None
     return found
-
-
-def _is_graph(name: str) -> bool:
-    return "/models/" in name and name.endswith(".json")
 
 
 def _objects(path: Path, name: str, text: bytes) -> Iterator[dict[str, Any]]:
@@ -151,9 +143,9 @@ def _is_arithmetic(text: Any, functions: frozenset[str], names: re.Pattern[str],
     return all(map(allowed, nodes))
 
 
-def _need_plain_tensors(path: Path, name: str, content: bytes) -> None:
-    """torch.export.load falls back to full trust for these files inside the archive."""
-    called = f"{name!r:.80} in {path.name!r}"
+def _need_plain_tensors(path: Path, content: bytes) -> None:
+    """torch.export.load falls back to full trust for the sample inputs, an archive inside the archive."""
+    called = f"{SAMPLES!r} in {path.name!r}"
     with sound_archive(io.BytesIO(content), called) as inner:
         top = need_members(inner, called, "state_dict")
         if f"{top}/data.pkl" not in inner.namelist():

@@ -87,10 +87,10 @@ def _contents(path: Path, kind: Format) -> tuple[dict[str, Described], tuple[str
             return unwrapped(_member(path, z, top, "data"), path.name, Described)
         if kind == "torchscript":
             need_harmless_source(path, z)
-            _member(path, z, top, "constants", CLASSES)
+            _member(path, z, top, "constants", CLASSES)  # traced_inputs.pkl is never read when it is loaded
             return _flat(_member(path, z, top, "data", CLASSES)), ()
-        need_harmless_program(path, z)
-        return described_program(path, z), ()
+        need_harmless_program(path, z, top)
+        return described_program(path, z, top), ()
 
 
 def _member(path: Path, z: zipfile.ZipFile, top: str, name: str, classes: str | None = None) -> Any:
