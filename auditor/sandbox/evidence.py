@@ -45,11 +45,12 @@ def read_text(path: Path, most: int = MOST_TEXT) -> bytes:
     except OSError as e:
         msg = f"the audit's own process left no {path.name} ({e.strerror}); its audit is not used"
         raise LoadError(msg) from None
+    found = os.fstat(opened)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > most:
+        os.close(opened)
+        msg = f"the audit's own process left a {path.name} of {found.st_size:,} bytes; at most {most:,} are read"
+        raise LoadError(msg)
     with os.fdopen(opened, "rb") as f:
-        found = os.fstat(opened)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > most:
-            msg = f"the audit's own process left a {path.name} of {found.st_size:,} bytes; at most {most:,} are read"
-            raise LoadError(msg)
         return f.read(most)
 
 

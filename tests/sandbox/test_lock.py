@@ -1,4 +1,4 @@
-"""A process that locked itself can compute, and nothing else; one that did not is the witness that the tries are real."""
+"""A process that locked itself computes and does nothing else; one that did not shows that the tries are real."""
 
 from __future__ import annotations
 
