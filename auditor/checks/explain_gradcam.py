@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from auditor.errors import NotApplicable
+from auditor.explain.followed import how_followed
 from auditor.explain.gradcam import gradcam
 from auditor.registry import Context, check, sizes
 from auditor.samples import explained_samples, heatmap, is_image, original
@@ -28,6 +29,9 @@ def explain_gradcam(ctx: Context, *, samples: int = sizes(4, 16, 64)) -> Result:
     is low, the averaging of gradients has moved the map: trust LRP there rather than this.
 
     When it misleads: it hides what speaks against the class, and early layers would tell another story.
+
+    A program (TorchScript, `.pt2`) is explained with its operators run one by one; a caveat says so. Its layers have
+    the names that they had in the module; a frozen one has none left, and its last operator with a grid is taken.
     """
     ctx.need_classes()
     model = ctx.need_model()
@@ -47,6 +51,7 @@ def explain_gradcam(ctx: Context, *, samples: int = sizes(4, 16, 64)) -> Result:
         images += [original(ctx, s), heatmap(ctx, s, cam, words)]
     caveats = [f"The maps are those of layer {cams[0].layer!r}, a grid of {len(maps[0])} by {len(maps[0][0])} cells."]
     flat = int((maps.flatten(1).amax(1) <= 0).sum())
+    caveats += how_followed(model)
     if flat:
         caveats.append(f"{flat} of {len(maps)} maps are empty: nothing in this layer speaks for the class.")
     whole = mean("hirescam_correlation", agreements, better="higher")

@@ -7,6 +7,7 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
+from auditor.explain.followed import how_followed
 from auditor.explain.lrp import Relevance, lrp
 from auditor.explain.players import per_column
 from auditor.registry import Context, check, sizes
@@ -40,6 +41,8 @@ def explain_lrp(
     of the answer is decided by what the network learned rather than by this input.
 
     When it misleads: shares are about the logit, not the probability, and other rules give other pictures.
+    A program (TorchScript, `.pt2`) is explained with its operators run one by one; a caveat says so. Where its making
+    changed the functions (run_decompositions, torch.jit.freeze), the rules are those of what it has now.
     LRP is patented in places; whoever uses it commercially should look up the state of US 2018/0018553 and its family.
     """
     ctx.need_classes()
@@ -56,7 +59,7 @@ def explain_lrp(
     for s, error in zip(shown, found.ledger_error.tolist(), strict=True):
         measures.append(Measure("ledger_error", f"row={s.row}", error, 1, better="lower"))
     tables, images = _shown(ctx, shown, found)
-    return Result(tuple(measures), tuple(tables), tuple(images), tuple(_caveats(found)))
+    return Result(tuple(measures), tuple(tables), tuple(images), (*how_followed(model), *_caveats(found)))
 
 
 def _shown(ctx: Context, shown: list[Sample], found: Relevance) -> tuple[list[Table], list[Image]]:

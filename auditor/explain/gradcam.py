@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from auditor.errors import NotApplicable
+from auditor.explain.followed import followed
+from auditor.explain.layers import layer_gradient, layer_outputs
 from auditor.subject import Model
 
 __all__ = ["Cam", "gradcam"]
@@ -33,32 +32,21 @@ def gradcam(model: Model, x: Tensor, target: Tensor) -> Cam:
     """Grad-CAM of class `target` (N,) for images (N, C, H, W); the model is frozen and in evaluation mode.
 
     The layer is the last with spatial extent whose gradient is not zero. Tokens (N, T, D) of a square grid are folded
-    back into it, a class token left out. NotApplicable when there is no such layer.
+    back into it, a class token left out. NotApplicable when there is no such layer, or for a program that cannot be
+    followed.
     """
-    for name in reversed(_spatial_layers(model, x[:1])):
-        activations, gradients = _activations(model, name, x, target)
+    model = followed(model, x)
+    for name in reversed([n for n, output in layer_outputs(model, x[:1]).items() if _grid(output) is not None]):
+        activations, gradients = map(_folded, layer_gradient(model, name, x, target))
         if bool(gradients.any()):
             break
     else:
-        msg = "no layer of the model has spatial extent and a gradient (TorchScript and .pt2 programs show none)"
+        msg = "no layer of the model has spatial extent and a gradient"
         raise NotApplicable(msg)
     weights = gradients.mean((2, 3), keepdim=True)
     maps = (weights * activations).sum(1).clamp_min(0)
     exact = (gradients * activations).sum(1).clamp_min(0)
     return Cam(maps.cpu(), _correlation(maps, exact).cpu(), name)
-
-
-def _spatial_layers(model: Model, x: Tensor) -> list[str]:
-    """Names of the modules whose output has a grid, in the order in which they finish."""
-    found: list[str] = []
-
-    def note(name: str, output: object) -> None:
-        if isinstance(output, Tensor) and _grid(output) is not None:
-            found.append(name)
-
-    with _hooked(model.module, {n: note for n, _ in model.module.named_modules() if n}), torch.no_grad():
-        model(x)
-    return list(dict.fromkeys(reversed(found)))[::-1]
 
 
 def _grid(output: Tensor) -> tuple[int, int] | None:
@@ -70,27 +58,6 @@ def _grid(output: Tensor) -> tuple[int, int] | None:
         side = math.isqrt(output.shape[1])
         return (side, side) if side > 1 and output.shape[1] - side * side in (0, 1) else None
     return None
-
-
-def _activations(model: Model, layer: str, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Output of `layer` and the gradient of the target logits to it, both (N, C, h, w)."""
-    outputs: list[Tensor] = []
-
-    def keep(_: str, output: object) -> Tensor | None:
-        if not isinstance(output, Tensor):
-            return None
-        outputs.append(output)
-        return output.clone()  # the next layer may work in place
-
-    leaf = x.detach().to(model.device).requires_grad_()
-    with _hooked(model.module, {layer: keep}):
-        logits = model(leaf)
-    logit = logits.gather(1, target.to(model.device)[:, None]).sum()
-    (gradient,) = torch.autograd.grad(logit, outputs[-1], allow_unused=True)
-    output = outputs[-1].detach()
-    if gradient is None:
-        gradient = torch.zeros_like(output)
-    return _folded(output), _folded(gradient)
 
 
 def _folded(tokens: Tensor) -> Tensor:
@@ -105,18 +72,3 @@ def _folded(tokens: Tensor) -> Tensor:
 def _correlation(a: Tensor, b: Tensor) -> Tensor:
     a, b = (m.flatten(1) - m.flatten(1).mean(1, keepdim=True) for m in (a, b))
     return (a * b).sum(1) / ((a * a).sum(1) * (b * b).sum(1)).sqrt()
-
-
-@contextmanager
-def _hooked(module: nn.Module, hooks: dict[str, object]) -> Iterator[None]:
-    """Forward hooks `f(name, output)` on the named modules, gone on leaving; a module without hooks gets none."""
-    handles = []
-    for name, part in module.named_modules():
-        if name in hooks and not isinstance(part, torch.jit.ScriptModule):
-            hook = hooks[name]
-            handles.append(part.register_forward_hook(lambda _m, _i, out, n=name, f=hook: f(n, out)))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from types import FunctionType
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -19,6 +20,8 @@ from auditor.explain.ledger import Ledger
 from auditor.explain.rules import LINEAR, RULES, Function, live, plain_name
 
 __all__ = ["Linearised"]
+
+VIEWS = frozenset({"view", "_unsafe_view"})
 
 
 class Linearised(TorchFunctionMode):
@@ -40,6 +43,8 @@ class Linearised(TorchFunctionMode):
                 return _without_dispatch(func)(*args, **keywords)
         if (rule := RULES.get(name)) is not None:
             return rule(self.ledger, func, args, keywords)
+        if name in VIEWS and not keywords and not isinstance(args[1], torch.dtype):
+            func = torch.Tensor.reshape  # what a rule gives may lie otherwise in memory
         result: Any = func(*args, **keywords)
         if name not in LINEAR and live(result):
             self.ledger.unknown.add(name)

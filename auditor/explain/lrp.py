@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from auditor.errors import NotApplicable
+from auditor.explain.followed import followed
 from auditor.explain.ledger import Ledger
 from auditor.explain.linearised import Linearised
 from auditor.subject import Model
@@ -39,11 +40,12 @@ def lrp(model: Model, x: Tensor, target: Tensor, *, gamma: float = 0.0) -> Relev
     """Shares of the logit of class `target` (N,) for inputs (N, ...); the model is frozen and in evaluation mode.
 
     `gamma` favours what speaks for a convolution's output; 0 is LRP-0, which is input x gradient on ReLU networks.
-    NotApplicable when the model cannot be followed: a program that hides its functions, no gradient to the input, or
+    NotApplicable when the model cannot be followed: a program that cannot be followed, no gradient to the input, or
     an output that changes when it is followed.
     """
+    model = followed(model, x)
     if any(isinstance(m, torch.jit.ScriptModule) for m in model.module.modules()):
-        msg = "TorchScript hides its functions; export the model with torch.export (.pt2) to have them followed"
+        msg = "a part of the model is TorchScript, which hides its functions; give that part as a module"
         raise NotApplicable(msg)
     rows = [_one(model, x[i : i + 1], int(target[i]), gamma) for i in range(len(x))]
     return Relevance(
@@ -59,11 +61,11 @@ def lrp(model: Model, x: Tensor, target: Tensor, *, gamma: float = 0.0) -> Relev
 def _one(model: Model, x: Tensor, target: int, gamma: float) -> Relevance:
     """One sample at a time: constants are shared by a batch, and each sample's ledger is its own."""
     with torch.no_grad():
-        plain = model(x)
+        plain = model(x.clone())  # a copy, since some models write into their input
     leaf = x.detach().to(model.device).requires_grad_()
     ledger = Ledger(gamma)
     with Linearised(ledger):
-        logits = model(leaf.clone())  # a copy, since some models write into their input
+        logits = model(leaf.clone())
     if float((logits.detach() - plain).abs().max()) > SAME * max(1.0, float(plain.abs().max())):
         msg = "following the model's functions changes its output"
         raise NotApplicable(msg)

@@ -40,7 +40,8 @@ LINEAR = frozenset(
     max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
     adaptive_max_pool1d adaptive_max_pool2d amax amin max min upsample_nearest2d upsample_bilinear2d upsample_bicubic2d
     _upsample_nearest2d _upsample_bilinear2d interpolate copy_ copy diagonal triu tril mT mH slice
-    alias split_with_sizes lift_fresh_copy
+    alias split_with_sizes lift_fresh_copy to _to_copy _unsafe_view _reshape_alias reshape_as unsafe_chunk unsafe_split
+    unsafe_split_with_sizes _adaptive_avg_pool2d _adaptive_avg_pool3d numpy_T matrix_H adjoint
     """.split()  # noqa: SIM905 - a list of names
 )
 ELEMENTWISE = frozenset(
@@ -154,6 +155,25 @@ def _instance_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs
         return _batch_norm(ledger, func, (x, weight, bias, mean, var, False, momentum, eps), kwargs)
     y = _centred(x, tuple(range(2, x.ndim)), eps)
     return _scaled(ledger, y, weight, bias, (-1, *[1] * (x.ndim - 2)))
+
+
+# What decomposed programs call returns what a backward pass would need too; nobody uses that when a model is run.
+def _native_batch_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    *layer, momentum, eps = args
+    return _batch_norm(ledger, func, (*layer, False, momentum, eps), kwargs), None, None
+
+
+def _native_layer_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return _layer_norm(ledger, func, args, kwargs), None, None
+
+
+def _native_group_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    x, weight, bias, _, _, _, groups, eps = args
+    return _group_norm(ledger, func, (x, groups, weight, bias, eps), kwargs), None, None
+
+
+def _native_attention(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return _attention(ledger, func, args, kwargs)
 
 
 def _centred(x: Tensor, dims: tuple[int, ...], eps: float) -> Tensor:
@@ -311,7 +331,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(GATES, _gate),
     **dict.fromkeys(FACTORS, _factor),
     "linear": _linear,
-    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), _convolution),
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution", "_convolution"), _convolution),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _convolution),
     **dict.fromkeys(("mul", "multiply", "matmul", "bmm", "mm"), _product),
     **dict.fromkeys(("add", "sub", "subtract", "rsub", "__rsub__"), _sum),
@@ -326,9 +346,13 @@ RULES: dict[str, Rule] = {
     "rms_norm": _rms_norm,
     "group_norm": _group_norm,
     "instance_norm": _instance_norm,
-    "softmax": _softmax,
-    "log_softmax": _log_softmax,
+    **dict.fromkeys(("softmax", "_softmax"), _softmax),
+    **dict.fromkeys(("log_softmax", "_log_softmax"), _log_softmax),
     "scaled_dot_product_attention": _attention,
+    "_native_batch_norm_legit_no_training": _native_batch_norm,
+    "native_layer_norm": _native_layer_norm,
+    "native_group_norm": _native_group_norm,
+    "_scaled_dot_product_flash_attention_for_cpu": _native_attention,
     "einsum": _einsum,
     "where": _where,
 }

@@ -64,6 +64,16 @@ def test_the_layer_and_its_grid_are_stated() -> None:
     )
 
 
+def test_a_program_is_explained_and_the_report_says_how() -> None:
+    case = looks_left()
+    program = Model(torch.jit.script(case.model.module.eval()), case.model.classes)
+    found, expected = result_of(zoo.Case(program, case.data), CHECK, samples=2), result_of(case, CHECK, samples=2)
+
+    assert found.measures == expected.measures
+    assert "TorchScript program: it was explained with its operators run one by one" in found.caveats[1]
+    assert not any("one by one" in c for c in expected.caveats)
+
+
 def test_empty_maps_are_counted_and_have_no_figure() -> None:
     case = zoo.inplace_relu()
     case.model.module[2].bias.data.fill_(-50)

@@ -91,13 +91,24 @@ def test_a_constant_model_does_not_apply() -> None:
     assert measures(result, "constant_share")[""].value == pytest.approx(1)
 
 
-def test_torchscript_does_not_apply() -> None:
+def test_a_program_is_explained_and_the_report_says_how() -> None:
     case = zoo.planted_patch()
     program = torch.jit.trace(case.model.module.eval(), case.data.read(np.array([0])))
+    result = result_of(zoo.Case(Model(program, case.model.classes), case.data), CHECK, samples=2)
 
-    assert "TorchScript hides its functions" in not_applicable(
-        zoo.Case(Model(program, case.model.classes), case.data), CHECK
-    )
+    assert any("TorchScript program: it was explained with its operators run one by one" in c for c in result.caveats)
+    assert not any("operators run one by one" in c for c in result_of(case, CHECK, samples=2).caveats)
+
+
+def test_a_program_that_cannot_be_followed_does_not_apply() -> None:
+    class Forked(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.jit.wait(torch.jit.fork(torch.flatten, x, 1))[:, :2]
+
+    case = zoo.planted_patch()
+    model = Model(torch.jit.script(Forked()), case.model.classes)
+
+    assert "uses prim::fork, which cannot be followed" in not_applicable(zoo.Case(model, case.data), CHECK)
 
 
 @needs_shared
