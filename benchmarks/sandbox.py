@@ -53,8 +53,8 @@ def main() -> None:
     differences = [a - h for a, h in zip(apart, here, strict=True)]
     more = statistics.median(differences)
     print(
-        f"{available()}: an audit of 60 rows apart {statistics.median(apart):.2f} s, here {statistics.median(here):.2f} s "
-        f"(import torch alone {statistics.median(importing):.2f} s)\n"
+        f"{available()}: an audit of 60 rows apart {statistics.median(apart):.2f} s, here "
+        f"{statistics.median(here):.2f} s (import torch alone {statistics.median(importing):.2f} s)\n"
         f"the sandbox adds {more:+.2f} s ({min(differences):+.2f} to {max(differences):+.2f}), "
         f"{more / BAR:.2f} of the bar ({BAR} s)"
     )
