@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from auditor.cost import Meter
-from auditor.errors import LoadError, NotApplicable, one_line, without_machine
+from auditor.errors import LoadError, NotApplicable, reason, without_machine
 from auditor.guard import Snapshot, isolated
 from auditor.intake.outputs import settle
 from auditor.policy import INTERRUPTED, NOT_SELECTED, judge, load_policy
@@ -101,19 +101,19 @@ def _run_one(c: Check, context: Context, params: dict[str, Setting], snapshot: S
             else:
                 with context.model.frozen():
                     result = c.run(context, **params)
-        status, reason = Status.MEASURED, ""
+        status, why = Status.MEASURED, ""
     except NotApplicable as e:
-        status, reason = Status.NOT_APPLICABLE, str(e)
+        status, why = Status.NOT_APPLICABLE, str(e)
     except (Exception, SystemExit) as e:  # a model's code may ask to leave
         if c.id == PREFLIGHT and isinstance(e, LoadError):
             raise  # the subject itself cannot be audited: a refusal, not an outcome
-        status, reason = Status.ERROR, without_machine(one_line(f"{type(e).__name__}: {e}"))
+        status, why = Status.ERROR, without_machine(reason(e, 400))
     changed = snapshot.restore() if snapshot else []
     if changed:
         status, result = Status.ERROR, None
-        reason = f"the check changed the model ({', '.join(changed)}); it was restored"
+        why = f"the check changed the model ({', '.join(changed)}); it was restored"
     arrays = dict(context.evidence) if result else {}
-    outcome = Outcome(c.id, c.title, c.source, status, reason, params, (), result)
+    outcome = Outcome(c.id, c.title, c.source, status, why, params, (), result)
     return Finished(outcome, meter.read(), arrays)
 
 

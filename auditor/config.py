@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from auditor.errors import UsageError
+from auditor.characters import unreadable
+from auditor.errors import UsageError, one_line
 from auditor.settings import Profile
 from auditor.types import Limit, Policy
 
@@ -30,6 +31,16 @@ Number = int | float
 Text = Annotated[str, Field(max_length=10_000)]
 
 
+def _need_readable(name: str) -> str:
+    if odd := unreadable(name):
+        msg = f"the name {one_line(name, 60)!r} holds the character {odd}, which cannot be read; leave it out"
+        raise ValueError(msg)
+    return name
+
+
+Name = Annotated[str, Field(max_length=300), AfterValidator(_need_readable)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -37,9 +48,9 @@ class _Section(BaseModel):
 class SubjectSpec(_Section):
     """Printed, never judged."""
 
-    name: Text = ""
-    version: Text = ""
-    provider: Text = ""
+    name: Name = ""
+    version: Name = ""
+    provider: Name = ""
     purpose: Text = ""
     intended_use: Text = ""
     out_of_scope: Text = ""
@@ -97,7 +108,7 @@ class DataSpec(_Section):
     header: bool = True
     columns: tuple[str, ...] | None = None
     labels: str | None = None
-    classes: tuple[str, ...] | str | None = None
+    classes: tuple[Name, ...] | str | None = None
     positive: int | str | None = None
     sensitive: tuple[str, ...] = ()
     where: dict[str, str | int | float | bool] = {}

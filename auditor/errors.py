@@ -36,6 +36,14 @@ def without_machine(text: str) -> str:
     return re.sub(r"0x[0-9a-fA-F]+", "0x...", re.sub(r"(?<![\w.:/])(?:/[^\s/'\":,]+)+/(?=[^\s/])", "", text))
 
 
+def reason(error: BaseException, longest: int = 200) -> str:
+    """What `error` is and says, as one line; of a TorchScript program, whose message is a whole traceback, the end."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    if any("Traceback of TorchScript" in line for line in lines):
+        return one_line(lines[-1], longest)
+    return one_line(f"{type(error).__name__}: {error}", longest)
+
+
 def one_line(text: str, longest: int = 400) -> str:
     """`text` without line breaks or control characters, at most `longest` characters."""
     flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, TypeVar, cast
 
+from auditor.characters import is_unreadable
+
 __all__ = ["legible"]
 
 T = TypeVar("T")
 INSTEAD = "\N{REPLACEMENT CHARACTER}"
-BIDI = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# controls, surrogates, line and paragraph separators, and what is no character at all (so that XML can hold the rest)
-CATEGORIES = {"Cc", "Cs", "Zl", "Zp", "Cn"}
 
 
 def legible(thing: T) -> T:
@@ -39,6 +37,4 @@ def _legible(thing: Any) -> Any:
 
 
 def _character(c: str) -> str:
-    if c in "\t\n":
-        return c
-    return INSTEAD if c in BIDI or unicodedata.category(c) in CATEGORIES else c
+    return INSTEAD if c not in "\t\n" and is_unreadable(c) else c

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from auditor.audit import run
-from auditor.errors import LoadError, NotApplicable, UsageError
+from auditor.errors import LoadError, NotApplicable, UsageError, reason
 from auditor.policy import INTERRUPTED
 from auditor.progress import Finished, Listener
 from auditor.registry import CHECKS, Check, Context, check
@@ -283,3 +283,16 @@ def test_predictions_alone_are_audited_where_no_model_is_needed() -> None:
     assert status["fairness.groups"] is Status.MEASURED
     assert {status[c] for c in status if c.startswith(("explain.", "robustness."))} == {Status.NOT_APPLICABLE}
     assert not any(s is Status.ERROR for s in status.values())
+
+
+def test_an_error_in_a_torchscript_program_is_told_by_its_end() -> None:
+    class Greedy(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + torch.ones(1 << 62)
+
+    with pytest.raises(RuntimeError) as e:
+        torch.jit.script(Greedy())(torch.ones(1))
+
+    assert len(str(e.value).splitlines()) > 3 and "Traceback of TorchScript" in str(e.value)
+    assert reason(e.value).startswith("RuntimeError: ") and "Traceback" not in reason(e.value)
+    assert reason(ZeroDivisionError("a\nb")) == "ZeroDivisionError: a b"

@@ -25,7 +25,7 @@ def explain_lime(
     ctx: Context,
     *,
     samples: int = sizes(2, 4, 16),
-    neighbours: Annotated[int, Field(ge=50)] = sizes(200, 500, 5000),
+    neighbours: Annotated[int, Field(ge=50, le=1_000_000)] = sizes(200, 500, 5000),
     superpixels: Annotated[int, Field(ge=2, le=500)] = 25,
 ) -> Result:
     """A linear model of the classifier in the neighbourhood of one row, with how well it fits.

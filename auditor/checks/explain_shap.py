@@ -24,8 +24,8 @@ def explain_shap(
     ctx: Context,
     *,
     samples: int = sizes(2, 4, 16),
-    budget: Annotated[int, Field(ge=32)] = sizes(256, 768, 4096),
-    background: Annotated[int, Field(ge=1)] = 100,
+    budget: Annotated[int, Field(ge=32, le=10_000_000)] = sizes(256, 768, 4096),
+    background: Annotated[int, Field(ge=1, le=100_000)] = 100,
     superpixels: Annotated[int, Field(ge=2, le=500)] = 25,
 ) -> Result:
     """How much each part of the input adds to the probability of the predicted class.

@@ -36,7 +36,7 @@ def curve(
     norm: Literal["linf"] = "linf",
     epsilons: tuple[Epsilon, ...] = (),
     samples: int = sizes(16, 64, 256),
-    steps: Annotated[int, Field(ge=1)] = sizes(10, 40, 100),
+    steps: Annotated[int, Field(ge=1, le=10_000)] = sizes(10, 40, 100),
     shown: int = sizes(2, 4, 8),
 ) -> Result:
     """How far the accuracy falls when someone may change every input by a little and picks the worst change found.

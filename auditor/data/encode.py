@@ -17,6 +17,7 @@ from auditor.subject import Column
 __all__ = ["Encoder", "columns_for"]
 
 Block = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+LARGEST = float(2**63)  # beyond it nobody means a number
 FLAGS = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0, "no": 0.0, "yes": 1.0}
 
 
@@ -77,10 +78,11 @@ class Encoder:
 
     def _number(self, columns: ArrowColumns, spec: ColumnSpec) -> Numbers:
         values = columns.numbers(spec.name)
-        infinite = np.flatnonzero(np.isinf(values))
-        if len(infinite):
-            row = columns.first + int(infinite[0])
-            msg = f"column {spec.name!r} holds infinity in row {row} (counted from 0); expected finite numbers"
+        beyond = np.flatnonzero(np.abs(values) > LARGEST)
+        if len(beyond):
+            row, value = columns.first + int(beyond[0]), values[beyond[0]]
+            what = "infinity" if np.isinf(value) else f"{value:.4g}"
+            msg = f"column {spec.name!r} holds {what} in row {row} (counted from 0); expected numbers to {LARGEST:.2g}"
             raise LoadError(msg)
         filled = self._filled(values, spec, columns.first, fill=spec.mean, how="(its mean)")
         return filled if spec.mean is None or spec.std is None else (filled - spec.mean) / spec.std

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,8 @@ __all__ = ["read_images"]
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+NOT_READ = (".svg", ".gif", ".tif", ".tiff", ".heic", ".avif", ".ico", ".jxl", ".jp2", ".psd", ".raw", ".dng")
+ORIENTATION = 0x0112  # in EXIF
 MOST_PIXELS = 20_000_000
 
 
@@ -46,7 +50,34 @@ def read_images(path: Path, spec: DataSpec, given: InputSpec, *, folder: Path, u
             total.update(f"{files[i].name} {sha256(files[i])}\n".encode())
         return total.hexdigest()
 
-    return Source(path.name, columns, inputs, np.arange(len(files)), "image", classes=classes, sha256=digest)
+    return Source(
+        path.name, columns, inputs, np.arange(len(files)), "image",
+        classes=classes, caveats=tuple(_conversions(files)), sha256=digest,
+    )  # fmt: skip
+
+
+def _conversions(files: Sequence[Path]) -> Iterator[str]:
+    """What is changed in pictures before a model sees them, counted; from their headers alone."""
+    found: Counter[str] = Counter()
+    for file in files:
+        try:
+            with Image.open(file, formats=FORMATS) as picture:
+                found.update(_changes(picture))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+            continue  # it is refused where it is decoded
+    for what, n in found.items():
+        yield f"{n:,} of {len(files):,} images {what}."
+
+
+def _changes(picture: Image.Image) -> Iterator[str]:
+    if picture.mode.startswith("I"):
+        yield "have 16 bits a channel and were scaled to 8"
+    elif picture.mode in {"CMYK", "YCbCr", "LAB", "HSV"}:
+        yield f"are {picture.mode} and were converted to RGB"
+    elif picture.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in picture.info:
+        yield "have transparent parts, which were drawn as if they were not"
+    if picture.getexif().get(ORIENTATION, 1) != 1:
+        yield "say in their EXIF data that they are to be turned, and were not, as in most training"
 
 
 def _from_csv(
@@ -74,7 +105,12 @@ def _from_csv(
 
 def _from_folders(path: Path, spec: DataSpec) -> tuple[ArrowColumns, list[Path], tuple[str, ...] | None]:
     classes = tuple(sorted(p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")))
-    found = [(f, c) for c in classes for f in sorted((path / c).iterdir()) if f.suffix.lower() in ENDINGS]
+    files = [(f, c) for c in classes for f in sorted((path / c).iterdir())]
+    other = next((f"{c}/{f.name}" for f, c in files if f.suffix.lower() in NOT_READ), None)
+    if other is not None:
+        msg = f"image {other!r:.200} in {path.name!r} is of a kind that is not read; expected PNG, JPEG, WebP or BMP"
+        raise LoadError(msg)
+    found = [(f, c) for f, c in files if f.suffix.lower() in ENDINGS]
     if not found:
         msg = (
             f"{path.name!r} has no images ({', '.join(ENDINGS)}) in class folders; give [data] labels for a flat folder"

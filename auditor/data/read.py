@@ -17,6 +17,7 @@ from auditor.config import AuditFile, ColumnSpec, DataSpec
 from auditor.data.arrays import read_arrays
 from auditor.data.columns import TARGET, as_text, matching, need
 from auditor.data.images import read_images
+from auditor.data.notes import column_notes, group_notes, need_comparable
 from auditor.data.source import Source
 from auditor.data.tables import ENDINGS, read_table
 from auditor.data.targets import class_names, encode_target, given_predictions, group_column
@@ -188,7 +189,12 @@ def _data(
     if file.model is None:
         classes = classes or tuple(map(str, range(max(2, int(y.max()) + 1))))
         given = given_predictions(columns, spec, classes)
+    if not is_regression(file):
+        need_comparable(groups, y, target)
     read = source.inputs or _no_inputs
+    caveats += group_notes(groups)
+    if source.kind == "table" and source.inputs is not None and not is_regression(file):
+        caveats += column_notes(source.inputs(np.arange(len(y))).numpy(), y, source.features)
     return Data(read, y, source.row_ids, groups, source.features, None, given, tuple(caveats)), classes
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 import torch
@@ -22,6 +24,7 @@ __all__ = ["ENDINGS", "read_all", "read_table"]
 
 ENDINGS = (".csv", ".tsv", ".parquet")
 BLOCK = 16 << 20
+MOST_COLUMNS, LONGEST_CELL = 10_000, 10_000
 
 
 def read_table(path: Path, spec: DataSpec, columns: Sequence[ColumnSpec], *, with_inputs: bool) -> Source:
@@ -84,7 +87,10 @@ def _header(path: Path, spec: DataSpec) -> tuple[str, ...]:
                 names = _given_names(path, spec.columns, len(names))
     except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as e:
         raise LoadError(_unreadable(path, e)) from None
-    twice = next((n for n in names if names.count(n) > 1), None)
+    if len(names) > MOST_COLUMNS:
+        msg = f"{path.name!r} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read"
+        raise LoadError(msg)
+    twice = next((n for n, times in Counter(names).items() if times > 1), None)
     if twice is not None:
         msg = f"{path.name!r} has two columns named {twice!r}; every column needs a name of its own"
         raise LoadError(msg)
@@ -107,10 +113,29 @@ def _batches(path: Path, spec: DataSpec, names: Sequence[str]) -> Iterator[tuple
         else:
             parts = iter(pa.csv.open_csv(path, **_csv_options(path, spec, names)))
         for part in parts:
-            yield first, pa.Table.from_batches([part])
+            table = pa.Table.from_batches([part])
+            _need_plain_cells(path, table, first)
+            yield first, table
             first += part.num_rows
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError, UnicodeDecodeError) as e:
         raise LoadError(_unreadable(path, e)) from None
+
+
+def _need_plain_cells(path: Path, table: pa.Table, first: int) -> None:
+    """LoadError for a cell of text that no table for a model has: endless, or with a NUL byte."""
+    for name in table.column_names:
+        column = table.column(name)
+        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            continue
+        for what, odd in (
+            (f"has more than {LONGEST_CELL:,} bytes", pc.greater(pc.binary_length(column), LONGEST_CELL)),
+            ("holds a NUL byte", pc.match_substring(column, "\0")),
+        ):
+            row = pc.index(odd, value=True).as_py()
+            if row >= 0:
+                where = f"{path.name!r}: column {name!r:.80} {what} in row {first + row} (counted from 0)"
+                msg = f"{where}; expected plain text or a number"
+                raise LoadError(msg)
 
 
 def _csv_options(path: Path, spec: DataSpec, names: Sequence[str] | None) -> dict[str, object]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from auditor.characters import unreadable
 from auditor.config import DataSpec
 from auditor.contingency import MISSING
 from auditor.data.columns import Columns, need
@@ -21,6 +22,7 @@ from auditor.subject import Given, Integers, Labels
 __all__ = ["class_names", "encode_target", "favourable", "given_predictions", "group_column"]
 
 MOST_GROUPS = 100
+LONGEST_NAME = 300
 BINS_ABOVE = 20
 
 
@@ -32,6 +34,10 @@ def class_names(spec: DataSpec, folder: Path, *, uploaded: bool) -> tuple[str, .
     names = spec.classes if isinstance(spec.classes, tuple) else _names_from_csv(spec, folder, uploaded=uploaded)
     if len(names) < 2:
         msg = f"[data] classes has {len(names)} names; a classifier needs at least 2"
+        raise UsageError(msg)
+    odd = next((n for n in names if len(n) > LONGEST_NAME or unreadable(n)), None)
+    if odd is not None:
+        msg = f"class name {odd!r:.80} holds what cannot be read, or more than {LONGEST_NAME} characters; rename it"
         raise UsageError(msg)
     often = Counter(names)
     return tuple(f"{n} ({i})" if often[n] > 1 else n for i, n in enumerate(names))

@@ -20,7 +20,7 @@ from auditor.subject import Data, Model
 
 __all__ = ["pgd"]
 
-Whole = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=1, le=100_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 

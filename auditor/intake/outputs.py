@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from auditor.errors import LoadError, one_line
+from auditor.errors import LoadError, reason
 from auditor.subject import Data, Model, Output
 
 __all__ = ["first_outputs", "settle"]
@@ -51,8 +51,7 @@ def _driven(model: Model, x: Tensor) -> Model:
             except (Exception, SystemExit):  # noqa: BLE001, S112 - as above: then it is another size, or none
                 continue
             return found
-        said = f"{type(e).__name__}: {one_line(str(e), 200)}"
-        msg = f"the model cannot take inputs of shape {tuple(x.shape)}: {said}"
+        msg = f"the model cannot take inputs of shape {tuple(x.shape)}: {reason(e)}"
         raise LoadError(msg) from None
 
 

@@ -151,7 +151,7 @@ def test_a_large_table_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.Monk
     lines = [f"{i},{'ab'[i % 2]},{i % 2}" for i in range(3000)]
     (tmp_path / "l.csv").write_text("n,g,y\n" + "\n".join(lines) + "\n")
 
-    found = read(tmp_path, {"path": "l.csv", "target": "y", "inputs": ["n"], "sensitive": ["g"], "where": {"g": "b"}})
+    found = read(tmp_path, {"path": "l.csv", "target": "y", "inputs": ["n"], "where": {"g": "b"}})
 
     assert found.data.row_ids.tolist() == list(range(1, 3000, 2))
     assert rows(found.data)[:, 0].tolist() == list(range(1, 3000, 2))

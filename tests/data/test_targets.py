@@ -75,12 +75,15 @@ def test_numbers_with_many_values_become_ranges_with_stated_edges(tmp_path: Path
 
     assert groups.names == ("up to 24", "over 24 to 49", "over 49 to 73", "over 73 to 98", "(missing)")
     assert np.bincount(groups.codes).tolist() == [25, 25, 24, 25, 1]
-    assert found.data.caveats == ("Sensitive column 'age' holds numbers; they were cut at 24, 49, 73.",)
+    assert found.data.caveats == (
+        "Sensitive column 'age' holds numbers; they were cut at 24, 49, 73.",
+        "Group '(missing)' of 'age' has 1 row: no gap is judged on fewer than 10.",
+    )
 
 
 def test_ranges_of_large_numbers_stay_apart_and_hold_every_row(tmp_path: Path) -> None:
     times = [*(str(1_600_000_000 + i) for i in range(100)), "", "", ""]
-    pd.DataFrame({"a": range(103), "t": times, "y": [0] * 103}).to_csv(tmp_path / "t.csv", index=False)
+    pd.DataFrame({"a": range(103), "t": times, "y": [0, *[1] * 102]}).to_csv(tmp_path / "t.csv", index=False)
 
     groups = read(tmp_path, {"path": "t.csv", "target": "y", "inputs": ["a"], "sensitive": ["t"]}).data.groups["t"]
 
@@ -88,14 +91,23 @@ def test_ranges_of_large_numbers_stay_apart_and_hold_every_row(tmp_path: Path) -
     assert np.bincount(groups.codes).tolist() == [25, 25, 25, 25, 3]
 
 
-def test_numbers_that_are_nearly_all_the_same_are_one_range_and_the_rest(tmp_path: Path) -> None:
+def test_numbers_that_are_nearly_all_the_same_are_one_range_which_compares_with_nothing(tmp_path: Path) -> None:
     values = [5.0] * 90 + list(np.linspace(1, 4, 22))
-    pd.DataFrame({"a": range(112), "t": values, "y": [0] * 112}).to_csv(tmp_path / "t.csv", index=False)
+    pd.DataFrame({"a": range(112), "t": values, "y": [0, 1] * 56}).to_csv(tmp_path / "t.csv", index=False)
 
-    groups = read(tmp_path, {"path": "t.csv", "target": "y", "inputs": ["a"], "sensitive": ["t"]}).data.groups["t"]
+    with pytest.raises(
+        LoadError, match=r"sensitive column 't' has a single group \('up to 5'\); a comparison needs two"
+    ):
+        read(tmp_path, {"path": "t.csv", "target": "y", "inputs": ["a"], "sensitive": ["t"]})
 
-    assert groups.names == ("up to 5",)
-    assert len(groups) == 112
+
+def test_groups_of_one_class_cannot_be_compared_and_without_groups_they_need_not(tmp_path: Path) -> None:
+    pd.DataFrame({"a": range(9), "g": ["x", "y", "z"] * 3, "y": [1] * 9}).to_csv(tmp_path / "t.csv", index=False)
+    spec = {"path": "t.csv", "target": "y", "inputs": ["a"]}
+
+    with pytest.raises(LoadError, match="target 'y' has a single class in 9 rows; groups cannot be compared"):
+        read(tmp_path, {**spec, "sensitive": ["g"]})
+    assert len(read(tmp_path, spec).data) == 9
 
 
 @pytest.mark.parametrize(
