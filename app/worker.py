@@ -73,6 +73,7 @@ def run_job(job: Job) -> None:
         subprocess.Popen(  # noqa: S603 - our own program, and a folder whose name we made
             [sys.executable, "-P", "-m", "app.worker", str(job.folder)],
             stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
+            env={**os.environ, "TMPDIR": str(job.folder)},  # what a killed audit leaves is found there
         ) as child,
     ):  # fmt: skip
         deadline = 0.0
@@ -83,7 +84,7 @@ def run_job(job: Job) -> None:
                 deadline = time.monotonic() + GRACE
             elif deadline and time.monotonic() > deadline:
                 child.kill()
-    for left in job.folder.glob(".audit-*"):
+    for left in (*job.folder.glob(".audit-*"), *job.folder.glob("auditor-*")):
         shutil.rmtree(left, ignore_errors=True)
     set_state(job, *_ending(job, child.returncode, stopped=bool(deadline)))
 

@@ -12,10 +12,12 @@ from app.uploads import audit_text, named, safe_name
 from app.view import PAGES, plain
 from app.widgets import check_sections
 from auditor.errors import AuditError, UsageError
+from auditor.sandbox.isolation import MEANING, available
 from auditor.settings import Profile
 
+HOLDS = {"weights alone": None, "a program (TorchScript or .pt2)": "program"}
 WAYS = ("Fill in a form", "Upload an audit file")
-MODELS, DATA = ["safetensors", "pt", "pth", "th"], ["csv", "tsv", "parquet", "npz"]
+MODELS, DATA = ["safetensors", "pt", "pth", "th", "pt2"], ["csv", "tsv", "parquet", "npz"]
 Files = list[tuple[str, memoryview]]
 
 
@@ -53,12 +55,13 @@ def with_form() -> tuple[Files, str]:
     """The same, the audit file written from what was filled in."""
     left, right = st.columns(2)
     with left:
-        model = st.file_uploader("Model weights", MODELS, key="model")
+        model = st.file_uploader("Model", MODELS, key="model")
+        holds = st.selectbox("The model file holds", list(HOLDS), key="holds")
         name = st.text_input("Name of the model", key="name")
         architecture = st.text_input(
             "Architecture",
             key="architecture",
-            help="mlp:8-16-2 for linear layers, torchvision:resnet18, timm:NAME.",
+            help="What weights belong to: mlp:8-16-2 for linear layers, torchvision:resnet18, timm:NAME.",
         )
     with right:
         data = st.file_uploader("Data to audit on", DATA, key="data")
@@ -74,7 +77,7 @@ def with_form() -> tuple[Files, str]:
     given = [model, data, *([reference] if reference else [])]
     text = audit_text({
         "subject": {"name": name},
-        "model": {"path": safe_name(model.name), "architecture": architecture},
+        "model": {"path": safe_name(model.name), "architecture": architecture, "trust": HOLDS[holds]},
         "input": inputs,
         "data": {
             "path": safe_name(data.name), **columns, "reference": safe_name(reference.name) if reference else None,
@@ -108,6 +111,7 @@ def _pixels() -> dict[str, Any]:
 
 
 st.title("New audit")
+st.text(f"Each audit runs in {MEANING[available()]}.")
 way = st.radio("How", WAYS, horizontal=True, label_visibility="collapsed", key="way")
 try:
     files, audit_file = with_form() if way == WAYS[0] else with_audit_file()

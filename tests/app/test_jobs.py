@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -14,14 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from app import jobs, worker
 from app.uploads import audit_text, named, safe_name
 from auditor.errors import UsageError
+from auditor.sandbox.isolation import available
 from auditor.store import load
 from tests.app.uploaded import AUDIT_FILE, CHECKS, again, finished, queued, table, until
 
-ENDLESS = 10_000_000
+ENDLESS = 10_000  # the most steps that an attack may take: minutes
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="processes are looked up in /proc")
@@ -93,6 +97,41 @@ def test_a_worker_runs_what_is_queued_and_ends_with_its_parent() -> None:
     found = jobs.progress(job)
     assert set(found.checks) == {"intake.preflight", *CHECKS}
     assert found.finished == found.checks and not found.running
+
+
+def test_an_uploaded_program_runs_in_the_sandbox() -> None:
+    module = nn.Sequential(nn.Linear(2, 2, bias=False))
+    module[0].weight.data = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
+    program = io.BytesIO()
+    torch.jit.save(torch.jit.script(module), program)
+    files = table(**{'architecture = "mlp:2-2-2"': 'trust = "program"'})
+    files["weights.safetensors"] = program.getvalue()
+
+    job = finished(files)
+
+    audit = load(job.audit).audit
+    assert (job.state, audit.subject["model"]["evidence_grade"]) == ("done", "program")
+    assert audit.outcome("performance.accuracy").result.measures[0].value == 1.0
+    assert audit.environment["isolation"] == available()
+    assert not list(job.folder.glob("auditor-*"))
+
+
+def test_the_sandbox_ends_with_the_process_that_watches_it() -> None:
+    job = queued(table(steps=ENDLESS))
+    with running(job) as watcher:
+        until(lambda: len(processes_in(job)) > 0)
+        os.kill(watcher, signal.SIGKILL)
+        until(lambda: not processes_in(job))
+
+    assert again(job).state in {"failed", "cancelled"}
+    assert not list(job.folder.glob("auditor-*"))
+
+
+def processes_in(job: jobs.Job) -> list[int]:
+    """The processes that work in a folder inside the job's: its sandbox."""
+    inside = f"{job.folder}/auditor-"
+    found = Path("/proc").glob("[0-9]*/cmdline")
+    return [int(p.parent.name) for p in found if any(word.startswith(inside) for word in words(p))]
 
 
 def test_jobs_run_oldest_first() -> None:
