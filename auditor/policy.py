@@ -19,10 +19,21 @@ from auditor.errors import UsageError
 from auditor.stats import interval, tails
 from auditor.types import Audit, Bound, Judgement, Limit, Measure, Outcome, Policy, Status, Verdict
 
-__all__ = ["BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "judge", "load_policy", "to_run", "unanswered", "was_interrupted"]
+__all__ = [
+    "BUILT_IN",
+    "INTERRUPTED",
+    "NOT_SELECTED",
+    "STOPPED",
+    "judge",
+    "load_policy",
+    "to_run",
+    "unanswered",
+    "was_interrupted",
+]
 
 INTERRUPTED = "interrupted before it had finished"
 NOT_SELECTED = "not selected"
+STOPPED = "stopped: "  # so begins the reason of a check that ran into a limit of its process
 _WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
 _RAN = (*_WORST_FIRST, Status.MEASURED)
 _MOST_ROWS = 1e9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from auditor.policy import INTERRUPTED, unanswered, was_interrupted
+from auditor.policy import INTERRUPTED, STOPPED, unanswered, was_interrupted
 from auditor.types import Audit, Status, Verdict
 from reports.findings import judged
 from reports.words import STATUS, counted
@@ -37,8 +37,9 @@ def _incomplete(audit: Audit, statuses: Sequence[Status]) -> str:
     errors = sum(o.status is Status.ERROR for o in audit.outcomes)
     required = [f"{li.measure.replace('_', ' ')} ({li.check})" for li, _ in unanswered(audit) if li.required]
     if was_interrupted(audit):
-        stopped = sum(o.reason == INTERRUPTED for o in audit.outcomes)
-        return f"The audit was interrupted: {counted(stopped, 'check')} did not finish, so nothing is concluded."
+        late = sum(o.reason == INTERRUPTED for o in audit.outcomes)
+        cause = next((f" in {o.check} ({o.reason})" for o in audit.outcomes if o.reason.startswith(STOPPED)), "")
+        return f"The audit was interrupted{cause}: {counted(late, 'check')} did not finish, so nothing is concluded."
     if errors:
         return f"{counted(errors, 'check')} ended with an error, so nothing is concluded."
     if required:

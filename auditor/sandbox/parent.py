@@ -13,7 +13,7 @@ from auditor.cost import Cost
 from auditor.errors import LoadError
 from auditor.intake.header import described_safetensors
 from auditor.intake.recognise import recognise
-from auditor.policy import INTERRUPTED, judge, load_policy
+from auditor.policy import INTERRUPTED, STOPPED, judge, load_policy
 from auditor.progress import NOBODY, Finished, Listener
 from auditor.sandbox import messages
 from auditor.sandbox.evidence import MOST_ARRAYS, read_arrays, read_text
@@ -111,7 +111,7 @@ class _Found:
             raise LoadError(msg)
         outcome = self.audit.outcome(self.running)
         if outcome is not None:
-            self.audit = self.audit.with_outcome(replace(outcome, status=Status.ERROR, reason=f"stopped: {reason}"))
+            self.audit = self.audit.with_outcome(replace(outcome, status=Status.ERROR, reason=f"{STOPPED}{reason}"))
 
 
 def _take(found: _Found, message: messages.Message, out: Path, tell: Listener) -> None:

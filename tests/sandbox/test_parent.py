@@ -25,6 +25,7 @@ from auditor.sandbox.selftest import ATTEMPTS
 from auditor.schema import audit_to_json
 from auditor.store import load
 from auditor.types import Status, Verdict
+from reports.verdict import why
 
 needs_lock = pytest.mark.skipif(not can_lock(), reason="no Landlock and seccomp on this machine")
 pytestmark = [pytest.mark.apart, needs_lock]
@@ -190,6 +191,7 @@ class Evil(Net):
     assert reason in found["explain.lrp"].reason
     assert found["performance.accuracy"].status is Status.SKIPPED
     assert audit.verdict is Verdict.INCOMPLETE and "fairness.groups" in to_run(audit)
+    assert why(audit).startswith("The audit was interrupted in explain.lrp (stopped: ") and reason in why(audit)
 
 
 def test_more_memory_than_there_is_ends_the_check_alone(folder: Path) -> None:
