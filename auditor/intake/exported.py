@@ -48,7 +48,7 @@ ARITHMETIC = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Tuple, ast.Load, ast.Add, ast.Sub,
     ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.unaryop, ast.boolop, ast.cmpop, ast.keyword,
 )  # fmt: skip
-LONGEST = 2000
+LONGEST = 65_536  # characters of one expression; those of a network with windows and every size open have thousands
 # torch/_export/serde/schema.py, ScalarType
 TYPES = {
     1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64",
