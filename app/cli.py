@@ -36,6 +36,10 @@ Profile = Annotated[
     str | None, typer.Option("--profile", metavar="quick|standard|deep", help="How large the checks are.")
 ]
 
+NoSandbox = Annotated[
+    bool, typer.Option("--no-sandbox", help="Run the model as yourself, with all that you may do; the report says so.")
+]
+
 
 @cli.command()
 def run(
@@ -44,18 +48,21 @@ def run(
     profile: Profile = None,
     only: Only = None,
     settings: Set = None,
+    no_sandbox: NoSandbox = False,
     json: Annotated[bool, typer.Option("--json", help="Print audit.json.")] = False,
 ) -> int:
     """Audit a model: 0 pass or conditions, 1 fail, 2 incomplete, 3 refused, 4 the auditor itself failed."""
+    from app.places import APART, HERE
     from app.progress import progress
-    from app.running import open_file, run_to
+    from app.running import overridden, run_to
+    from auditor.config import load_audit_file
     from auditor.schema import audit_to_json
     from reports.ci import exit_code
 
-    opened = open_file(audit_file, profile=profile, only=only or (), settings=settings or ())
-    folder = out or audit_file.parent / "audit-out"
-    with progress(opened) as (on_start, on_finish):
-        audit, written = run_to(folder, opened, on_start, on_finish)
+    file = overridden(load_audit_file(audit_file), profile=profile, only=only or (), settings=settings or ())
+    place = HERE if no_sandbox else APART
+    with progress() as tell:
+        audit, written = run_to(out or audit_file.parent / "audit-out", file, audit_file.parent, place, tell)
     _print(audit_to_json(audit).decode().rstrip() if json else _told(audit, written))
     return exit_code(audit)
 
@@ -71,12 +78,13 @@ def demo(
 ) -> int:
     """Audit real models on data that installed packages bring; 0 when every audit finished, whatever its verdict."""
     from app.demonstrating import DEMOS, demonstrate
+    from app.places import APART
 
     if name is not None and name not in DEMOS:
         msg = f"no demo {name!r}; known: {', '.join(DEMOS)}"
         raise UsageError(msg)
     for chosen in [name] if name else DEMOS:
-        demonstrate(chosen, out, _print)
+        demonstrate(chosen, out, APART, _print)
     return 0
 
 
@@ -89,11 +97,14 @@ def defend(
         Path | None, typer.Option("--report", metavar="DIR", help="Where the two audits go (default: FILE-report).")
     ] = None,
     profile: Profile = None,
+    no_sandbox: NoSandbox = False,
 ) -> int:
     """Train a hardened copy of a model and audit it before and after."""
     from app.defending import defend_file
+    from app.places import APART, HERE
 
-    before, after, comparison = defend_file(audit_file, method, out, report, profile=profile)
+    place = HERE if no_sandbox else APART
+    before, after, comparison = defend_file(audit_file, method, out, report, profile=profile, place=place)
     for label, audit in (("before", before), ("after", after)):
         _print(f"{label}: {audit.verdict}")
     _print(f"hardened weights: {out}\ncomparison: {comparison}")
@@ -126,6 +137,17 @@ def inspect(
     found = inspect_model(file)
     _print(as_json(found) if json else in_words(found))
     return 0
+
+
+@cli.command()
+def doctor() -> int:
+    """Say how a model would be held on this machine, and what was tried to get out; 3 when nothing would hold it."""
+    from app.doctoring import in_words
+    from auditor.sandbox.parent import denied
+
+    isolation, refused = denied()
+    _print(in_words(isolation, refused))
+    return 3 if isolation == "none" else 0
 
 
 @cli.command()

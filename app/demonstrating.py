@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.defending import defend_file
-from app.running import open_file, run_to
+from app.places import Place
+from app.running import run_to
+from auditor.config import load_audit_file
 from auditor.policy import was_interrupted
 from auditor.types import Audit
 from reports.ci import exit_code
@@ -18,25 +20,25 @@ __all__ = ["DEMOS", "demonstrate"]
 DEMOS = ("credit", "imagenet", "digits")
 
 
-def demonstrate(name: str, out: Path, say: Callable[[str], None]) -> list[Audit]:
+def demonstrate(name: str, out: Path, place: Place, say: Callable[[str], None]) -> list[Audit]:
     """Write the demo `name` into a folder of its own in `out` and audit it; `say` is told what came of it."""
     folder = out / name
     folder.mkdir(parents=True, exist_ok=True)
     say(f"{name}: preparing model and data in {folder}")
     audit_file: Path = importlib.import_module(f"app.demos.{name}").write(folder)
     if name == "digits":
-        return _before_and_after(audit_file, folder, say)
-    audit, written = run_to(folder / "audit-out", open_file(audit_file))
+        return _before_and_after(audit_file, folder, place, say)
+    audit, written = run_to(folder / "audit-out", load_audit_file(audit_file), audit_file.parent, place)
     if was_interrupted(audit):
         raise KeyboardInterrupt
     _say(name, audit, written / "report.html", say)
     return [audit]
 
 
-def _before_and_after(audit_file: Path, folder: Path, say: Callable[[str], None]) -> list[Audit]:
+def _before_and_after(audit_file: Path, folder: Path, place: Place, say: Callable[[str], None]) -> list[Audit]:
     """The digits demo shows the plain network and the adversarially trained one side by side."""
     report = folder / "report"
-    before, after, comparison = defend_file(audit_file, "pgd", folder / "hardened.safetensors", report)
+    before, after, comparison = defend_file(audit_file, "pgd", folder / "hardened.safetensors", report, place=place)
     for label, audit in (("before", before), ("after", after)):
         _say(f"digits, {label}", audit, report / label / "report.html", say)
     say(f"  side by side: {comparison}")

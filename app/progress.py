@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from auditor.audit import Finished
-from auditor.opening import Opened
-from auditor.selection import choose
+from auditor.policy import to_run
+from auditor.progress import Listener
 
 __all__ = ["progress"]
 
 
 @contextmanager
-def progress(opened: Opened) -> Iterator[tuple[Callable[[str], None], Callable[[Finished], None]]]:
-    """Callbacks for `run` that move a bar along."""
-    chosen, _ = choose(opened.selection)
+def progress() -> Iterator[Listener]:
+    """Who is told of an audit and moves a bar along."""
     columns = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
-        task = bar.add_task("opening", total=len(chosen))
-        yield (lambda check: bar.update(task, description=check)), (lambda _: bar.advance(task))
+        task = bar.add_task("opening", total=None)
+        yield Listener(
+            begun=lambda audit: bar.update(task, total=len(to_run(audit))),
+            started=lambda check: bar.update(task, description=check),
+            finished=lambda _: bar.advance(task),
+        )

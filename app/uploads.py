@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from auditor.config import AuditFile, load_audit_file
+from auditor.config import load_audit_file
 from auditor.errors import UsageError
-from auditor.policy import BUILT_IN
 
 __all__ = ["audit_text", "checked", "named", "safe_name"]
 
@@ -42,26 +41,12 @@ def named(files: Iterable[tuple[str, memoryview]]) -> dict[str, memoryview]:
 def checked(path: Path, uploaded: Collection[str]) -> str:
     """The name of what the audit file at `path` audits; UsageError when it names anything but uploaded files."""
     file = load_audit_file(path)
-    for key, name in _files_of(file):
+    for key, name in file.files():
         if name not in uploaded and not (key == "[data] path" and name == "."):
             listed = ", ".join(n for n in uploaded if n != path.name) or "no file"
             msg = f"{path.name!r} names {key} {name!r}, which was not uploaded; uploaded: {listed}"
             raise UsageError(msg)
     return file.subject.name or (file.model.path if file.model else file.data.path)
-
-
-def _files_of(file: AuditFile) -> Iterator[tuple[str, str]]:
-    """Every file that an audit file names, with its key."""
-    given = {
-        "[model] path": file.model.path if file.model else None,
-        "[input] tokenizer": file.input.tokenizer,
-        "[data] path": file.data.path,
-        "[data] labels": file.data.labels,
-        "[data] classes": file.data.classes if isinstance(file.data.classes, str) else None,
-        "[data] reference": file.data.reference,
-        "[policy] path": None if file.policy.path in BUILT_IN else file.policy.path,
-    }
-    yield from ((key, name) for key, name in given.items() if name is not None)
 
 
 def audit_text(sections: Mapping[str, Mapping[str, Any]]) -> str:

@@ -20,6 +20,8 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from app.jobs import Job, State, every, find, home, progress, set_state, waiting
@@ -28,6 +30,7 @@ from auditor.errors import AuditError, UsageError, one_line
 __all__ = ["next_job", "recover", "run", "run_job", "work"]
 
 BEAT, GRACE = 0.2, 30.0  # seconds; a busy machine needs some to write the report
+MOST_HOURS = 2
 DONE, REFUSED, FAILED, STOPPED = 0, 3, 4, 130
 
 
@@ -137,22 +140,28 @@ def run(folder: Path) -> int:
 
 
 def _audit(folder: Path) -> None:
-    from app.running import open_file, run_to
-    from auditor.selection import choose
+    from app.places import Place
+    from app.running import run_to
+    from auditor.config import load_audit_file
+    from auditor.policy import to_run
+    from auditor.progress import Listener
+    from auditor.sandbox.limits import HOUR, Limits
+    from auditor.sandbox.parent import audit_apart, harden_apart
 
     job = find(folder.name)
     if job is None or job.folder != folder:
         msg = f"{folder.name!r} is no job of {str(home())!r}"
         raise UsageError(msg)
-    opened = open_file(folder / "upload" / job.audit_file, uploaded=True)
+    file = load_audit_file(folder / "upload" / job.audit_file)
     with (folder / "progress.jsonl").open("w", encoding="utf-8", buffering=1) as out:
-        chosen, _ = choose(opened.selection)
-        print(json.dumps({"checks": [c.id for c in chosen]}), file=out)
-        run_to(
-            job.audit, opened,
-            lambda check: print(json.dumps({"started": check}), file=out),
-            lambda f: print(json.dumps({"finished": f.outcome.check}), file=out),
-        )  # fmt: skip
+        tell = Listener(
+            begun=lambda audit: print(json.dumps({"checks": to_run(audit)}), file=out),
+            started=lambda check: print(json.dumps({"started": check}), file=out),
+            finished=lambda f: print(json.dumps({"finished": f.outcome.check}), file=out),
+        )
+        limits = replace(Limits.of_this_machine(), seconds=MOST_HOURS * HOUR)
+        place = Place(partial(audit_apart, uploaded=True, limits=limits), harden_apart)
+        run_to(job.audit, file, folder / "upload", place, tell)
 
 
 def _end_with_parent() -> None:

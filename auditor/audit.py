@@ -7,35 +7,27 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib import metadata
 from typing import Any
 
 import torch
 
-from auditor.cost import Cost, Meter
+from auditor.cost import Meter
 from auditor.errors import LoadError, NotApplicable, one_line, without_machine
 from auditor.guard import Snapshot, isolated
 from auditor.intake.outputs import settle
-from auditor.policy import INTERRUPTED, judge, load_policy
+from auditor.policy import INTERRUPTED, NOT_SELECTED, judge, load_policy
+from auditor.progress import NOBODY, Finished, Listener
 from auditor.registry import Check, Context
 from auditor.selection import PREFLIGHT, Selection, choose, in_order
 from auditor.subject import Data, Model
 from auditor.types import SCHEMA, Audit, Outcome, Policy, Result, Scalar, Setting, Status, Verdict
 
-__all__ = ["Finished", "run"]
+__all__ = ["run"]
 
 LIBRARIES = ("torch-auditor", "torch", "numpy", "scipy", "captum", "shap", "lime", "foolbox", "fairlearn")
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A check that has ended: its outcome, what it cost, and the arrays it keeps as evidence (by `CHECK/KEY`)."""
-
-    outcome: Outcome
-    cost: Cost
-    arrays: Mapping[str, Any]
 
 
 def run(
@@ -48,8 +40,7 @@ def run(
     subject: Mapping[str, Any] | None = None,
     statements: Mapping[str, str] | None = None,
     seed: int = 0,
-    on_start: Callable[[str], None] = lambda _: None,
-    on_finish: Callable[[Finished], None] = lambda _: None,
+    tell: Listener = NOBODY,
 ) -> Audit:
     """Audit `model` (None: the predictions that came with `data`) on `data`.
 
@@ -59,20 +50,6 @@ def run(
     chosen, settings = choose(selection or Selection())
     snapshot = Snapshot(model.module) if model else None
     context = _context(model, data, reference, seed, snapshot)
-    outcomes: dict[str, Outcome] = {}
-    try:
-        for c in chosen:
-            on_start(c.id)
-            finished = _run_one(c, context.of_check(c.id), settings[c.id], snapshot)
-            outcomes[c.id] = finished.outcome
-            on_finish(finished)
-        rest = "not selected"
-    except KeyboardInterrupt:
-        rest = INTERRUPTED
-    for c in in_order():
-        if c.id not in outcomes:
-            reason = rest if c in chosen else "not selected"
-            outcomes[c.id] = Outcome(c.id, c.title, c.source, Status.SKIPPED, reason, settings.get(c.id, {}))
     audit = Audit(
         schema=SCHEMA,
         subject=dict(subject or {}),
@@ -81,9 +58,24 @@ def run(
         seed=seed,
         policy=Policy("none"),
         verdict=Verdict.INCOMPLETE,
-        outcomes=tuple(outcomes[c.id] for c in in_order()),
+        outcomes=tuple(
+            Outcome(c.id, c.title, c.source, Status.SKIPPED, _not_run(c, chosen), settings[c.id]) for c in in_order()
+        ),
     )
+    tell.begun(audit)
+    try:
+        for c in chosen:
+            tell.started(c.id)
+            finished = _run_one(c, context.of_check(c.id), settings[c.id], snapshot)
+            audit = audit.with_outcome(finished.outcome)
+            tell.finished(finished)
+    except KeyboardInterrupt:
+        pass  # what has not run yet says so already
     return judge(audit, policy or load_policy("default"))
+
+
+def _not_run(c: Check, chosen: list[Check]) -> str:
+    return INTERRUPTED if c in chosen else NOT_SELECTED
 
 
 def _context(model: Model | None, data: Data, reference: Data | None, seed: int, snapshot: Snapshot | None) -> Context:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import tomllib
@@ -15,8 +16,14 @@ from auditor.errors import UsageError
 from auditor.settings import Profile
 from auditor.types import Limit, Policy
 
-__all__ = ["AuditFile", "ColumnSpec", "DataSpec", "InputSpec", "ModelSpec", "load_audit_file", "parse_policy"]
+__all__ = [
+    "BUILT_IN", "KNOWN_CODE", "AuditFile", "ColumnSpec", "DataSpec", "Grade", "InputSpec", "ModelSpec",
+    "load_audit_file", "parse_policy",
+]  # fmt: skip
 
+BUILT_IN = ("default",)  # policies
+KNOWN_CODE = ("mlp", "demo", "torchvision", "timm", "transformers")  # architectures that bring no Python of their own
+Grade = Literal["data", "program", "code"]
 Kind = Literal["image", "table", "text", "tensor"]
 Output = Literal["logits", "probabilities", "value"]
 Number = int | float
@@ -46,6 +53,13 @@ class ModelSpec(_Section):
     arguments: dict[str, Any] = {}
     output: Output = "logits"
     trust: Literal["data", "program", "pickle"] = "data"
+
+    @property
+    def grade(self) -> Grade:
+        """The most that the model can bring: data alone, a program, or code of its own."""
+        if self.trust == "pickle" or (self.architecture and self.architecture.partition(":")[0] not in KNOWN_CODE):
+            return "code"
+        return "program" if self.trust == "program" else "data"
 
 
 class InputSpec(_Section):
@@ -174,6 +188,28 @@ class AuditFile(_Section):
             msg = "[data] names both score and prediction; keep one"
             raise ValueError(msg)
         return self
+
+    @property
+    def grade(self) -> Grade:
+        """The most that its model can bring; predictions are data."""
+        return self.model.grade if self.model else "data"
+
+    def digest(self) -> str:
+        """The sha256 of its settings, defaults filled in."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def files(self) -> list[tuple[str, str]]:
+        """Every file and folder that it names, each with the key that names it."""
+        given = {
+            "[model] path": self.model.path if self.model else None,
+            "[input] tokenizer": self.input.tokenizer,
+            "[data] path": self.data.path,
+            "[data] labels": self.data.labels,
+            "[data] classes": self.data.classes if isinstance(self.data.classes, str) else None,
+            "[data] reference": self.data.reference,
+            "[policy] path": None if self.policy.path in BUILT_IN else self.policy.path,
+        }
+        return [(key, name) for key, name in given.items() if name is not None]
 
 
 def load_audit_file(path: Path) -> AuditFile:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from auditor.selection import Selection
 from auditor.subject import Data, Model
 from auditor.types import Policy
 
-__all__ = ["Opened", "digest", "open_audit"]
+__all__ = ["Opened", "open_audit"]
 
 
 @dataclass(frozen=True)
@@ -58,18 +57,13 @@ def open_audit(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Open
         **file.subject.model_dump(),
         "model": facts,
         "data": {**read.facts, "classes": list(classes), "sensitive": list(file.data.sensitive)},
-        "audit_file_sha256": digest(file),
+        "audit_file_sha256": file.digest(),
     }
     if data.positive is not None:
         subject["data"]["positive"] = classes[data.positive]
     checks = file.checks
     selection = Selection(checks.profile, checks.only, checks.skip, checks.settings)
     return Opened(model, data, read.reference, subject, file.statements, selection, policy, checks.seed)
-
-
-def digest(file: AuditFile) -> str:
-    """The sha256 of an audit file's settings, defaults filled in."""
-    return hashlib.sha256(file.model_dump_json().encode()).hexdigest()
 
 
 def _need_fitting(reference: Data, data: Data, classes: tuple[str, ...]) -> None:

@@ -14,14 +14,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
+from auditor.config import BUILT_IN, parse_policy
 from auditor.errors import UsageError
 from auditor.stats import interval, tails
 from auditor.types import Audit, Bound, Judgement, Limit, Measure, Outcome, Policy, Status, Verdict
 
-__all__ = ["BUILT_IN", "INTERRUPTED", "judge", "load_policy", "unanswered", "was_interrupted"]
+__all__ = ["BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "judge", "load_policy", "to_run", "unanswered", "was_interrupted"]
 
-BUILT_IN = ("default",)
 INTERRUPTED = "interrupted before it had finished"
+NOT_SELECTED = "not selected"
 _WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
 _RAN = (*_WORST_FIRST, Status.MEASURED)
 _MOST_ROWS = 1e9
@@ -29,8 +30,6 @@ _MOST_ROWS = 1e9
 
 def load_policy(name: str, folder: Path | None = None) -> Policy:
     """The built-in policy `name`, or the one in the TOML file of that name in `folder`."""
-    from auditor.config import parse_policy
-
     if name in BUILT_IN:
         text = (resources.files("auditor") / "policies" / f"{name}.toml").read_text("utf-8")
         return parse_policy(tomllib.loads(text), name)
@@ -69,9 +68,14 @@ def _why(limit: Limit, audit: Audit) -> str:
     return f"{limit.measure} has no slice {limit.slice}"
 
 
+def to_run(audit: Audit) -> list[str]:
+    """The checks of the audit that are to run and have not finished."""
+    return [o.check for o in audit.outcomes if o.reason == INTERRUPTED]
+
+
 def was_interrupted(audit: Audit) -> bool:
-    """Whether somebody stopped the audit before its end."""
-    return any(o.reason == INTERRUPTED for o in audit.outcomes)
+    """Whether the audit was stopped before its end."""
+    return bool(to_run(audit))
 
 
 def _judge_outcome(outcome: Outcome, policy: Policy) -> Outcome:

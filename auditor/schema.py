@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from auditor.errors import LoadError
-from auditor.types import SCHEMA, Audit
+from auditor.types import SCHEMA, Audit, Outcome
 
-__all__ = ["audit_from_json", "audit_to_json", "canonical", "json_schema"]
+__all__ = ["audit_from_json", "audit_to_json", "canonical", "json_schema", "outcome_from_json", "outcome_to_json"]
+
+T = TypeVar("T")
 
 
 @cache
 def _adapter() -> TypeAdapter[Audit]:
     return TypeAdapter(Audit)
+
+
+@cache
+def _outcome_adapter() -> TypeAdapter[Outcome]:
+    return TypeAdapter(Outcome)
 
 
 def canonical(value: object) -> bytes:
@@ -31,17 +38,31 @@ def audit_to_json(audit: Audit) -> bytes:
 
 def audit_from_json(text: bytes) -> Audit:
     """The audit that `audit_to_json` wrote; LoadError when it is none."""
+    audit = _validated(_adapter(), text)
+    if audit.schema != SCHEMA:
+        msg = f"an audit of schema {audit.schema!r}; this version reads {SCHEMA!r}"
+        raise LoadError(msg)
+    return audit
+
+
+def outcome_to_json(outcome: Outcome) -> bytes:
+    """One check's line of an audit, as its canonical bytes."""
+    return canonical(_outcome_adapter().dump_python(outcome, mode="json"))
+
+
+def outcome_from_json(text: bytes) -> Outcome:
+    """The outcome that `outcome_to_json` wrote; LoadError when it is none."""
+    return _validated(_outcome_adapter(), text)
+
+
+def _validated(adapter: TypeAdapter[T], text: bytes) -> T:
     try:
-        audit = _adapter().validate_json(text)
+        return adapter.validate_json(text)
     except ValidationError as e:
         first = e.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         msg = f"not an audit: {where or 'the file'}: {first['msg'].lower()}"
         raise LoadError(msg) from None
-    if audit.schema != SCHEMA:
-        msg = f"an audit of schema {audit.schema!r}; this version reads {SCHEMA!r}"
-        raise LoadError(msg)
-    return audit
 
 
 def json_schema() -> dict[str, Any]:

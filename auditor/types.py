@@ -6,7 +6,7 @@ The field names are the keys of audit.json.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal, TypeVar, dataclass_transform
 
@@ -196,3 +196,7 @@ class Audit:
     def outcome(self, check: str) -> Outcome | None:
         """The outcome of `check`, None when the audit does not list it."""
         return next((o for o in self.outcomes if o.check == check), None)
+
+    def with_outcome(self, outcome: Outcome) -> Audit:
+        """The same audit with `outcome` in the place of the one of its check."""
+        return replace(self, outcomes=tuple(outcome if o.check == outcome.check else o for o in self.outcomes))

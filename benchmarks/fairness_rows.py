@@ -14,9 +14,10 @@ import torch
 from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
 from sklearn.metrics import accuracy_score, precision_score
 
-from auditor.audit import Finished, run
+from auditor.audit import run
 from auditor.cost import Meter
 from auditor.intake.architectures import mlp
+from auditor.progress import Finished, Listener
 from auditor.selection import Selection
 from auditor.subject import Column, Data, Labels, Model
 
@@ -55,7 +56,7 @@ def main() -> None:
     for _ in range(ROUNDS):
         meter = Meter()
         start = time.perf_counter()
-        run(model, data, selection=Selection(only=("fairness.groups",)), on_finish=costs.append)
+        run(model, data, selection=Selection(only=("fairness.groups",)), tell=Listener(finished=costs.append))
         whole.append(time.perf_counter() - start)
         peak = max(peak, meter.read().peak_mb)
         start = time.perf_counter()

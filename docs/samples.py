@@ -13,6 +13,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from app.demonstrating import demonstrate
+from app.places import APART
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES, PICTURE = ROOT / "reports" / "samples", ROOT / "docs" / "images" / "report.png"
@@ -28,7 +29,7 @@ def main() -> None:
     os.environ["SOURCE_DATE_EPOCH"] = "1795344840"
     with tempfile.TemporaryDirectory() as folder:
         for name in ("credit", "digits"):
-            demonstrate(name, Path(folder), print)
+            demonstrate(name, Path(folder), APART, print)
         for name, source in PAGES.items():
             shutil.copyfile(Path(folder) / source, SAMPLES / name)
     PICTURE.parent.mkdir(exist_ok=True)

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from auditor.audit import Finished, run
+from auditor.audit import run
 from auditor.errors import LoadError, NotApplicable, UsageError
 from auditor.policy import INTERRUPTED
+from auditor.progress import Finished, Listener
 from auditor.registry import CHECKS, Check, Context, check
 from auditor.schema import audit_to_json
 from auditor.selection import PREFLIGHT, Selection, choose
@@ -194,7 +195,7 @@ def test_what_is_kept_as_evidence_reaches_the_caller_and_an_errors_evidence_does
     add("zz.keeps", keeps)
     add("zz.breaks", keeps_and_breaks)
     seen: list[Finished] = []
-    audited(on_finish=seen.append)
+    audited(tell=Listener(finished=seen.append))
     arrays = {f.outcome.check: f.arrays for f in seen}
 
     assert list(arrays["zz.keeps"]) == ["zz.keeps/a"]
@@ -215,7 +216,9 @@ def test_the_time_of_one_inference_is_a_cost_and_no_figure() -> None:
 
 def test_the_preflight_comes_first_and_cannot_be_left_out() -> None:
     started: list[str] = []
-    found = audited(Selection(only=("performance.accuracy",), skip=("intake.*",)), on_start=started.append)
+    found = audited(
+        Selection(only=("performance.accuracy",), skip=("intake.*",)), tell=Listener(started=started.append)
+    )
 
     assert started == [PREFLIGHT, "performance.accuracy"]
     assert found["audit"].outcomes[0].check == PREFLIGHT
@@ -240,7 +243,7 @@ def test_settings_are_validated_before_the_first_check(selection: Selection, mes
     case = zoo.planted_patch()
 
     with pytest.raises(UsageError, match=message):
-        run(case.model, case.data, selection=selection, on_start=started.append)
+        run(case.model, case.data, selection=selection, tell=Listener(started=started.append))
     assert started == []
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from auditor.audit import Finished, run
+from auditor.audit import run
 from auditor.errors import UsageError
 from auditor.guard import Snapshot
+from auditor.progress import Finished, Listener
 from auditor.registry import CHECKS, Check, Context, check
 from auditor.selection import PREFLIGHT, Selection
 from auditor.settings import defaults, json_schema
@@ -82,7 +83,9 @@ def test_same_seed_same_result(c: Check, name: str) -> None:
     def once() -> tuple[Result | None, dict[str, list[float]]]:
         case = zoo.ZOO[name]()
         seen: list[Finished] = []
-        audit = run(case.model, case.data, selection=Selection("quick", (c.id,), (), FAST), on_finish=seen.append)
+        audit = run(
+            case.model, case.data, selection=Selection("quick", (c.id,), (), FAST), tell=Listener(finished=seen.append)
+        )
         outcome = audit.outcome(c.id)
         return outcome.result, {k: v.tolist() for f in seen for k, v in f.arrays.items()}
 
@@ -94,7 +97,7 @@ def test_same_seed_same_result(c: Check, name: str) -> None:
 def test_evidence_is_there_for_every_picture(c: Check) -> None:
     case = zoo.inplace_relu()
     seen: list[Finished] = []
-    run(case.model, case.data, selection=Selection("quick", (c.id,), (), FAST), on_finish=seen.append)
+    run(case.model, case.data, selection=Selection("quick", (c.id,), (), FAST), tell=Listener(finished=seen.append))
     arrays = {name: a for f in seen for name, a in f.arrays.items()}
     images = [i for f in seen if f.outcome.result for i in f.outcome.result.images]
 

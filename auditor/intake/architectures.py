@@ -10,16 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
 
+from auditor.config import Grade
 from auditor.errors import LoadError, UsageError, one_line
 from auditor.intake.zoos import ZOOS, from_zoo
 
-__all__ = ["Built", "Grade", "build", "grade_of"]
+__all__ = ["Built", "build"]
 
-Grade = Literal["data", "program", "code"]
 MOST_WEIGHTS = 250_000_000  # 1 GB
 
 
@@ -69,11 +69,6 @@ def efficientnet_lite0() -> nn.Module:
 DEMO: Mapping[str, Callable[[], nn.Module]] = {"digits_cnn": digits_cnn, "efficientnet_lite0": efficientnet_lite0}
 
 
-def grade_of(name: str) -> Grade:
-    """How far the code behind `name` can be trusted, without building it."""
-    return "data" if name.partition(":")[0] in {"mlp", "demo", *ZOOS} else "code"
-
-
 def build(name: str, arguments: Mapping[str, Any], folder: Path) -> Built:
     """The architecture `name`: mlp:SIZES, demo:NAME, torchvision:NAME, timm:NAME, transformers:CLASS, MODULE:CALLABLE.
 
@@ -85,7 +80,7 @@ def build(name: str, arguments: Mapping[str, Any], folder: Path) -> Built:
         raise UsageError(msg)
     if scheme in ZOOS:
         return Built(from_zoo(scheme, rest, arguments), "data")
-    if arguments and grade_of(name) == "data":
+    if arguments and scheme in {"mlp", "demo"}:
         msg = f"architecture {name!r} takes no [model] arguments"
         raise UsageError(msg)
     if scheme == "mlp":

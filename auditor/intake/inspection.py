@@ -27,7 +27,7 @@ from auditor.intake.state_dict import unwrapped
 
 __all__ = ["Inspection", "inspect_model"]
 
-Trust = Literal["data", "program"]
+Trust = Literal["data", "program", "pickle"]
 CLASSES = "__torch__."  # how TorchScript names a program's own
 WEIGHTS = ("safetensors", "safetensors index", "state_dict", "legacy state_dict")
 

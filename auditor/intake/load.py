@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from auditor.config import InputSpec, ModelSpec
 from auditor.errors import LoadError, UsageError
-from auditor.intake.architectures import Built, build, grade_of
+from auditor.intake.architectures import Built, build
 from auditor.intake.inspection import Inspection, inspect_model
 from auditor.intake.outputs import first_outputs
-from auditor.intake.programs import load_program
+from auditor.intake.programs import load_pickle, load_program
 from auditor.intake.recognise import Format, sha256
 from auditor.intake.weights import digest, fill, need_finite_weights, read_weights
 from auditor.subject import Data, Model, Normalize, as_it_is
@@ -51,16 +51,14 @@ def load_model(
     Without `classes` there are as many as the model gives outputs, named 0, 1, 2 ... With `uploaded` only weights in a
     built-in architecture are accepted. LoadError or UsageError, in one line, for everything else.
     """
-    if uploaded and grade_of(spec.architecture) == "code" and spec.architecture:
-        msg = f"architecture {spec.architecture!r} runs Python of its own, which is refused here; use `auditor run`"
-        raise UsageError(msg)
-    if spec.trust == "pickle":
-        msg = "[model] trust = 'pickle' cannot be given yet, as it needs a sandbox; save the weights alone (state_dict)"
+    if uploaded and spec.grade == "code":
+        what = "trust = 'pickle'" if spec.trust == "pickle" else f"architecture {spec.architecture!r}"
+        msg = f"{what} runs Python of its own, which is refused here; use `auditor run`"
         raise UsageError(msg)
     path = locate(spec.path, folder, "model file", uploaded=uploaded)
-    inspected = inspect_model(path)
+    inspected = _inspected(path, spec)
     kind = inspected.format
-    built = _program(path, kind, spec, uploaded=uploaded) if kind in PROGRAMS else _weights(path, kind, spec, folder)
+    built = _built(path, kind, spec, folder)
     module = built.module
     if kind not in PROGRAMS:
         module.eval()
@@ -81,6 +79,22 @@ def load_model(
     return Loaded(model, _facts(inspected, spec, built, module))
 
 
+def _inspected(path: Path, spec: ModelSpec) -> Inspection:
+    """What the file is; with trust = 'pickle' what cannot be read as data or a program is taken for a module."""
+    try:
+        return inspect_model(path)
+    except LoadError:
+        if spec.trust != "pickle" or not path.is_file():
+            raise
+        return Inspection(path.name, "pickled module", "pickle", False, sha256(path), path.stat().st_size, {})
+
+
+def _built(path: Path, kind: Format, spec: ModelSpec, folder: Path) -> Built:
+    if kind == "pickled module":
+        return Built(load_pickle(path, folder), "code")
+    return _program(path, kind, spec) if kind in PROGRAMS else _weights(path, kind, spec, folder)
+
+
 def _weights(path: Path, kind: Format, spec: ModelSpec, folder: Path) -> Built:
     tensors = read_weights(path, kind)
     if not spec.architecture:
@@ -91,10 +105,7 @@ def _weights(path: Path, kind: Format, spec: ModelSpec, folder: Path) -> Built:
     return built
 
 
-def _program(path: Path, kind: Format, spec: ModelSpec, *, uploaded: bool) -> Built:
-    if uploaded:
-        msg = f"{path.name!r} is a {kind} program, which is refused here; upload weights, or use `auditor run`"
-        raise UsageError(msg)
+def _program(path: Path, kind: Format, spec: ModelSpec) -> Built:
     if spec.trust != "program":
         msg = f"{path.name!r} is a {kind} program and runs code of its own; allow it with [model] trust = 'program'"
         raise UsageError(msg)

@@ -11,7 +11,10 @@ from auditor.errors import LoadError
 
 __all__ = ["Format", "recognise", "sha256"]
 
-Format = Literal["safetensors", "safetensors index", "state_dict", "legacy state_dict", "torchscript", "torch.export"]
+Format = Literal[
+    "safetensors", "safetensors index", "state_dict", "legacy state_dict", "torchscript", "torch.export",
+    "pickled module",
+]  # fmt: skip
 LEGACY = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")  # the number that torch.save wrote first until 1.6
 INDEX = ".safetensors.index.json"  # names the file of each tensor of a model in several files
 ACCEPTED = "a state_dict (.pt, .pth), safetensors, TorchScript or torch.export (.pt2)"

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from auditor.errors import LoadError
 
-__all__ = ["unwrapped"]
+__all__ = ["NESTED", "unwrapped"]
 
 NESTED = (
     "state_dict", "model_state_dict", "model", "net", "weights", "module", "params", "state_dict_ema", "params_ema",

@@ -293,7 +293,7 @@ def test_ctrl_c_before_anything_was_measured_is_one_line(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("app.running.open_audit", stop)
+    monkeypatch.setattr("auditor.performing.open_audit", stop)
 
     assert invoke(["run", str(audit_file)]) == 2
     assert capsys.readouterr().err == "auditor: interrupted before it had finished\n"

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from auditor.audit import Finished, run
+from auditor.audit import run
+from auditor.progress import Finished, Listener
 from auditor.selection import Selection
 from auditor.subject import Data, Model
 from auditor.types import Measure, Outcome, Result, Status
@@ -47,5 +48,5 @@ def not_applicable(case: Case, check: str) -> str:
 def arrays_of(model: Model, data: Data, check: str, **settings: Any) -> Mapping[str, Any]:
     """The evidence that `check` keeps."""
     seen: list[Finished] = []
-    run(model, data, selection=Selection("quick", (check,), (), {check: settings}), on_finish=seen.append)
+    run(model, data, selection=Selection("quick", (check,), (), {check: settings}), tell=Listener(finished=seen.append))
     return seen[-1].arrays

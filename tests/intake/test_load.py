@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from auditor.config import InputSpec, ModelSpec
+from auditor.config import KNOWN_CODE, InputSpec, ModelSpec
 from auditor.errors import AuditError, LoadError, UsageError
-from auditor.intake.architectures import build, grade_of, mlp
+from auditor.intake.architectures import build, mlp
 from auditor.intake.load import Loaded, load_model, locate
+from auditor.intake.zoos import ZOOS
 from auditor.subject import Data
 
 ARCHS = """
@@ -88,8 +90,7 @@ def test_programs_load_only_when_they_are_trusted(folder: Path, path: str) -> No
     [
         ("w.pt", {"architecture": "archs:net"}, "runs Python of its own, which is refused here"),
         ("w.pt", {"architecture": "os:system"}, "runs Python of its own, which is refused here"),
-        ("script.pt", {"trust": "program"}, "torchscript program, which is refused here"),
-        ("program.pt2", {"trust": "program"}, "torch.export program, which is refused here"),
+        ("w.pt", {"trust": "pickle"}, "trust = 'pickle' runs Python of its own, which is refused here"),
         ("../w.pt", {"architecture": "mlp:3-4-2"}, "lies outside the upload"),
         ("/etc/passwd", {"architecture": "mlp:3-4-2"}, "lies outside the upload"),
         ("package:torch/version.py", {"architecture": "mlp:3-4-2"}, "lies outside the upload"),
@@ -116,7 +117,6 @@ def test_an_upload_of_weights_in_a_built_in_architecture_loads(folder: Path) -> 
         ({"path": "w.pt", "architecture": "mlp:3-0-2"}, "needs layer sizes"),
         ({"path": "w.pt", "architecture": "mlp:999999-999999-2"}, "weights; at most 250,000,000 are built"),
         ({"path": "w.pt", "architecture": "mlp:3-4-2", "arguments": {"width": 4}}, "takes no .model. arguments"),
-        ({"path": "w.pt", "architecture": "mlp:3-4-2", "trust": "pickle"}, "'pickle' cannot be given yet"),
         ({"path": "w.pt", "architecture": "demo:gpt"}, "does not exist; the demos have demo:digits_cnn"),
         ({"path": "w.pt", "architecture": "archs:nothing"}, "cannot be built: AttributeError"),
         ({"path": "w.pt", "architecture": "nowhere:net"}, "cannot be built: ModuleNotFoundError"),
@@ -182,6 +182,20 @@ def test_the_sizes_of_an_mlp_are_its_layers() -> None:
     layers = [(m.in_features, m.out_features) for m in mlp("8-16-4-2") if isinstance(m, nn.Linear)]
 
     assert layers == [(8, 16), (16, 4), (4, 2)]
-    assert [grade_of(n) for n in ("mlp:1-2", "demo:digits_cnn", "os:system", "torchvision:resnet18")] == [
-        "data", "data", "code", "data",
-    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spec", "grade"),
+    [
+        ({"architecture": "mlp:1-2"}, "data"), ({"architecture": "demo:digits_cnn"}, "data"),
+        ({"architecture": "torchvision:resnet18"}, "data"), ({"architecture": "os:system"}, "code"),
+        ({}, "data"), ({"trust": "program"}, "program"), ({"trust": "pickle"}, "code"),
+        ({"trust": "program", "architecture": "os:system"}, "code"),
+    ],
+)  # fmt: skip
+def test_the_most_that_a_model_can_bring(spec: dict[str, Any], grade: str) -> None:
+    assert ModelSpec(path="m", **spec).grade == grade
+
+
+def test_every_zoo_is_known_code() -> None:
+    assert set(ZOOS) <= set(KNOWN_CODE)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from auditor.audit import Finished, run
+from auditor.audit import run
 from auditor.policy import judge
+from auditor.progress import Finished, Listener
 from auditor.selection import Selection
 from auditor.store import Record
 from auditor.subject import Column, Data, Model
@@ -51,7 +52,11 @@ def audited(case: zoo.Case, **subject: Any) -> Record:
         **subject,
     }  # fmt: skip
     audit = run(
-        case.model, case.data, selection=Selection("quick", settings=SETTINGS), subject=facts, on_finish=seen.append
+        case.model,
+        case.data,
+        selection=Selection("quick", settings=SETTINGS),
+        subject=facts,
+        tell=Listener(finished=seen.append),
     )
     arrays = {name: a for f in seen for name, a in f.arrays.items()}
     run_json = {"started": "2026-11-22T09:14:00+00:00", "finished": "2026-11-22T09:15:00+00:00", "checks": {}}

@@ -1,0 +1,79 @@
+"""Where an audit runs: APART, in a process that can reach nothing else, or HERE, in this one, as the user asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from auditor.config import AuditFile
+from auditor.errors import UsageError
+from auditor.progress import NOBODY, Finished, Listener
+from auditor.sandbox.parent import audit_apart, harden_apart
+from auditor.store import Record
+
+__all__ = ["APART", "HERE", "Place"]
+
+
+class Perform(Protocol):
+    """Makes the audit that `file` in `folder` asks for."""
+
+    def __call__(self, file: AuditFile, folder: Path, *, tell: Listener = NOBODY) -> Record:
+        """The audit with its evidence."""
+
+
+class Harden(Protocol):
+    """Writes to `to` the weights that the defence `method` trained."""
+
+    def __call__(
+        self, file: AuditFile, folder: Path, method: str, to: Path, *, progress: Callable[[int, int], None]
+    ) -> None:
+        """As the audit file's [defend.METHOD] says."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What audits and what hardens a model."""
+
+    audit: Perform
+    harden: Harden
+
+
+def _audit_here(file: AuditFile, folder: Path, *, tell: Listener = NOBODY) -> Record:
+    """Whatever the model does, it does as the user."""
+    from auditor.performing import audit
+
+    _need_readable_here(file)
+    arrays: dict[str, Any] = {}
+    costs: dict[str, Any] = {}
+
+    def finished(f: Finished) -> None:
+        arrays.update(f.arrays)
+        costs[f.outcome.check] = asdict(f.cost)
+        tell.finished(f)
+
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    found = audit(file, folder, replace(tell, finished=finished))
+    ended = datetime.now(UTC).isoformat(timespec="seconds")
+    found = replace(found, environment={**found.environment, "isolation": "none, as asked for"})
+    return Record(found, arrays, {"started": started, "finished": ended, "checks": costs})
+
+
+def _harden_here(file: AuditFile, folder: Path, method: str, to: Path, *, progress: Callable[[int, int], None]) -> None:
+    from auditor.performing import harden
+
+    _need_readable_here(file)
+    harden(file, folder, method, to, progress)
+
+
+def _need_readable_here(file: AuditFile) -> None:
+    """UsageError for a pickled module, whose code runs as soon as it is read."""
+    if file.model is not None and file.model.trust == "pickle":
+        msg = "[model] trust = 'pickle' runs what the file says; it is loaded in the sandbox alone"
+        raise UsageError(msg)
+
+
+APART = Place(audit_apart, harden_apart)
+HERE = Place(_audit_here, _harden_here)

@@ -1,0 +1,79 @@
+"""What an audit needs to read: the files that its audit file names, Python with its packages, parts of the system."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import auditor
+from auditor.config import AuditFile
+from auditor.intake.recognise import INDEX
+
+__all__ = ["devices", "files_of_audit", "files_of_python"]
+
+SYSTEM = (
+    "/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/dev/null", "/dev/zero", "/dev/urandom",
+    "/dev/random", "/proc/self", "/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/sys/devices/system/cpu",
+)  # fmt: skip
+OF_A_GPU = ("/dev/nvidia*", "/dev/dri/*", "/dev/kfd")
+PLUGINS = "auditor.checks"  # entry points of others' checks
+
+
+def files_of_audit(file: AuditFile, folder: Path) -> list[Path]:
+    """The files and folders that `file` in `folder` names; its whole folder where it brings Python of its own."""
+    named = [folder / name for _, name in file.files() if not name.startswith("package:")]
+    for path in list(named):
+        if path.name.endswith(INDEX):
+            named += path.parent.glob("*.safetensors")
+        elif path.is_dir():
+            named += _link_targets(path)
+    if file.grade == "code":
+        module = file.model.architecture.partition(":")[0] if file.model else ""
+        named += [folder, *_package(module.partition(".")[0])]
+    return [p.absolute() for p in named] + [p.resolve() for p in named]
+
+
+def files_of_python() -> list[Path]:
+    """Python, what is installed for it, ourselves, and the parts of the system that they read."""
+    entries = [Path(p) for p in sys.path if p and Path(p).is_dir() and not _is_working_folder(Path(p))]
+    ours = Path(next(iter(auditor.__path__)))
+    plugins = {e.module.partition(".")[0] for e in metadata.entry_points(group=PLUGINS)}
+    others = [path for name in sorted(plugins) for path in _package(name)]
+    prefixes = [Path(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix)]
+    found = [*map(Path, SYSTEM), *prefixes, *entries, ours, *others]
+    return found + [p.resolve() for p in (*prefixes, ours, Path(sys.executable))]
+
+
+def devices(device: str) -> list[Path]:
+    """The device files that `device` works through; none for the CPU."""
+    if device == "cpu":
+        return []
+    return [Path("/dev/nvidiactl"), *(p for pattern in OF_A_GPU for p in Path("/").glob(pattern.removeprefix("/")))]
+
+
+def _is_working_folder(path: Path) -> bool:
+    """Whether `path` is on the path only because Python was started there; then it can hold anything."""
+    return path.resolve() == Path.cwd() and path.resolve() != Path(next(iter(auditor.__path__))).parent
+
+
+def _package(name: str) -> Iterator[Path]:
+    """Where the top-level package or module `name` lies; it is found and not imported."""
+    try:
+        spec = importlib.util.find_spec(name) if name else None
+    except (ImportError, ValueError):
+        return
+    if spec is not None:
+        yield from map(Path, spec.submodule_search_locations or ([spec.origin] if spec.origin else []))
+
+
+def _link_targets(folder: Path) -> Iterator[Path]:
+    """What the links in a folder of data point to: caches and data sets are often full of them."""
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(parent) / name
+            if path.is_symlink():
+                yield path.resolve()
