@@ -199,20 +199,17 @@ CLASSES = {"num_classes": 10}
 TORCHVISION = """
     alexnet vgg11_bn resnet18 resnet50 resnext50_32x4d densenet121 squeezenet1_1 googlenet inception_v3:96 mobilenet_v2
     mobilenet_v3_small mnasnet0_5 shufflenet_v2_x0_5 efficientnet_b0 efficientnet_v2_s regnet_x_400mf regnet_y_400mf
-    convnext_tiny swin_t swin_v2_t vit_b_16:224 maxvit_t:224
+    convnext_tiny swin_t swin_v2_t
 """
 TIMM = """
-    resnet10t resnet26d resnetv2_50 ecaresnet26t skresnet18 resnest14d res2next50 cspresnet50 cs3darknet_s darknet17
-    dla46_c dpn48b hrnet_w18_small selecsls42 repvgg_a0 efficientnet_lite0 mixnet_s mobilenetv4_conv_small ghostnet_050
-    hardcorenas_a fbnetc_100 lcnet_035 tinynet_e regnetz_b16 nf_regnet_b0 ese_vovnet19b_dw rexnet_100 xception41
-    hgnetv2_b0 starnet_s1 mobileone_s0 repghostnet_050 repvit_m0_9 convnext_atto convnextv2_atto inception_next_atto
-    mambaout_femto caformer_s18 poolformer_s12 edgenext_xx_small mobilevit_xxs mobilevitv2_050 fastvit_t8:256
-    efficientformer_l1:224 efficientvit_b0 efficientvit_m0:224 vit_tiny_patch16_224:224 deit3_small_patch16_224:224
-    cait_xxs24_224:224 crossvit_tiny_240:240 coat_tiny:224 convit_tiny:224 eva02_tiny_patch14_224:224
-    xcit_nano_12_p16_224:224 mixer_s32_224:224 resmlp_12_224:224 gmlp_ti16_224:224 swinv2_cr_tiny_224:224 davit_tiny:224
-    focalnet_tiny_srf:224 gcvit_xxtiny:224 hiera_tiny_224:224 levit_128s:224 coatnet_nano_rw_224:224 mvitv2_tiny:224
-    nest_tiny:224 pit_ti_224:224 pvt_v2_b0:224 tiny_vit_5m_224:224 twins_svt_small:224 volo_d1_224:224
-    visformer_tiny:224 sequencer2d_s:224 nextvit_small shvit_s1 swiftformer_xs:224 test_resnet test_vit:160
+    resnet10t ecaresnet26t resnest14d cs3darknet_s darknet17 hrnet_w18_small selecsls42 repvgg_a0 efficientnet_lite0
+    mixnet_s mobilenetv4_conv_small ghostnet_050 lcnet_035 tinynet_e nf_regnet_b0 ese_vovnet19b_dw rexnet_100
+    hgnetv2_b0 starnet_s1 mobileone_s0 repvit_m0_9 convnext_atto inception_next_atto mambaout_femto caformer_s18
+    poolformer_s12 edgenext_xx_small mobilevit_xxs mobilevitv2_050 fastvit_t8:256 efficientformer_l1:224
+    efficientvit_b0 vit_tiny_patch16_224:224 crossvit_tiny_240:240 convit_tiny:224 eva02_tiny_patch14_224:224
+    xcit_nano_12_p16_224:224 mixer_s32_224:224 resmlp_12_224:224 gmlp_ti16_224:224 hiera_tiny_224:224 levit_128s:224
+    mvitv2_tiny:224 pit_ti_224:224 pvt_v2_b0:224 tiny_vit_5m_224:224 visformer_tiny:224 shvit_s1 swiftformer_xs:224
+    test_resnet test_vit:160
 """
 LABELS = {"num_labels": 10}
 PATCHES = {
@@ -277,6 +274,7 @@ def _sized(zoo: str, names: str) -> list[Architecture]:
 
 ARCHITECTURES: tuple[Architecture, ...] = (
     *_sized("torchvision", TORCHVISION),
+    Architecture("torchvision:vit_b_16", {**CLASSES, "image_size": 64}),
     *_sized("timm", TIMM),
     *(Architecture(f"transformers:{name}ForImageClassification", given) for name, given in IMAGES.items()),
     *(Architecture(f"transformers:{name}ForSequenceClassification", given) for name, given in TEXTS.items()),

@@ -205,7 +205,7 @@ def test_what_is_kept_as_evidence_reaches_the_caller_and_an_errors_evidence_does
 
 def test_the_time_of_one_inference_is_a_cost_and_no_figure() -> None:
     seen: list[Finished] = []
-    audit = audited(SMALL, on_finish=seen.append)["audit"]
+    audit = audited(SMALL, tell=Listener(finished=seen.append))["audit"]
     taken = {f.outcome.check: f.cost.seconds_per_sample for f in seen}
     again = audited(SMALL)["audit"]
 

@@ -87,6 +87,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.marked: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
+        self.storages: dict[str, _Storage] = {}
         self.copied = 0
 
     def run(self, stream: IO[bytes]) -> Any:
@@ -171,7 +172,12 @@ class _Machine:
         if self.stored is not None and self.stored.get(str(key), -1) < count * ITEM_BYTES[dtype]:
             msg = f"{self.name}: storage {key!r:.40} declares {count:,} numbers and brings fewer"
             raise LoadError(msg)
-        self.stack.append(_Storage(dtype, count))
+        found = _Storage(dtype, count)
+        if self.storages.setdefault(key, found) != found and self.classes is None:
+            # torch.load keeps the first for all of them; what the others say of their tensors would not be so
+            msg = f"the storage {key!r:.40} is described in two ways"
+            raise _MalformedError(msg)
+        self.stack.append(found)
 
     def call(self, _: Any) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
