@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from auditor.errors import LoadError, one_line
+from auditor.errors import LoadError, one_line, without_machine
 from auditor.intake.inspection import inspect_model
 from auditor.intake.outputs import first_outputs
 from auditor.intake.programs import load_program
@@ -182,7 +182,7 @@ def _first_that_works(ways: Mapping[str, Callable[[], None]]) -> str:
                 warnings.simplefilter("ignore")
                 go()
         except Exception as e:  # noqa: BLE001 - torch raises what it likes here
-            causes.append(f"{way}: {type(e).__name__}: {one_line(str(e), 100)}")
+            causes.append(without_machine(f"{way}: {type(e).__name__}: {one_line(str(e), 100)}"))
         else:
             return way
     msg = f"torch cannot save it ({'; '.join(causes)})"

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+import torch
+
 from auditor.errors import AuditError, one_line
 from benchmarks._architectures import ARCHITECTURES, FORMATS, Architecture, Covered, cover, need_operators
 
@@ -56,7 +58,8 @@ def page(found: Sequence[Covered], seconds: float) -> str:
     return f"""# Coverage
 Published architectures with random weights, each saved by torch as a state_dict, as TorchScript and as an exported
 program, looked at as `auditor inspect` does, loaded as an audit does, and run beside the original module: a mark means
-that the outputs are the same bit for bit. Written by `make coverage` in {seconds / 60:.0f} minutes ({versions}).
+that the outputs are the same bit for bit. Written by `make coverage` in {seconds / 60:.0f} minutes on
+one core ({versions}).
 
 {totals(found)}
 
@@ -82,6 +85,7 @@ def _mark(one: Covered, kind: str) -> str:
 def main() -> None:
     """Print every architecture and the totals; write the page."""
     logging.disable()  # torch logs whole graphs of what it cannot export
+    torch.set_num_threads(1)  # inputs are small, and one thread adds in one order
     if not need_operators():
         print("torchvision cannot be imported here: its architectures and those of timm are left out")
     named = sys.argv[1:]
