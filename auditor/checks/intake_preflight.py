@@ -9,17 +9,16 @@ import torch
 
 from auditor.alternatives import better_order, better_preprocessing, usual_preprocessing
 from auditor.anatomy import flops, layers, parameters
+from auditor.answers import about_answers, about_chance, about_labels, about_values
 from auditor.behaviour import Line, batch_norm, batches, dropout, evaluation_mode, passes
 from auditor.errors import LoadError, NotApplicable
 from auditor.intake.outputs import need_finite
 from auditor.registry import Context, check
 from auditor.stats import mean, rate
 from auditor.subject import Model
-from auditor.types import Measure, Result, Scalar, Table
+from auditor.types import Result, Scalar, Table
 
 REPEATED, DRAWN = 16, 64  # rows that are run again, and by the statistics of their own batch
-COLLAPSED, COMMON = 0.99, 0.9  # a share of the answers, and of the labels, that one class may have
-STILL = 0.01  # outputs that move less than this over all rows, of 1 or of the spread of the targets
 
 
 @check(
@@ -49,7 +48,7 @@ def preflight(ctx: Context) -> Result:
     if ctx.is_regression:
         values = ctx.predictions.values
         errors = np.abs(values - ctx.data.y) if values is not None else ()
-        caveats += _about_still_values(ctx)
+        caveats += about_values(ctx.predictions, ctx.data.y)
         tables = (ranges, *_table(ran))
         return Result((mean("mean_absolute_error", errors, better="lower"),), tables, caveats=tuple(caveats))
     accuracy = rate("clean_accuracy", int(ctx.right.sum()), n)
@@ -57,8 +56,8 @@ def preflight(ctx: Context) -> Result:
     tried = _alternatives(ctx)
     ranges = replace(ranges, rows=(*ranges.rows, right, *((line.name, line.found) for line in tried)))
     caveats += [
-        *_about_constants(ctx), *(line.caveat for line in tried if line.caveat), *_about_chance(ctx, accuracy),
-        *_about_labels(ctx),
+        *about_answers(ctx.predictions, ctx.data.y, ctx.classes), *(line.caveat for line in tried if line.caveat),
+        *about_chance(accuracy, ctx.classes), *about_labels(ctx.data.y, ctx.classes),
     ]  # fmt: skip
     return Result((accuracy,), (ranges, *_table(ran)), caveats=tuple(caveats))
 
@@ -118,7 +117,7 @@ def _as_it_runs(ctx: Context) -> list[Line]:
     if model is None:
         return []
     x = ctx.data.read(np.arange(min(REPEATED, len(ctx.data))))
-    drawn = np.random.default_rng(ctx.root_seed).permutation(len(ctx.data))[:DRAWN]  # in no order, as rows of training
+    drawn = np.random.default_rng(ctx.seed).permutation(len(ctx.data))[:DRAWN]  # in no order, as rows of training
     try:
         operations = f"{flops(model, x):,} for matrix products, convolutions and attention (a multiply-add is two)"
     except NotApplicable as e:
@@ -147,7 +146,7 @@ def _alternatives(ctx: Context) -> list[Line]:
     ]
     found = order
     if ctx.model is not None and (tried := [name for name, _ in usual_preprocessing(ctx.model, ctx.data)]):
-        better = better_preprocessing(ctx.model, ctx.data, ctx.root_seed)
+        better = better_preprocessing(ctx.model, ctx.data, ctx.seed)
         found = better or order
         words = f"right more often with {better.name}" if better else "right more often with none of"
         lines.insert(0, Line("other preprocessing", words if better else f"{words} {len(tried)}: {', '.join(tried)}"))
@@ -156,53 +155,3 @@ def _alternatives(ctx: Context) -> list[Line]:
     configured, alternative = found.configured / found.n, found.alternative / found.n
     words = f"Of {found.n:,} rows {configured:.0%} are right as configured and {alternative:.0%} with {found.name}"
     return [*lines[:-1], replace(lines[-1], caveat=f"{words}: the audit file is probably wrong.")]
-
-
-def _about_constants(ctx: Context) -> list[str]:
-    found, n = ctx.predictions, len(ctx.data)
-    if n < 2:
-        return []
-    moved = 1.0 if found.probabilities is None else float(np.ptp(found.probabilities, axis=0).max())
-    if moved < 1e-7:
-        return ["The model gives the same output for every input."]
-    said, labels = (np.bincount(v, minlength=len(ctx.classes)) for v in (found.predicted, ctx.data.y))
-    top = int(said.argmax())
-    name, called, meant = ctx.classes[top], int(said[top]), int(labels[top])
-    caveats = []
-    if called == n:
-        caveats.append(f"The model calls every one of the {n:,} samples {name!r}.")
-    elif called > COLLAPSED * n and meant < COMMON * n:
-        caveats.append(f"The model calls {called:,} of {n:,} samples {name!r}; {meant:,} are labelled so.")
-    if moved < STILL:
-        caveats.append(f"The outputs hardly move: no probability differs by more than {moved:.2g} among {n:,} samples.")
-    return caveats
-
-
-def _about_still_values(ctx: Context) -> list[str]:
-    values, y = ctx.predictions.values, ctx.data.y
-    if values is None or len(values) < 2 or float(np.ptp(values)) >= STILL * float(np.ptp(y)):
-        return []
-    found = f"the values lie within {float(np.ptp(values)):.3g}, the targets within {float(np.ptp(y)):.3g}"
-    return [f"The outputs hardly move: {found}."]
-
-
-def _about_chance(ctx: Context, accuracy: Measure) -> list[str]:
-    chance = 1 / len(ctx.classes)
-    if accuracy.value is None or accuracy.low is None or accuracy.high is None or accuracy.low > chance:
-        return []
-    found = f"{accuracy.value:.1%} on {len(ctx.classes)} classes"
-    question = "mean, std, channel order or labels right? Every later figure would be about the wrong function."
-    if accuracy.high < chance:
-        return [f"{found} is below chance level ({chance:.1%}): are the order of the classes, {question}"]
-    if accuracy.value > chance:
-        return [f"{found} cannot be told from chance level ({chance:.1%}) with {accuracy.n:,} rows: are {question}"]
-    return [f"{found} is chance level ({chance:.1%}): are {question}"]
-
-
-def _about_labels(ctx: Context) -> list[str]:
-    present = np.unique(ctx.data.y)
-    if len(present) > 1:
-        return []
-    return [
-        f"Only the class {ctx.classes[int(present[0])]!r} occurs in the data: figures that need two classes have none."
-    ]
