@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from html import escape
 from importlib import metadata
 from pathlib import Path
 
@@ -53,13 +54,13 @@ def totals(found: Sequence[Covered]) -> str:
 def page(found: Sequence[Covered], seconds: float) -> str:
     """The page of the documentation."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
-    misses = [f"- `{one.name}`, {kind}: {cause}" for one in found for kind, cause in one.misses.items() if cause]
+    misses = [f"- `{one.name}`, {kind}: {escape(c)}" for one in found for kind, c in one.misses.items() if c]
     rows = [f"| `{one.name}` | {one.parameters:,} | {' | '.join(_mark(one, k) for k in FORMATS)} |" for one in found]
     return f"""# Coverage
 Published architectures with random weights, each saved by torch as a state_dict, as TorchScript and as an exported
 program, looked at as `auditor inspect` does, loaded as an audit does, and run beside the original module: a mark means
-that the outputs are the same bit for bit. Written by `make coverage` in {seconds / 60:.0f} minutes on
-one core ({versions}).
+that the outputs are the same bit for bit. Written by `make coverage` in {seconds / 60:.0f} minutes on one core of a
+shared machine ({versions}).
 
 {totals(found)}
 
