@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 INSTALL := $(PIP) install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow check lint types imports docs bench samples clean
+.PHONY: demo test test-slow check lint types imports docs bench coverage samples clean
 
 demo: $(VENV)/.demo
 	$(BIN)/auditor demo
@@ -36,7 +36,11 @@ docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/.test
-	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+	for script in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done
+
+# The table of architectures in the documentation.
+coverage: $(VENV)/.test
+	$(BIN)/python -m benchmarks.coverage
 
 # The sample reports and the picture of one in the README (needs Chromium).
 samples: $(VENV)/.test

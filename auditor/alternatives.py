@@ -17,7 +17,7 @@ from torch import Tensor
 
 from auditor.subject import Data, Model, Normalize
 
-__all__ = ["Better", "better_order", "better_preprocessing"]
+__all__ = ["Better", "better_order", "better_preprocessing", "is_better", "usual_preprocessing"]
 
 Bools = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -50,7 +50,7 @@ def better_preprocessing(model: Model, data: Data, seed: int) -> Better | None:
 
     At most ROWS rows, drawn by `seed`, and none at all where so few are wrong that nothing could be shown.
     """
-    tried = dict(_alternatives(model, data))
+    tried = dict(usual_preprocessing(model, data))
     if not tried:
         return None
     drawn = data.take(ROWS, seed)
@@ -60,7 +60,7 @@ def better_preprocessing(model: Model, data: Data, seed: int) -> Better | None:
         return None
     found = {name: _right(replace(model, normalize=normalize), x, y) for name, normalize in tried.items()}
     best = max(found, key=lambda name: int(found[name].sum()))
-    if not _is_better(found[best], right, len(tried)):
+    if not is_better(found[best], right, len(tried)):
         return None
     return Better(best, int(right.sum()), int(found[best].sum()), len(y))
 
@@ -79,14 +79,14 @@ def better_order(predicted: Integers, y: Integers, classes: int) -> Better | Non
     counts = np.bincount(y[fit] * classes + predicted[fit], minlength=classes * classes).reshape(classes, classes)
     _, order = linear_sum_assignment(-counts)  # order[c]: what the model says where the label is c
     right, other = predicted[judge] == y[judge], predicted[judge] == order[y[judge]]
-    if not _is_better(other, right, 1):
+    if not is_better(other, right, 1):
         return None
     moved = [c for c in range(classes) if order[c] != c and counts[c].any()]
     named = ", ".join(f"{c} is called {order[c]}" for c in moved[:4]) + (" ..." if len(moved) > 4 else "")
     return Better(f"the classes in another order ({named})", int(right.sum()), int(other.sum()), len(right))
 
 
-def _alternatives(model: Model, data: Data) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
+def usual_preprocessing(model: Model, data: Data) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
     """Other ways to normalise the inputs, by name."""
     shape = data.shape
     if data.columns or len(shape) == 1:
@@ -108,7 +108,8 @@ def _right(model: Model, x: Tensor, y: Any) -> Bools:
         return np.asarray(torch.cat([model(part).argmax(1).cpu() for part in x.split(16)]).numpy() == y)
 
 
-def _is_better(other: Bools, right: Bools, tries: int) -> bool:
+def is_better(other: Bools, right: Bools, tries: int) -> bool:
+    """Whether more rows are right in `other` than in `right` (N,), beyond chance, as one of so many tries."""
     gained, lost = int((other & ~right).sum()), int((right & ~other).sum())
     return gained > lost and _chance(gained, lost) <= LEVEL / tries
 

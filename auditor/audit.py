@@ -114,7 +114,10 @@ def _run_one(c: Check, context: Context, params: dict[str, Setting], snapshot: S
         why = f"the check changed the model ({', '.join(changed)}); it was restored"
     arrays = dict(context.evidence) if result else {}
     outcome = Outcome(c.id, c.title, c.source, status, why, params, (), result)
-    return Finished(outcome, meter.read(), arrays)
+    cost = meter.read()
+    if result and c.id == PREFLIGHT and (seconds := context.predictions.seconds) is not None:
+        cost = replace(cost, seconds_per_sample=round(seconds / len(context.data), 9))
+    return Finished(outcome, cost, arrays)
 
 
 def environment(device: str) -> dict[str, Scalar]:

@@ -15,10 +15,14 @@ _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Wall seconds, and the highest resident memory of the process meanwhile in MB."""
+    """Wall seconds, and the highest resident memory of the process meanwhile in MB.
+
+    `seconds_per_sample` is the model's own time for one sample where the check ran it over all of the data, else None.
+    """
 
     seconds: float
     peak_mb: float
+    seconds_per_sample: float | None = None
 
 
 class Meter:

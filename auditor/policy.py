@@ -20,16 +20,9 @@ from auditor.stats import interval, tails
 from auditor.types import Audit, Bound, Judgement, Limit, Measure, Outcome, Policy, Status, Verdict
 
 __all__ = [
-    "BUILT_IN",
-    "INTERRUPTED",
-    "NOT_SELECTED",
-    "STOPPED",
-    "judge",
-    "load_policy",
-    "to_run",
-    "unanswered",
+    "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "judge", "load_policy", "to_run", "unanswered",
     "was_interrupted",
-]
+]  # fmt: skip
 
 INTERRUPTED = "interrupted before it had finished"
 NOT_SELECTED = "not selected"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
+import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -54,13 +55,15 @@ class InputRange:
 class Predictions:
     """What the model says of every row: class indices (N,), probabilities (N, C), or values (N,) for regression.
 
-    Any is None where the subject does not give it. `inputs` is the range of what the model was given.
+    Any is None where the subject does not give it. `inputs` is the range of what the model was given, `seconds` the
+    wall time that it took for all rows.
     """
 
     predicted: Integers
     probabilities: Probabilities | None
     values: np.ndarray[tuple[int], np.dtype[np.float32]] | None = None
     inputs: InputRange | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -122,15 +125,17 @@ class Context:
         if self.model is None:
             given = cast("Given", self.data.given)
             return Predictions(given.predicted, given.probabilities)
-        outputs, inputs = [], InputRange()
+        outputs, inputs, seconds = [], InputRange(), 0.0
         for batch in self.data.batches(self.batch_size):
             inputs = inputs.with_batch(batch.x, self.model)
+            start = time.perf_counter()
             with no_grad():
                 outputs.append(self.model(batch.x).cpu().numpy())
+            seconds += time.perf_counter() - start
         stacked = np.concatenate(outputs)
         if self.is_regression:
-            return Predictions(np.zeros(len(stacked), np.int64), None, stacked, inputs)
-        return Predictions(stacked.argmax(1).astype(np.int64), _softmax(stacked), None, inputs)
+            return Predictions(np.zeros(len(stacked), np.int64), None, stacked, inputs, seconds)
+        return Predictions(stacked.argmax(1).astype(np.int64), _softmax(stacked), None, inputs, seconds)
 
     @property
     def right(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -1,6 +1,6 @@
 """The whole demo after installation: under 120 s on 2 cores.
 
-python benchmarks/demo.py
+python -m benchmarks.demo
 """
 
 from __future__ import annotations

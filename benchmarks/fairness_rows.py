@@ -1,7 +1,7 @@
 """fairness.groups on a million rows with three sensitive columns: under 2 s and 1 GB, and against fairlearn.
 
 Both count the same predictions in turn, in one run; printed are the ratio of their times and our peak memory.
-    python benchmarks/fairness_rows.py
+    python -m benchmarks.fairness_rows
 """
 
 from __future__ import annotations

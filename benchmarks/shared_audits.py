@@ -1,7 +1,7 @@
 """Each real audit file at two profiles: quick under 60 s, standard under 5 minutes, and the accuracy it reports.
 
 The files are in ../shared/data/audits beside the checkout; without them this says so and ends.
-    python benchmarks/shared_audits.py [quick|standard]...
+    python -m benchmarks.shared_audits [quick|standard]...
 """
 
 from __future__ import annotations

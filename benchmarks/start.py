@@ -1,6 +1,6 @@
 """How soon the command line answers: `auditor --help` under 0.5 s, against a Python that does nothing, in turn.
 
-python benchmarks/start.py
+python -m benchmarks.start
 """
 
 from __future__ import annotations

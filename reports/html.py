@@ -17,7 +17,7 @@ from reports.legible import legible
 from reports.parts import Section, content_security_policy, environment, stylesheet
 from reports.sections import sections
 from reports.verdict import limits, statuses_of, why
-from reports.words import VERDICT, counted, subject_name
+from reports.words import VERDICT, counted, grade_words, subject_name
 
 __all__ = ["measured_on", "render"]
 
@@ -101,14 +101,6 @@ def _identity(record: Record) -> list[tuple[str, str]]:
     rows.append(("Data", f"{data.get('file', '')}, {data.get('rows', 0):,} rows; sha256 {data.get('sha256', '')[:12]}"))
     rows.append(("Policy", f"{audit.policy.name}, {counted(len(audit.policy.limits), 'limit')}"))
     rows.append(("Measured", measured_on(record)))
-    rows.append(("Evidence grade", _grade_words(str(model.get("evidence_grade", "")))))
+    rows.append(("Evidence grade", grade_words(str(model.get("evidence_grade", "")))))
     rows.append(("Signature", "None. This page cannot vouch for itself: its digests are in manifest.json."))
     return [(a, b) for a, b in rows if b]
-
-
-def _grade_words(grade: str) -> str:
-    return {
-        "data": "data: weights in a known architecture",
-        "program": "program: the model file brings code of its own",
-        "code": "code: the architecture is Python of its own, which could forge its own result",
-    }.get(grade, grade)

@@ -15,7 +15,7 @@ from reports.pillars.explanations import explanations
 from reports.pillars.fairness import fairness
 from reports.pillars.performance import performance
 from reports.pillars.robustness import robustness
-from reports.words import GLOSSARY, bound_words, counted, slice_words
+from reports.words import GLOSSARY, bound_words, counted, grade_meaning, grade_words, slice_words
 
 __all__ = ["sections"]
 
@@ -50,6 +50,10 @@ def _audited(audit: Audit) -> Section:
                 f"{model['architecture']}, {model['parameters']:,} parameters, read from a {model['format']} file",
             )
         )
+    digests = {"Model file": model.get("sha256"), "State dict": model.get("weights_sha256")}
+    rows += [(name, f"sha256 {digest}") for name, digest in digests.items() if digest]
+    if model.get("file") and (grade := str(model.get("evidence_grade", ""))):
+        rows.append(("Evidence grade", f"{grade_words(grade)}. {grade_meaning(grade)}"))
     classes = [str(c) for c in data.get("classes", [])]
     if classes:
         shown = ", ".join(classes[:12]) + (f" and {len(classes) - 12:,} more" if len(classes) > 12 else "")

@@ -15,6 +15,8 @@ __all__ = [
     "bound_words",
     "epsilons",
     "figure",
+    "grade_meaning",
+    "grade_words",
     "number",
     "say",
     "size",
@@ -39,6 +41,21 @@ STATUS = {
     Status.ERROR: "Error",
 }
 NOT_KNOWN = "not known"
+# what kind of file the evidence comes from, and what that means for whoever reads it
+GRADES = {
+    "data": (
+        "data: weights in a known architecture",
+        "The file holds numbers alone; the code that ran them is published, and none of the file's maker ran.",
+    ),
+    "program": (
+        "program: the model file brings code of its own",
+        "Before it was loaded it was looked at, and nothing but torch's own operators was let through.",
+    ),
+    "code": (
+        "code: the architecture is Python of its own, which could forge its own result",
+        "The figures hold as far as the maker of that Python is trusted.",
+    ),
+}
 CROSSED = re.compile("&(?=[^&=]+=)")  # R&D is one name, sex=F&race=B are two groups
 
 
@@ -112,6 +129,16 @@ def groups_of(text: str) -> list[tuple[str, str]]:
 def counted(n: int, what: str) -> str:
     """`1 limit`, `2 limits`, `1,000 rows`."""
     return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def grade_words(grade: str) -> str:
+    """An evidence grade with what it stands for."""
+    return GRADES.get(grade, (grade, ""))[0]
+
+
+def grade_meaning(grade: str) -> str:
+    """What an evidence grade means for the figures, in a sentence."""
+    return GRADES.get(grade, ("", ""))[1]
 
 
 def subject_name(audit: Audit) -> str:

@@ -15,6 +15,7 @@ from auditor.errors import LoadError, NotApplicable, UsageError, reason
 from auditor.policy import INTERRUPTED
 from auditor.progress import Finished, Listener
 from auditor.registry import CHECKS, Check, Context, check
+from auditor.schema import audit_to_json
 from auditor.selection import PREFLIGHT, Selection, choose
 from auditor.stats import rate
 from auditor.subject import Data, Model
@@ -200,6 +201,17 @@ def test_what_is_kept_as_evidence_reaches_the_caller_and_an_errors_evidence_does
     assert list(arrays["zz.keeps"]) == ["zz.keeps/a"]
     assert arrays["zz.breaks"] == {}
     assert all(f.cost.seconds >= 0 and f.cost.peak_mb > 10 for f in seen)
+
+
+def test_the_time_of_one_inference_is_a_cost_and_no_figure() -> None:
+    seen: list[Finished] = []
+    audit = audited(SMALL, tell=Listener(finished=seen.append))["audit"]
+    taken = {f.outcome.check: f.cost.seconds_per_sample for f in seen}
+    again = audited(SMALL)["audit"]
+
+    assert taken[PREFLIGHT] > 0
+    assert taken["performance.accuracy"] is None
+    assert audit_to_json(audit) == audit_to_json(again)
 
 
 def test_the_preflight_comes_first_and_cannot_be_left_out() -> None:

@@ -7,15 +7,18 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from auditor.alternatives import better_order, better_preprocessing
-from auditor.errors import LoadError
+from auditor.alternatives import better_order, better_preprocessing, usual_preprocessing
+from auditor.anatomy import flops, layers, parameters
+from auditor.answers import about_answers, about_chance, about_labels, about_values
+from auditor.behaviour import Line, batch_norm, batches, dropout, evaluation_mode, passes
+from auditor.errors import LoadError, NotApplicable
 from auditor.intake.outputs import need_finite
 from auditor.registry import Context, check
 from auditor.stats import mean, rate
 from auditor.subject import Model
-from auditor.types import Measure, Result, Scalar, Table
+from auditor.types import Result, Scalar, Table
 
-REPEATED = 16
+REPEATED, DRAWN = 16, 64  # rows that are run again, and by the statistics of their own batch
 
 
 @check(
@@ -28,8 +31,9 @@ def preflight(ctx: Context) -> Result:
 
     What it measures: accuracy on every row, the range of the inputs against their bounds, what kind of outputs the
     model gives, whether they depend on the input, on chance, or on the other rows of a batch, and whether another
-    usual normalisation, channel order or order of classes would make the model right far more often. NaN or infinity,
-    and labels that no output belongs to, end the audit.
+    usual normalisation, channel order or order of classes would make the model right far more often. Weights, layers
+    and floating-point operations; what eval() leaves in training mode; the running statistics of BatchNorm against
+    those of the audited rows. NaN or infinity, and labels that no output belongs to, end the audit.
 
     How to read it: every later figure is about the function measured here. An accuracy at chance level nearly always
     means that mean, std, channel order or labels are not those of training.
@@ -38,20 +42,24 @@ def preflight(ctx: Context) -> Result:
     """
     ranges, caveats = _inputs(ctx)
     _need_sound(ctx)
-    caveats = [*ctx.data.caveats, *caveats]
+    ran = _as_it_runs(ctx)
+    caveats = [*ctx.data.caveats, *caveats, *(line.caveat for line in ran if line.caveat)]
     n = len(ctx.data)
     if ctx.is_regression:
         values = ctx.predictions.values
         errors = np.abs(values - ctx.data.y) if values is not None else ()
-        return Result((mean("mean_absolute_error", errors, better="lower"),), (ranges,), caveats=tuple(caveats))
+        caveats += about_values(ctx.predictions, ctx.data.y)
+        tables = (ranges, *_table(ran))
+        return Result((mean("mean_absolute_error", errors, better="lower"),), tables, caveats=tuple(caveats))
     accuracy = rate("clean_accuracy", int(ctx.right.sum()), n)
     right = ("classified correctly", f"{int(ctx.right.sum()):,} of {n:,} ({accuracy.value:.3f})")
-    ranges = replace(ranges, rows=(*ranges.rows, right))
+    tried = _alternatives(ctx)
+    ranges = replace(ranges, rows=(*ranges.rows, right, *((line.name, line.found) for line in tried)))
     caveats += [
-        *_about_repeats(ctx), *_about_batches(ctx), *_about_constants(ctx), *_about_alternatives(ctx),
-        *_about_chance(ctx, accuracy), *_about_labels(ctx),
+        *about_answers(ctx.predictions, ctx.data.y, ctx.classes), *(line.caveat for line in tried if line.caveat),
+        *about_chance(accuracy, ctx.classes), *about_labels(ctx.data.y, ctx.classes),
     ]  # fmt: skip
-    return Result((accuracy,), (ranges,), caveats=tuple(caveats))
+    return Result((accuracy,), (ranges, *_table(ran)), caveats=tuple(caveats))
 
 
 def _inputs(ctx: Context) -> tuple[Table, list[str]]:
@@ -103,75 +111,47 @@ def _need_sound(ctx: Context) -> None:
         raise LoadError(msg)
 
 
-def _about_repeats(ctx: Context) -> list[str]:
-    if ctx.model is None:
+def _as_it_runs(ctx: Context) -> list[Line]:
+    """What the model is made of and how it behaves; nothing for predictions alone."""
+    model = ctx.model
+    if model is None:
         return []
     x = ctx.data.read(np.arange(min(REPEATED, len(ctx.data))))
-    with torch.no_grad():
-        first, second = ctx.model(x), ctx.model(x)
-    if torch.allclose(first, second, rtol=1e-4, atol=1e-5):
-        return []
-    apart = f"{float((first - second).abs().max()):.3g}"
-    words = f"Two runs on the same {len(x)} rows give outputs up to {apart} apart: the model draws random numbers as it"
-    return [f"{words} runs, so every figure holds for one draw."]
+    drawn = np.random.default_rng(ctx.seed).permutation(len(ctx.data))[:DRAWN]  # in no order, as rows of training
+    try:
+        operations = f"{flops(model, x):,} for matrix products, convolutions and attention (a multiply-add is two)"
+    except NotApplicable as e:
+        operations = f"not counted: {e}"
+    return [
+        Line("parameters", f"{parameters(model.module):,} in {layers(model.module):,} layers with weights"),
+        Line("floating-point operations for one sample", operations),
+        evaluation_mode(model.module),
+        dropout(model.module),
+        passes(model, x),
+        batches(model, x),
+        batch_norm(model, ctx.data.read(drawn), ctx.data.y[drawn]),
+    ]
 
 
-def _about_batches(ctx: Context) -> list[str]:
-    if ctx.model is None or len(ctx.data) < 2:
-        return []
-    x = ctx.data.read(np.arange(min(REPEATED, len(ctx.data))))
-    with torch.no_grad():
-        together, alone = ctx.model(x), torch.cat([ctx.model(row[None]) for row in x[:4]])
-    if torch.allclose(together[:4], alone, rtol=1e-3, atol=1e-4):
-        return []
-    apart = f"{float((together[:4] - alone).abs().max()):.3g}"
-    words = (
-        f"Rows alone and in a batch of {len(x)} give outputs up to {apart} apart: what the model says of a row depends"
-    )
-    return [f"{words} on the rows beside it, which no figure here allows for."]
+def _table(lines: list[Line]) -> list[Table]:
+    rows = tuple((line.name, line.found) for line in lines)
+    return [Table("The model as it runs", ("", "found"), rows)] if rows else []
 
 
-def _about_alternatives(ctx: Context) -> list[str]:
+def _alternatives(ctx: Context) -> list[Line]:
     """What would make the model right far more often."""
-    found = better_order(ctx.predictions.predicted, ctx.data.y, len(ctx.classes))
-    if ctx.model is not None:
-        found = better_preprocessing(ctx.model, ctx.data, ctx.seed) or found
+    order = better_order(ctx.predictions.predicted, ctx.data.y, len(ctx.classes))
+    lines = [
+        Line("another order of the classes", f"right with {order.name}" if order else "none that is right more often")
+    ]
+    found = order
+    if ctx.model is not None and (tried := [name for name, _ in usual_preprocessing(ctx.model, ctx.data)]):
+        better = better_preprocessing(ctx.model, ctx.data, ctx.seed)
+        found = better or order
+        words = f"right more often with {better.name}" if better else "right more often with none of"
+        lines.insert(0, Line("other preprocessing", words if better else f"{words} {len(tried)}: {', '.join(tried)}"))
     if found is None:
-        return []
+        return lines
     configured, alternative = found.configured / found.n, found.alternative / found.n
     words = f"Of {found.n:,} rows {configured:.0%} are right as configured and {alternative:.0%} with {found.name}"
-    return [f"{words}: the audit file is probably wrong."]
-
-
-def _about_constants(ctx: Context) -> list[str]:
-    found = ctx.predictions
-    if len(ctx.data) < 2:
-        return []
-    if found.probabilities is not None and float(np.ptp(found.probabilities, axis=0).max()) < 1e-7:
-        return ["The model gives the same output for every input."]
-    if len(np.unique(found.predicted)) == 1:
-        name = ctx.classes[int(found.predicted[0])]
-        return [f"The model calls every one of the {len(ctx.data):,} samples {name!r}."]
-    return []
-
-
-def _about_chance(ctx: Context, accuracy: Measure) -> list[str]:
-    chance = 1 / len(ctx.classes)
-    if accuracy.value is None or accuracy.low is None or accuracy.high is None or accuracy.low > chance:
-        return []
-    found = f"{accuracy.value:.1%} on {len(ctx.classes)} classes"
-    question = "mean, std, channel order or labels right? Every later figure would be about the wrong function."
-    if accuracy.high < chance:
-        return [f"{found} is below chance level ({chance:.1%}): are the order of the classes, {question}"]
-    if accuracy.value > chance:
-        return [f"{found} cannot be told from chance level ({chance:.1%}) with {accuracy.n:,} rows: are {question}"]
-    return [f"{found} is chance level ({chance:.1%}): are {question}"]
-
-
-def _about_labels(ctx: Context) -> list[str]:
-    present = np.unique(ctx.data.y)
-    if len(present) > 1:
-        return []
-    return [
-        f"Only the class {ctx.classes[int(present[0])]!r} occurs in the data: figures that need two classes have none."
-    ]
+    return [*lines[:-1], replace(lines[-1], caveat=f"{words}: the audit file is probably wrong.")]

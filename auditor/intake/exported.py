@@ -37,7 +37,7 @@ WORD = re.compile(r"[A-Za-z_][\w.]*")
 SIZE_NAMES = re.compile(r"[suz][uf]?\d+|zuf\d+")
 SIZE_FUNCTIONS = frozenset(
     """
-    Add Mul Max Min Mod FloorDiv CleanDiv CeilDiv PythonMod ModularIndexing Where Abs Eq Ne Le Lt Ge Gt And Or Not
+    Add Mul Pow Max Min Mod FloorDiv CleanDiv CeilDiv PythonMod ModularIndexing Where Abs Eq Ne Le Lt Ge Gt And Or Not
     Piecewise floor ceiling ToFloat TruncToInt IntTrueDiv FloatTrueDiv RoundToInt true false int_oo oo Identity Symbol
     Integer
     """.split()  # noqa: SIM905 - a list of names
@@ -48,7 +48,8 @@ ARITHMETIC = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Tuple, ast.Load, ast.Add, ast.Sub,
     ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.unaryop, ast.boolop, ast.cmpop, ast.keyword,
 )  # fmt: skip
-LONGEST = 2000
+MOST_POWER = 4
+LONGEST = 65_536  # characters of one expression; those of a network with windows and every size open have thousands
 # torch/_export/serde/schema.py, ScalarType
 TYPES = {
     1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64",
@@ -133,6 +134,8 @@ def _is_arithmetic(text: Any, functions: frozenset[str], names: re.Pattern[str],
                 return bool(word) or value is None or isinstance(value, (bool, int, float))
             case ast.Name(id=name):
                 return name in functions or names.fullmatch(name) is not None
+            case ast.Call(func=ast.Name(id="Pow")):
+                return _is_small_power(node)
             case ast.Call(func=ast.Name(id=name)):
                 return name in functions
             case ast.Call(func=ast.Attribute(attr=name)) | ast.Attribute(attr=name):
@@ -141,6 +144,15 @@ def _is_arithmetic(text: Any, functions: frozenset[str], names: re.Pattern[str],
                 return isinstance(node, (*ARITHMETIC, *([ast.Subscript] if methods else [])))
 
     return all(map(allowed, nodes))
+
+
+def _is_small_power(call: ast.Call) -> bool:
+    """Whether it is `Pow(a, Integer(n))` with no further power in `a`: others can be made to take for ever."""
+    match call.args:
+        case [_, ast.Call(func=ast.Name(id="Integer"), args=[ast.Constant(value=int(n))])] if 0 <= n <= MOST_POWER:
+            powers = sum(isinstance(node, ast.Name) and node.id == "Pow" for node in ast.walk(call))
+            return powers == 1 and not call.keywords
+    return False
 
 
 def _need_plain_tensors(path: Path, content: bytes) -> None:

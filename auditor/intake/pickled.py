@@ -7,6 +7,7 @@ lists of what is dangerous are bypassed every few months (the advisories of pick
 from __future__ import annotations
 
 import pickletools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -21,6 +22,7 @@ MOST_COPIED = 100_000_000  # items, by calls on what the pickle holds once and n
 TOO_MUCH = (OverflowError, RecursionError, MemoryError)
 MOST_PARTS = 16
 NATIVE = "__torch__.torch.classes."
+TYPE_WORDS = re.compile(r"[\w.\[\], ]{1,500}")
 STORAGES = {
     "Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
     "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool", "ComplexFloat": "complex64",
@@ -85,6 +87,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.marked: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
+        self.storages: dict[str, _Storage] = {}
         self.copied = 0
 
     def run(self, stream: IO[bytes]) -> Any:
@@ -169,7 +172,12 @@ class _Machine:
         if self.stored is not None and self.stored.get(str(key), -1) < count * ITEM_BYTES[dtype]:
             msg = f"{self.name}: storage {key!r:.40} declares {count:,} numbers and brings fewer"
             raise LoadError(msg)
-        self.stack.append(_Storage(dtype, count))
+        found = _Storage(dtype, count)
+        if self.storages.setdefault(key, found) != found and self.classes is None:
+            # torch.load keeps the first for all of them; what the others say of their tensors would not be so
+            msg = f"the storage {key!r:.40} is described in two ways"
+            raise _MalformedError(msg)
+        self.stack.append(found)
 
     def call(self, _: Any) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
@@ -260,6 +268,14 @@ def _with_attributes(build: Any, _kind_of_tensor: Any, arguments: Any, _attribut
     return function(*arguments)
 
 
+def _tagged(value: Any, kind: Any) -> Any:
+    """A list or dict with its type in TorchScript's words beside it, which are looked up and not run."""
+    if not isinstance(value, (list, dict)) or NATIVE in kind or not TYPE_WORDS.fullmatch(kind):
+        msg = "a container is not described as torch does"
+        raise _MalformedError(msg)
+    return value
+
+
 def _storage_type(name: str) -> str:
     kind = name.removeprefix("torch.").removeprefix("cuda.").removesuffix("Storage")
     return "uint8" if name == "torch.storage.UntypedStorage" else STORAGES[kind]
@@ -295,6 +311,7 @@ NAMES: Mapping[str, Callable[..., Any] | None] = {
     **dict.fromkeys(("builtins.complex", "__builtin__.complex"), lambda *_: 0),
     **dict.fromkeys(("builtins.bytearray", "__builtin__.bytearray"), lambda *_: b""),
     "_codecs.encode": lambda text, *_: text.encode("latin1"),
+    "torch.jit._pickle.restore_type_tag": _tagged,
     **{f"torch.jit._pickle.build_{kind}list": list for kind in ("int", "double", "bool", "tensor")},
     **dict.fromkeys(("builtins.set", "__builtin__.set"), lambda items=(): set(map(_key, items))),
     **{f"torch.{dtype}": None for dtype in ITEM_BYTES},

@@ -101,7 +101,12 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], file: str) -> None:
         if t.is_floating_point() != wanted[name].is_floating_point():
             msg = f"{file!r}: {name} is {t.dtype}, the architecture needs {wanted[name].dtype}"
             raise LoadError(msg)
-    module.load_state_dict(given, strict=False)  # what is missing was looked at above
+    wanted.update(given)  # with the versions of the module's own parts, by which some read what is saved
+    try:
+        module.load_state_dict(wanted, strict=False)  # what is missing was looked at above
+    except Exception as e:  # noqa: BLE001 - parts may load their weights in a way of their own
+        msg = f"{file!r} cannot be loaded into the architecture: {type(e).__name__}: {one_line(str(e), 160)}"
+        raise LoadError(msg) from None
 
 
 def _without_prefix(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:

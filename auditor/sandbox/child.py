@@ -87,6 +87,6 @@ def _listener(out: Path, tell: Any) -> Listener:
         check = f.outcome.check
         write_text(out / f"{check}.json", outcome_to_json(f.outcome))
         write_arrays(out / f"{check}.npz", f.arrays)
-        tell(Ended(check, f.cost.seconds, f.cost.peak_mb))
+        tell(Ended(check, f.cost.seconds, f.cost.peak_mb, f.cost.seconds_per_sample))
 
     return Listener(begun, lambda check: tell(Started(check)), finished)

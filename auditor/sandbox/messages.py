@@ -47,6 +47,7 @@ class Ended:
     check: Name
     seconds: Amount
     peak_mb: Amount
+    seconds_per_sample: Amount | None = None
     kind: Literal["ended"] = "ended"
 
 

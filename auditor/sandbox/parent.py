@@ -124,8 +124,8 @@ def _take(found: _Found, message: messages.Message, out: Path, tell: Listener) -
         case messages.Started(check):
             found.running = check
             tell.started(check)
-        case messages.Ended(check, seconds, peak_mb):
-            finished = _finished(found, check, Cost(seconds, peak_mb), out)
+        case messages.Ended(check, seconds, peak_mb, per_sample):
+            finished = _finished(found, check, Cost(seconds, peak_mb, per_sample), out)
             assert found.audit is not None  # noqa: S101 - see _finished
             found.audit = found.audit.with_outcome(finished.outcome)
             found.arrays |= finished.arrays

@@ -123,6 +123,73 @@ def test_a_model_that_looks_at_the_rest_of_the_batch_is_named(amount: float, sai
     assert ("Rows alone and in a batch of 16 give outputs up to" in caveats) is said
 
 
+def test_what_the_model_is_made_of_and_how_it_runs_is_listed() -> None:
+    table = {row[0]: row[1] for row in result_of(zoo.batch_norm(), CHECK).tables[1].rows}
+    convolution, head = 27 * 4 * 6 * 6, 16 * 3
+
+    assert table["parameters"] == f"{27 * 4 + 4 + 4 + 4 + 16 * 3 + 3} in 3 layers with weights"
+    assert table["floating-point operations for one sample"].startswith(f"{2 * (convolution + head):,} for matrix")
+    assert table["evaluation mode"] == "eval() reaches all of its 7 parts"
+    assert table["dropout"] == "no such layer"
+    assert table["two passes over the same rows"] == "the same outputs for 16 rows"
+    assert table["rows alone and in a batch"] == "the same outputs"
+    assert table["BatchNorm"].startswith("1 layers; 20 of 24 right by the running statistics, ")
+
+
+def test_what_else_was_tried_is_listed() -> None:
+    table = {row[0]: row[1] for row in result_of(zoo.batch_norm(), CHECK).tables[0].rows}
+
+    assert table["other preprocessing"].startswith("right more often with none of 6: no normalisation, values from 0")
+    assert table["another order of the classes"] == "none that is right more often"
+
+
+@pytest.mark.parametrize(("called", "said"), [(199, True), (150, False)])
+def test_a_model_that_calls_nearly_everything_the_same_is_named(called: int, said: bool) -> None:
+    predicted = np.arange(200) >= called
+    given = Given(("a", "b"), predicted.astype(np.int64), None)
+    data = replace(Data.of(torch.zeros(200, 0), torch.arange(200) % 2), given=given)
+    preflight = run(None, data, selection=Selection("quick", only=(CHECK,))).outcome(CHECK)
+
+    found = "The model calls 199 of 200 samples 'a'; 100 are labelled so."
+    assert (found in preflight.result.caveats) is said
+    assert len(preflight.result.tables) == 1  # no module, so nothing to say of one
+
+
+def test_a_class_that_nearly_all_labels_have_may_be_what_is_nearly_always_said() -> None:
+    given = Given(("a", "b"), (np.arange(200) > 198).astype(np.int64), None)
+    data = replace(Data.of(torch.zeros(200, 0), (torch.arange(200) > 195).long()), given=given)
+
+    caveats = run(None, data, selection=Selection("quick", only=(CHECK,))).outcome(CHECK).result.caveats
+
+    assert not any("are labelled so" in c for c in caveats)
+
+
+def test_outputs_that_hardly_move_are_named() -> None:
+    case = zoo.planted_patch()
+    module = torch.nn.Sequential(case.model.module, torch.nn.Linear(2, 2, bias=False))
+    with torch.no_grad():
+        module[1].weight.copy_(torch.eye(2) * 1e-3)
+    faint = zoo.Case(replace(case.model, module=module), case.data)
+
+    (caveat,) = result_of(faint, CHECK).caveats
+    assert "The outputs hardly move: no probability differs by more than" in caveat
+
+
+@pytest.mark.parametrize(("slope", "said"), [(1.0, False), (1e-4, True)])
+def test_values_that_hardly_move_are_named(slope: float, said: bool) -> None:
+    x = torch.linspace(0, 1, 24)[:, None]
+    head = torch.nn.Linear(1, 1)
+    with torch.no_grad():
+        head.weight.fill_(slope)
+    model = Model(head, (), output="value", bounds=(torch.zeros(1), torch.ones(1)))
+
+    caveats = result_of(zoo.Case(model, Data.of(x, x[:, 0])), CHECK).caveats
+
+    assert (
+        any("The outputs hardly move: the values lie within 0.0001, the targets within 1" in c for c in caveats) is said
+    )
+
+
 @pytest.mark.parametrize(
     ("case", "caveat"),
     [(zoo.constant(), "same output for every input"), (zoo.linear_table(), None)],

@@ -15,7 +15,10 @@ from torch import Tensor, nn
 from auditor.errors import LoadError
 from auditor.intake.inspection import Inspection, inspect_model
 
-__all__ = ["Payload", "Small", "as_described", "as_torch_has_them", "need_refused", "rezipped", "saved", "with_pickle"]
+__all__ = [
+    "PROGRAMS", "Payload", "Small", "as_described", "as_torch_has_them", "need_refused", "rezipped", "saved",
+    "with_pickle",
+]  # fmt: skip
 
 
 class Small(nn.Module):
@@ -28,6 +31,16 @@ class Small(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.head(torch.relu(self.norm(self.conv(x))).mean((2, 3)))
         return y
+
+
+# a module as a program that takes any number of rows
+PROGRAMS: dict[str, Callable[[nn.Module, Tensor], nn.Module]] = {
+    "scripted": lambda module, _: torch.jit.script(module),
+    "traced": torch.jit.trace,
+    "exported": lambda module, x: torch.export.export(
+        module, (x,), dynamic_shapes=({0: torch.export.Dim.AUTO},)
+    ).module(),
+}
 
 
 def as_torch_has_them(tensors: dict[str, Tensor]) -> dict[str, tuple[str, tuple[int, ...]]]:

@@ -142,3 +142,48 @@ def test_sizes_that_depend_on_each_other_are_arithmetic(tmp_path: Path, sizes: A
     torch.export.save(program, tmp_path / "e.pt2")
 
     assert inspect_model(tmp_path / "e.pt2").format == "torch.export"
+
+
+@pytest.mark.parametrize(("terms", "legal"), [(600, True), (20_000, False)])
+def test_a_long_guard_is_arithmetic_and_one_without_end_is_not(
+    files: dict[str, Path], tmp_path: Path, terms: int, legal: bool
+) -> None:
+    """With every size open, networks of windows have guards of thousands of characters."""
+    guard = f"L['x'].size()[0]{' + 0' * terms} >= 1".encode()
+    change = replaced("model.json", b'"guards_code": []', b'"guards_code": ["' + guard + b'"]')
+    (tmp_path / "e.pt2").write_bytes(rezipped(files["e.pt2"].read_bytes(), change))
+
+    if legal:
+        assert inspect_model(tmp_path / "e.pt2").format == "torch.export"
+    else:
+        with pytest.raises(LoadError, match="shape guard that is not arithmetic"):
+            inspect_model(tmp_path / "e.pt2")
+
+
+SIZE = b"Symbol('s77', positive=True, integer=True)"
+
+
+@pytest.mark.parametrize(
+    ("expression", "legal"),
+    [
+        (b"Pow(%s, Integer(2))" % SIZE, True),
+        (b"Mul(Pow(%s, Integer(2)), Pow(%s, Integer(4)))" % (SIZE, SIZE), True),
+        (b"Pow(%s, Integer(99999999))" % SIZE, False),
+        (b"Pow(%s, Integer(-1))" % SIZE, False),
+        (b"Pow(%s, %s)" % (SIZE, SIZE), False),
+        (b"Pow(Pow(%s, Integer(4)), Integer(4))" % SIZE, False),
+        (b"Pow(%s, Integer(2), evaluate=True)" % SIZE, False),
+        (b"Pow(%s, Integer)" % SIZE, False),
+    ],
+)
+def test_a_small_power_of_a_size_is_arithmetic(
+    files: dict[str, Path], tmp_path: Path, expression: bytes, legal: bool
+) -> None:
+    change = replaced("model.json", SIZE, expression)
+    (tmp_path / "e.pt2").write_bytes(rezipped(files["e.pt2"].read_bytes(), change))
+
+    if legal:
+        assert inspect_model(tmp_path / "e.pt2").format == "torch.export"
+    else:
+        with pytest.raises(LoadError, match="symbolic size that is not arithmetic"):
+            inspect_model(tmp_path / "e.pt2")

@@ -37,6 +37,12 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "a name on the stack": (
         lambda: with_pickle(pickle.dumps(Payload(), protocol=4)), "asks for 'posix.system'",
     ),
+    "a storage of two types": (
+        lambda: with_pickle(
+            saved_pickle({"a": torch.ones(2), "b": torch.ones(2).int()}).replace(b"\x001q", b"\x000q")
+        ),
+        "the storage '0' is described in two ways",
+    ),
     "an old opcode": (lambda: with_pickle(b"(S'id'\nios\nsystem\n."), "uses the opcode INST"),
     "a pickle without an end": (lambda: with_pickle(b"\x80\x02}"), "is malformed"),
     "an empty stack": (lambda: with_pickle(b"\x80\x02."), "is malformed"),

@@ -6,9 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor, nn
 
 from auditor.errors import LoadError
 from auditor.intake.inspection import inspect_model
+from auditor.intake.programs import load_program
 from tests.intake.modelfiles import rezipped
 
 SOURCES = {
@@ -74,4 +77,41 @@ def test_torchscript_that_does_more_than_compute_is_refused(files: dict[str, Pat
     (tmp_path / "m.pt").write_bytes(rezipped(files["script.pt"].read_bytes(), change))
 
     with pytest.raises(LoadError, match=message):
+        inspect_model(tmp_path / "m.pt")
+
+
+class Configured(nn.Module):
+    """Keeps lists and dicts beside its weights, which TorchScript writes with their types."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.sizes, self.scales = nn.Linear(3, 2), [1, 2], {"x": 0.5}
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(x) * self.scales["x"] + self.sizes[0]
+
+
+def test_lists_and_dicts_with_their_types_are_read(tmp_path: Path) -> None:
+    module, x = Configured().eval(), torch.rand(4, 3)
+    torch.jit.script(module).save(str(tmp_path / "m.pt"))
+
+    assert set(inspect_model(tmp_path / "m.pt").tensors) == {"head.weight", "head.bias"}
+    assert torch.equal(load_program(tmp_path / "m.pt", "torchscript")(x), module(x))
+
+
+@pytest.mark.parametrize("words", [b"print()", b"__torch__.torch.classes.a.B", b"Dict[str,\nfloat]"])
+def test_a_type_that_is_more_than_names_is_refused(tmp_path: Path, words: bytes) -> None:
+    torch.jit.script(Configured()).save(str(tmp_path / "m.pt"))
+    old = b"X\x10\x00\x00\x00Dict[str, float]"
+
+    def change(member: str, content: bytes) -> bytes:
+        return (
+            content.replace(old, b"X" + len(words).to_bytes(4, "little") + words) if "data.pkl" in member else content
+        )
+
+    content = (tmp_path / "m.pt").read_bytes()
+    (tmp_path / "m.pt").write_bytes(rezipped(content, change))
+
+    assert old in content
+    with pytest.raises(LoadError, match="a container is not described as torch does"):
         inspect_model(tmp_path / "m.pt")

@@ -205,3 +205,35 @@ def test_the_digest_is_of_the_weights_not_of_the_file() -> None:
 
     assert digest(one) == digest(net(0))
     assert digest(two) != digest(one)
+
+
+class Versioned(nn.Linear):
+    """Reads its weights by the version they were saved with, as MNASNet does."""
+
+    _version = 2
+
+    def _load_from_state_dict(self, state: Any, prefix: str, metadata: dict[str, Any], *rest: Any) -> None:
+        if metadata.get("version") != 2:
+            msg = f"version should be 2 instead of {metadata.get('version')}"
+            raise ValueError(msg)
+        super()._load_from_state_dict(state, prefix, metadata, *rest)
+
+
+def test_parts_that_read_by_version_get_their_own(tmp_path: Path) -> None:
+    source, target = nn.Sequential(Versioned(3, 2)), nn.Sequential(Versioned(3, 2))
+    save_file(source.state_dict(), tmp_path / "w.safetensors")  # which keeps no versions
+
+    fill(target, read(tmp_path / "w.safetensors"), "w.safetensors")
+
+    assert torch.equal(target[0].weight, source[0].weight)
+
+
+def test_parts_that_cannot_read_their_weights_are_one_line() -> None:
+    class Odd(nn.Linear):
+        def _load_from_state_dict(self, *_: Any) -> None:
+            msg = "not\nthis"
+            raise KeyError(msg)
+
+    with pytest.raises(LoadError, match="'w.pt' cannot be loaded into the architecture: KeyError: 'not.*this'") as e:
+        fill(Odd(3, 2), nn.Linear(3, 2).state_dict(), "w.pt")
+    assert "\n" not in str(e.value)

@@ -99,6 +99,24 @@ def test_the_first_screen_holds_verdict_findings_and_identity() -> None:
     assert f"of {len(CHECKS)} checks ran" in first.words
 
 
+def test_the_second_section_holds_digests_grade_and_preflight() -> None:
+    html = render(record("batch_norm"))
+    second = Page(html[html.index('id="audited"') : html.index('id="findings"')]).words
+
+    assert f"sha256 {'a' * 64}" in second and f"sha256 {'b' * 64}" in second
+    assert "data: weights in a known architecture. The file holds numbers alone" in second
+    assert "parameters" in second and "floating-point operations for one sample" in second and "BatchNorm" in second
+
+
+def test_predictions_alone_have_no_file_and_no_grade_to_explain() -> None:
+    found = record()
+    alone = {**found.audit.subject, "model": {"format": "predictions only", "evidence_grade": "data"}}
+    html = render(replace(found, audit=replace(found.audit, subject=alone)))
+    second = Page(html[html.index('id="audited"') : html.index('id="findings"')]).words
+
+    assert "Evidence grade" not in second and "State dict" not in second
+
+
 @pytest.mark.parametrize(
     ("limits", "verdict", "why"),
     [
