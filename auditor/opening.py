@@ -44,16 +44,18 @@ def open_audit(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Open
     policy = load_policy(file.policy.path, folder)
     read = read_data(file, folder, uploaded=uploaded)
     model, facts = None, {"format": "predictions only", "evidence_grade": "data"}
-    classes = read.classes or ()
+    classes, caveats = read.classes or (), read.data.caveats
     if file.model is not None:
         loaded = load_model(
             file.model, file.input, read.data, folder=folder, classes=read.classes, bounds=read.bounds, unit=read.unit,
             device=file.checks.device, uploaded=uploaded,
         )  # fmt: skip
         model, facts, classes = loaded.model, loaded.facts, loaded.model.classes
+        caveats += loaded.caveats
     if model is not None and read.reference is not None:
         _need_fitting(read.reference, read.data, classes)
-    data = replace(read.data, positive=favourable(file.data.positive, classes) if classes else None)
+    positive = favourable(file.data.positive, classes) if classes else None
+    data = replace(read.data, positive=positive, caveats=caveats)
     subject = {
         **file.subject.model_dump(),
         "model": facts,

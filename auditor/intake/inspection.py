@@ -23,7 +23,7 @@ from auditor.intake.header import described_safetensors, described_shards, shard
 from auditor.intake.pickled import described_pickle
 from auditor.intake.recognise import Format, recognise, sha256
 from auditor.intake.scripted import need_harmless_source
-from auditor.intake.state_dict import unwrapped
+from auditor.intake.state_dict import hyper_parameters, unwrapped
 
 __all__ = ["Inspection", "inspect_model"]
 
@@ -80,17 +80,22 @@ def _contents(path: Path, kind: Format) -> tuple[dict[str, Described], tuple[str
     if kind == "safetensors index":
         return described_shards(path), ()
     if kind == "legacy state_dict":
-        return unwrapped(_legacy(path), path.name, Described)
+        return _weights(_legacy(path), path)
     with path.open("rb") as stream, sound_archive(stream, repr(path.name)) as z:
         top = need_members(z, repr(path.name), kind)
         if kind == "state_dict":
-            return unwrapped(_member(path, z, top, "data"), path.name, Described)
+            return _weights(_member(path, z, top, "data"), path)
         if kind == "torchscript":
             need_harmless_source(path, z)
             _member(path, z, top, "constants", CLASSES)  # traced_inputs.pkl is never read when it is loaded
             return _flat(_member(path, z, top, "data", CLASSES)), ()
         need_harmless_program(path, z, top)
         return described_program(path, z, top), ()
+
+
+def _weights(checkpoint: Any, path: Path) -> tuple[dict[str, Described], tuple[str, ...]]:
+    tensors, notes = unwrapped(checkpoint, path.name, Described)
+    return tensors, (*notes, *hyper_parameters(checkpoint))
 
 
 def _member(path: Path, z: zipfile.ZipFile, top: str, name: str, classes: str | None = None) -> Any:

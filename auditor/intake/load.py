@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -28,10 +28,11 @@ PROGRAMS = ("torchscript", "torch.export")
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model handle, and what the report prints of it."""
+    """A model handle, what the report prints of it, and reasons to doubt what was read."""
 
     model: Model
     facts: dict[str, Any]
+    caveats: tuple[str, ...] = ()
 
 
 def load_model(
@@ -78,7 +79,7 @@ def load_model(
         _, y = first_outputs(model, data)
         outputs = 2 if y.ndim == 1 or y.shape[1] == 1 else y.shape[1]
         model = Model(**{**vars(model), "classes": tuple(map(str, range(outputs)))})
-    return Loaded(model, _facts(inspected, spec, built, module))
+    return Loaded(model, _facts(inspected, spec, built, module), built.caveats)
 
 
 def _weights(path: Path, kind: Format, spec: ModelSpec, folder: Path) -> Built:
@@ -87,8 +88,7 @@ def _weights(path: Path, kind: Format, spec: ModelSpec, folder: Path) -> Built:
         msg = f"{path.name!r} holds weights alone; say what they belong to with [model] architecture"
         raise UsageError(msg)
     built = build(spec.architecture, spec.arguments, folder)
-    fill(built.module, tensors, path.name)
-    return built
+    return replace(built, caveats=fill(built.module, tensors, path.name))
 
 
 def _program(path: Path, kind: Format, spec: ModelSpec, *, uploaded: bool) -> Built:

@@ -24,6 +24,11 @@ net = Nested.net
 def broken(): raise RuntimeError("first\\nsecond")
 def leaves(): raise SystemExit(0)
 number = lambda: 4
+class Wrapper:  # what skorch's NeuralNetClassifier is to us
+    def __init__(self, module): self.module = module
+    def initialize(self): self.module_ = self.module(); return self
+def wrapped(): return Wrapper(net)
+def ready(): return Wrapper(net).initialize()
 """
 
 
@@ -51,7 +56,7 @@ def load(
     return load_model(model, InputSpec(), DATA, folder=folder, classes=classes, bounds=(0.0, 1.0), uploaded=uploaded)
 
 
-@pytest.mark.parametrize("name", ["archs:net", "archs:Nested.net", "mlp:3-4-2"])
+@pytest.mark.parametrize("name", ["archs:net", "archs:Nested.net", "archs:wrapped", "archs:ready", "mlp:3-4-2"])
 def test_weights_in_an_architecture(folder: Path, name: str) -> None:
     found = load(folder, "w.pt", architecture=name)
 
