@@ -26,10 +26,10 @@ REPEATED = 16
 def preflight(ctx: Context) -> Result:
     """Whether the model, as configured, is the one that was meant: clean accuracy and what goes in and out.
 
-    What it measures: accuracy on every row, the range of the inputs against their bounds, what kind of outputs the
-    model gives, whether they depend on the input, on chance, or on the other rows of a batch, and whether another
-    usual normalisation, channel order or order of classes would make the model right far more often. NaN or infinity,
-    and labels that no output belongs to, end the audit.
+    What it measures: accuracy on every row, the range of the inputs against their bounds (of texts, how many tokens
+    they have), what kind of outputs the model gives, whether they depend on the input, on chance, or on the other rows
+    of a batch, and whether another usual normalisation, channel order or order of classes would make the model right
+    far more often. NaN or infinity, and labels that no output belongs to, end the audit.
 
     How to read it: every later figure is about the function measured here. An accuracy at chance level nearly always
     means that mean, std, channel order or labels are not those of training.
@@ -64,11 +64,11 @@ def _inputs(ctx: Context) -> tuple[Table, list[str]]:
             msg = f"the inputs of {seen.odd:,} rows hold NaN or infinity; an audit needs finite inputs"
             raise LoadError(msg)
         bounds = _shown_bounds(ctx.model)
-        rows += [
+        rows += _text_rows(ctx) if ctx.is_text else [
             ("shape of one input", " x ".join(map(str, ctx.data.shape))),
             ("smallest and largest input", f"{seen.low:.4g} and {seen.high:.4g}"),
             ("bounds", bounds),
-        ]
+        ]  # fmt: skip
         if seen.outside and ctx.columns:
             source = "the reference data" if ctx.reference is not None else "the bounds given"
             caveats.append(f"{seen.outside:,} of {len(ctx.data):,} rows hold values outside the range of {source}.")
@@ -80,6 +80,16 @@ def _inputs(ctx: Context) -> tuple[Table, list[str]]:
     rows += [("outputs", outputs[ctx.model.output] if ctx.model else "predictions that came with the data")]
     rows += [("classes", str(len(ctx.classes)))] if ctx.classes else []
     return Table("What goes in and comes out", ("", "found"), tuple(rows)), caveats
+
+
+def _text_rows(ctx: Context) -> list[tuple[Scalar, ...]]:
+    lengths = np.concatenate([(batch.x >= 0).sum(1).numpy() for batch in ctx.data.batches(ctx.batch_size)])
+    (most,) = ctx.data.shape
+    return [
+        ("longest text in tokens", f"{int(lengths.max()):,}"),
+        ("median text in tokens", f"{float(np.median(lengths)):g}"),
+        ("most tokens that the model is given", f"{most:,}"),
+    ]
 
 
 def _shown_bounds(model: Model) -> str:
@@ -160,7 +170,8 @@ def _about_chance(ctx: Context, accuracy: Measure) -> list[str]:
     if accuracy.value is None or accuracy.low is None or accuracy.high is None or accuracy.low > chance:
         return []
     found = f"{accuracy.value:.1%} on {len(ctx.classes)} classes"
-    question = "mean, std, channel order or labels right? Every later figure would be about the wrong function."
+    right = "tokenizer or labels" if ctx.is_text else "mean, std, channel order or labels"
+    question = f"{right} right? Every later figure would be about the wrong function."
     if accuracy.high < chance:
         return [f"{found} is below chance level ({chance:.1%}): are the order of the classes, {question}"]
     if accuracy.value > chance:

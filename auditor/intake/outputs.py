@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from auditor.errors import LoadError, one_line
-from auditor.subject import Data, Model, Output
+from auditor.feeds import channels_last
+from auditor.subject import Data, Model, Output, as_it_is
 
 __all__ = ["first_outputs", "settle"]
 
@@ -43,6 +44,8 @@ def _driven(model: Model, x: Tensor) -> Model:
     except LoadError:
         raise
     except (Exception, SystemExit) as e:  # noqa: BLE001 - the model is somebody else's program
+        if x.ndim == 4 and model.feed is as_it_is and (last := _with_channels_last(model, x)) is not None:
+            return last
         for size in BATCHES:
             rows = x[torch.arange(size) % len(x)]
             try:
@@ -54,6 +57,17 @@ def _driven(model: Model, x: Tensor) -> Model:
         said = f"{type(e).__name__}: {one_line(str(e), 200)}"
         msg = f"the model cannot take inputs of shape {tuple(x.shape)}: {said}"
         raise LoadError(msg) from None
+
+
+def _with_channels_last(model: Model, x: Tensor) -> Model | None:
+    """The model driven with (N, H, W, C), where it takes that; else None."""
+    try:
+        last = replace(model, feed=channels_last)
+        found = replace(last, part=_part_of(last.returned(x), len(x)))
+        found.raw(x)
+    except (Exception, SystemExit):  # noqa: BLE001 - as above
+        return None
+    return found
 
 
 def _part_of(returned: Any, n: int) -> str | int | None:
@@ -114,6 +128,8 @@ def _how_driven(model: Model) -> tuple[str, ...]:
         found.append(f"The model returns several things; its output {model.part!r} was audited.")
     if model.batch is not None:
         found.append(f"The model takes {model.batch} rows at once and no other number; it was driven so.")
+    if model.feed is channels_last:
+        found.append("The model takes images with the channels last (N, H, W, C); it was driven so.")
     return tuple(found)
 
 

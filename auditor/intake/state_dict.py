@@ -13,7 +13,8 @@ __all__ = ["hyper_parameters", "unwrapped"]
 
 NESTED = (
     "state_dict", "model_state_dict", "model", "net", "net_state_dict", "network", "weights", "module", "params",
-    "state_dict_ema", "ema_state_dict", "model_ema", "params_ema", "ema", "shadow", "shadow_params", "teacher", "student",
+    "state_dict_ema", "ema_state_dict", "model_ema", "params_ema", "ema", "shadow", "shadow_params", "teacher",
+    "student",
 )  # fmt: skip
 HYPER = "hyper_parameters"  # where Lightning keeps the arguments that a model was built with
 MOST_SHOWN, LONGEST, MOST_ITEMS, DEEPEST = 20, 80, 8, 3

@@ -79,6 +79,9 @@ def test_real_shapes_are_read(tmp_path: Path, shape: str, legacy: bool) -> None:
         assert torch.allclose(target.state_dict()[name].to(value), value, atol=LOSSY.get(shape, 0))
 
 
+AVERAGED = "ema_model.0.weight, ema_model.0.bias, ema_model.1.weight"
+
+
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
@@ -87,10 +90,7 @@ def test_real_shapes_are_read(tmp_path: Path, shape: str, legacy: bool) -> None:
         ("AveragedModel", ("Of 'w' only what stands under 'module.' was read; 1 beside it not (n_averaged).",)),
         (
             "two copies",
-            (
-                "Of 'w' only what stands under 'online_model.' was read; 9 beside it not (ema_model.0.weight, "
-                "ema_model.0.bias, ema_model.1.weight ...).",
-            ),
+            (f"Of 'w' only what stands under 'online_model.' was read; 9 beside it not ({AVERAGED} ...).",),
         ),
     ],
 )
