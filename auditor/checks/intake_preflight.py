@@ -86,9 +86,9 @@ def _text_rows(ctx: Context) -> list[tuple[Scalar, ...]]:
     lengths = np.concatenate([(batch.x >= 0).sum(1).numpy() for batch in ctx.data.batches(ctx.batch_size)])
     (most,) = ctx.data.shape
     return [
-        ("longest text in tokens", f"{int(lengths.max()):,}"),
-        ("median text in tokens", f"{float(np.median(lengths)):g}"),
-        ("most tokens that the model is given", f"{most:,}"),
+        ("longest text as read, in tokens", f"{int(lengths.max()):,}"),
+        ("median text as read, in tokens", f"{float(np.median(lengths)):g}"),
+        ("texts are cut at, in tokens", f"{most:,}"),
     ]
 
 

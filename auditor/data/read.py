@@ -72,6 +72,7 @@ def read_data(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Read:
     bounds, unit = _bounds(file, source, data if reference is None else reference)
     if reader is not None:
         bounds = (-1.0, float(reader.size - 1))
+        facts |= {"tokenizer_sha256": reader.sha256, "most_tokens": reader.length}
     return Read(data, reference, classes, bounds, unit, facts, source.feed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,22 +18,23 @@ from auditor.data.source import Source
 from auditor.data.tables import beside, header_of, read_table
 from auditor.errors import LoadError, UsageError
 from auditor.feeds import Tokens
-from auditor.intake.huggingface import need_data_alone
+from auditor.intake.huggingface import BESIDE, VOCABULARIES, need_data_alone
 from auditor.intake.pretrained import load_tokenizer
+from auditor.intake.recognise import sha256
 from auditor.subject import Integers
 
 __all__ = ["Reader", "read_texts", "reader_at"]
 
 USUAL_LENGTH, LONGEST, PART = 512, 100_000, 1024
-FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
 
 
 @dataclass(frozen=True)
 class Reader:
-    """A tokenizer, and how many tokens of a text are kept."""
+    """A tokenizer, how many tokens of a text are kept, and the sha256 over its files."""
 
     tokenizer: Any
     length: int
+    sha256: str
 
     @property
     def feed(self) -> Tokens:
@@ -58,15 +60,17 @@ class Reader:
 def reader_at(path: Path, longest: int | None, given: int | None) -> Reader:
     """The tokenizer in the folder `path`; texts are cut at `given` tokens, else at `longest`, the most of the model."""
     need_data_alone(path)
-    if not path.is_dir() or not any((path / n).is_file() for n in FILES):
-        msg = f"tokenizer {path.name!r} is no folder with one of {', '.join(FILES)}"
+    if not path.is_dir() or not any((path / n).is_file() for n in VOCABULARIES):
+        msg = f"tokenizer {path.name!r} is no folder with one of {', '.join(VOCABULARIES)}"
         raise LoadError(msg)
     if given is not None and longest is not None and given > longest:
         msg = f"[input] max_length is {given:,}; the model takes at most {longest:,} tokens"
         raise UsageError(msg)
     tokenizer = load_tokenizer(path)
     own = tokenizer.model_max_length if tokenizer.model_max_length < LONGEST else None
-    return Reader(tokenizer, given or longest or own or USUAL_LENGTH)
+    held = [path / n for n in (*VOCABULARIES, *BESIDE) if (path / n).is_file()]
+    lines = "".join(f"{sha256(f)} {f.name}\n" for f in held)
+    return Reader(tokenizer, given or longest or own or USUAL_LENGTH, hashlib.sha256(lines.encode()).hexdigest())
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,16 @@ from auditor.errors import LoadError, one_line
 from auditor.intake.image_processor import input_of
 from auditor.intake.strict_json import read_object
 
-__all__ = ["MOST_WEIGHTS", "Directory", "is_directory", "most_tokens", "need_data_alone", "read_directory"]
+__all__ = [
+    "BESIDE",
+    "MOST_WEIGHTS",
+    "VOCABULARIES",
+    "Directory",
+    "is_directory",
+    "most_tokens",
+    "need_data_alone",
+    "read_directory",
+]
 
 CONFIG, PROCESSOR, TOKENIZER = "config.json", "preprocessor_config.json", "tokenizer_config.json"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
@@ -140,7 +149,8 @@ def _need_data(found: Mapping[str, Any], path: Path, name: str) -> None:
             msg = f"{where} names a remote kernel ({key} = {value!r:.60}), which is never fetched; remove that key"
             raise LoadError(msg)
         if name == CONFIG and key not in FREE_TEXT and isinstance(value, str) and set(value) & set("/\\"):
-            msg = f"{where} names a file or repository ({key!r:.40} = {value!r:.60}), which is never read; remove that key"
+            named = f"{key!r:.40} = {value!r:.60}"
+            msg = f"{where} names a file or repository ({named}), which is never read; remove that key"
             raise LoadError(msg)
         if key in {"use_pretrained_backbone", "quantization_config"} and value:
             msg = f"{where} asks for {key}, which is not loaded; save the model whole, in float"

@@ -124,7 +124,7 @@ def settle(model: Model, data: Data) -> tuple[Model, tuple[str, ...]]:
 
 def _how_driven(model: Model) -> tuple[str, ...]:
     found = []
-    if model.part is not None:
+    if model.part not in (None, "logits"):
         found.append(f"The model returns several things; its output {model.part!r} was audited.")
     if model.batch is not None:
         found.append(f"The model takes {model.batch} rows at once and no other number; it was driven so.")
