@@ -209,7 +209,7 @@ def test_what_stands_twice_or_does_not_belong_is_refused(models: Path, tmp_path:
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("config.json", {"auto_map": {"AutoModel": "evil.Evil"}}, r"own Python code \(auto_map\)"),
     ("config.json", {"text_config": {"auto_map": {}}}, r"own Python code \(auto_map\)"),
-    ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil.Evil", None]}}, r"tokenizer_config.json brings its"),
+    ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil.Evil", None]}}, "brings its own"),
     ("config.json", {"_attn_implementation": "attacker/kernel"}, "names a remote kernel"),
     ("config.json", {"_attn_implementation": {"": "attacker/kernel@v1:f"}}, "names a file or repository|remote kernel"),
     ("config.json", {"_experts_implementation": "attacker:kernel"}, "names a remote kernel"),
