@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from auditor.errors import NotApplicable
 from auditor.feeds import Packed, Part, Tokens
 from auditor.subject import Model
+from tests.zoo import Bag
 
 IDS = torch.tensor([[5, 6, 7, -1, -1], [8, -1, -1, -1, -1]])
 
@@ -24,26 +25,6 @@ def test_ids_and_their_mask_without_the_columns_that_hold_nothing() -> None:
     assert torch.equal(torch.as_tensor(Tokens(pad=9, names=())(IDS)), given["input_ids"])
     empty = Tokens(pad=9)(torch.full((2, 3), -1))
     assert isinstance(empty, dict) and empty["input_ids"].tolist() == [[9], [9]]
-
-
-class Bag(nn.Module):
-    """The mean of the tokens that are there, through a linear layer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tokens, self.head = nn.Embedding(10, 4), nn.Linear(4, 2)
-
-    def get_input_embeddings(self) -> nn.Embedding:
-        return self.tokens
-
-    def forward(
-        self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, inputs_embeds: Tensor | None = None
-    ) -> Tensor:
-        embedded = self.tokens(input_ids) if inputs_embeds is None else inputs_embeds
-        assert attention_mask is not None
-        mask = attention_mask[..., None]
-        y: Tensor = self.head((embedded * mask).sum(1) / mask.sum(1))
-        return y
 
 
 def test_embeddings_say_what_the_ids_say_and_have_a_gradient() -> None:

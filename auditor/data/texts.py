@@ -45,7 +45,7 @@ class Reader:
     @property
     def size(self) -> int:
         """One more than the largest id."""
-        return max(self.tokenizer.get_vocab().values()) + 1
+        return int(max(self.tokenizer.get_vocab().values())) + 1
 
     def ids(self, texts: Sequence[str]) -> tuple[list[Any], list[bool]]:
         """The ids of each text, at most `length`, and whether it was cut for that."""

@@ -40,7 +40,7 @@ def _sizes(given: Mapping[str, Any], file: str) -> dict[str, Any]:
     crops = bool(given.get("do_center_crop", "crop_size" in given))
     if not given.get("do_resize", "size" in given):
         return {"size": _pair(given["crop_size"])} if crops and _beyond_crop(file) else {}
-    found = {"resample": RESAMPLE[int(given.get("resample", 2))]}
+    found: dict[str, Any] = {"resample": RESAMPLE[int(given.get("resample", 2))]}
     size = given["size"]
     if kind.startswith("ConvNext"):
         edge = _whole(size["shortest_edge"] if isinstance(size, Mapping) else size)

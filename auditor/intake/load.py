@@ -132,7 +132,8 @@ def _feed(module: nn.Module, feed: Tokens | Packed | None, given: InputSpec, lar
 def _arguments_of(module: nn.Module) -> tuple[str, ...]:
     """The names of what forward takes; empty where anything goes."""
     if isinstance(module, torch.jit.ScriptModule):
-        return tuple(a.name for a in module.forward.schema.arguments[1:])
+        program: Any = module.forward
+        return tuple(a.name for a in program.schema.arguments[1:])
     found = inspect.signature(module.forward).parameters
     variable = any(p.kind is p.VAR_KEYWORD for p in found.values())
     return () if variable and len(found) <= 2 else tuple(found)
@@ -140,7 +141,8 @@ def _arguments_of(module: nn.Module) -> tuple[str, ...]:
 
 def _need_vocabulary(module: nn.Module, largest: float) -> None:
     """LoadError for a tokenizer with ids that the embedding of the model has no row for."""
-    embedding = module.get_input_embeddings() if hasattr(module, "get_input_embeddings") else None
+    find: Any = getattr(module, "get_input_embeddings", None)
+    embedding = None if find is None else find()
     if isinstance(embedding, nn.Embedding) and largest >= embedding.num_embeddings:
         msg = (
             f"the tokenizer gives ids up to {int(largest):,}, the model has {embedding.num_embeddings:,} tokens; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import warnings
 from collections.abc import Mapping
@@ -27,8 +28,9 @@ def load_pretrained(found: Directory, tensors: Mapping[str, Tensor]) -> nn.Modul
     missing, left over or of another shape.
     """
     library, name = _transformers(f"model directory {found.path.name!r}"), found.path.name
-    kind = getattr(library, found.architecture, None)
-    if not (isinstance(kind, type) and issubclass(kind, library.PreTrainedModel)):
+    kind: Any = getattr(library, found.architecture, None)
+    published = inspect.isclass(kind) and issubclass(kind, library.PreTrainedModel)
+    if not published:
         msg = f"model directory {name!r}: {found.architecture!r} is no model of the installed transformers"
         raise LoadError(msg)
     if kind.config_class.model_type != found.config.get("model_type"):

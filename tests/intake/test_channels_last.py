@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from auditor.alternatives import better_preprocessing
 from auditor.config import parse_audit_file
@@ -19,20 +19,9 @@ from auditor.feeds import channels_last
 from auditor.intake.outputs import settle
 from auditor.opening import Opened, open_audit
 from auditor.subject import Data, Model, Normalize, as_it_is
+from tests.zoo import Last
 
 SAID = "The model takes images with the channels last (N, H, W, C); it was driven so."
-
-
-class Last(nn.Module):
-    """A convolution over (N, H, W, 3)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.head(torch.relu(self.conv(x.permute(0, 3, 1, 2))).mean((2, 3)))
-        return y
 
 
 def last() -> Last:

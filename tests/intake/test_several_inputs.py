@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,10 @@ class Wide(torch.nn.Module):
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The module with its weights, as a state_dict and as programs, and its three inputs by name."""
+    tmp_path = tmp_path_factory.mktemp("several")
     (tmp_path / "archs.py").write_text(ARCHS)
     torch.manual_seed(0)
     module = module_at(tmp_path / "archs.py").Two().eval()
@@ -71,6 +73,13 @@ def folder(tmp_path: Path) -> Path:
     given = {k: torch.from_numpy(arrays[k][:4]) for k in ("kind", "grid", "age")}
     shapes = {k: {0: torch.export.Dim("batch")} for k in given}
     torch.export.save(torch.export.export(module, (), given, dynamic_shapes=shapes), tmp_path / "e.pt2")
+    return tmp_path
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may change."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
