@@ -7,6 +7,7 @@ lists of what is dangerous are bypassed every few months (the advisories of pick
 from __future__ import annotations
 
 import pickletools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -20,6 +21,7 @@ MOST_STEPS = 20_000_000
 MOST_COPIED = 100_000_000  # items, by calls on what the pickle holds once and names often
 TOO_MUCH = (OverflowError, RecursionError, MemoryError)
 MOST_PARTS = 16
+TYPE = re.compile(r"[A-Za-z_][\w.]*(\[[\w\[\], .]{1,100}\])?")  # such as Dict[str, List[Tensor]]
 NATIVE = "__torch__.torch.classes."
 STORAGES = {
     "Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
@@ -261,6 +263,14 @@ def _with_attributes(build: Any, _kind_of_tensor: Any, arguments: Any, _attribut
     return function(*arguments)
 
 
+def _tagged(value: Any, kind: Any) -> Any:
+    """A list or dict of a TorchScript program, whose type stands beside it as text."""
+    if not isinstance(kind, str) or not TYPE.fullmatch(kind):
+        msg = "a type is not written as torch does"
+        raise _MalformedError(msg)
+    return value
+
+
 def _storage_type(name: str) -> str:
     kind = name.removeprefix("torch.").removeprefix("cuda.").removesuffix("Storage")
     return "uint8" if name == "torch.storage.UntypedStorage" else STORAGES[kind]
@@ -296,6 +306,7 @@ NAMES: Mapping[str, Callable[..., Any] | None] = {
     **dict.fromkeys(("builtins.complex", "__builtin__.complex"), lambda *_: 0),
     **dict.fromkeys(("builtins.bytearray", "__builtin__.bytearray"), lambda *_: b""),
     "_codecs.encode": lambda text, *_: text.encode("latin1"),
+    "torch.jit._pickle.restore_type_tag": _tagged,
     **{f"torch.jit._pickle.build_{kind}list": list for kind in ("int", "double", "bool", "tensor")},
     **dict.fromkeys(("builtins.set", "__builtin__.set"), lambda items=(): set(map(_key, items))),
     **{f"torch.{dtype}": None for dtype in ITEM_BYTES},

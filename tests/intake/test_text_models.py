@@ -29,7 +29,7 @@ class Ids(nn.Module):
         self.embed, self.run, self.head = nn.Embedding(300, 4), nn.GRU(4, 5, batch_first=True), nn.Linear(5, 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.run(self.embed(x))[0][:, 0])
+        return self.head(self.run(self.embed(x))[0][:, 1])
 
 class Masked(Ids):
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
