@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.feeds import Packed, channels_last
+from auditor.feeds import InOrder, Packed, channels_last
 from auditor.subject import Data, Model, Normalize, as_it_is
 
 __all__ = ["Better", "better_order", "better_preprocessing"]
@@ -90,7 +90,7 @@ def better_order(predicted: Integers, y: Integers, classes: int) -> Better | Non
 def _alternatives(model: Model, data: Data) -> Iterator[tuple[str, Model]]:
     """The model with other preprocessing, by its name."""
     shape = data.shape
-    if data.texts is not None or isinstance(model.feed, Packed):
+    if data.texts is not None or isinstance(model.feed, (Packed, InOrder)):
         return
     if data.columns or len(shape) == 1:
         x = data.take(1000, 0).read(np.arange(min(1000, len(data))))

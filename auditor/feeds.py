@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["Packed", "Part", "Tokens", "channels_last"]
+__all__ = ["InOrder", "Packed", "Part", "Tokens", "arguments_of", "channels_last"]
 
 
 def channels_last(x: Tensor) -> Tensor:
@@ -69,3 +71,26 @@ class Packed:
         pieces = x.split([part.size for part in self.parts], 1)
         shaped = (p.reshape(len(x), *part.shape) for p, part in zip(pieces, self.parts, strict=True))
         return {part.name: (p.round().long() if part.whole else p) for p, part in zip(shaped, self.parts, strict=True)}
+
+
+@dataclass(frozen=True)
+class InOrder:
+    """The arguments that `feed` makes, by position in the order of `names`: as programs exported so take them."""
+
+    feed: Tokens | Packed
+    names: tuple[str, ...]
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The arguments that are made of `x`, one of `names` each."""
+        given = self.feed(x)
+        return (given,) if isinstance(given, Tensor) else tuple(given[name] for name in self.names if name in given)
+
+
+def arguments_of(module: nn.Module) -> tuple[str, ...]:
+    """The names of what the module's forward takes; empty where anything goes."""
+    if isinstance(module, torch.jit.ScriptModule):
+        program: Any = module.forward
+        return tuple(a.name for a in program.schema.arguments[1:])
+    found = inspect.signature(module.forward).parameters
+    variable = any(p.kind is p.VAR_KEYWORD for p in found.values())
+    return () if variable and len(found) <= 2 else tuple(found)

@@ -51,7 +51,7 @@ class Model:
     what nobody may change. `output` says what the module returns: logits, probabilities, or one value (regression);
     `part` where they stand in what it returns, None where that is the tensor itself. `batch` is the only number of
     samples that the module takes at once, None where it takes any. `feed` makes what the module is called with of the
-    normalised tensor: another tensor, or arguments by name.
+    normalised tensor: another tensor, or arguments by name or position.
     """
 
     module: nn.Module
@@ -63,7 +63,7 @@ class Model:
     unit: Tensor | float = 1.0
     part: str | int | None = None
     batch: int | None = None
-    feed: Callable[[Tensor], Tensor | Mapping[str, Tensor]] = as_it_is
+    feed: Callable[[Tensor], Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]] = as_it_is
 
     def raw(self, x: Tensor) -> Tensor:
         """What the module returns for `x` (N, ...), as float32: (N, C), (N, 1) or (N,)."""
@@ -79,6 +79,8 @@ class Model:
         half = next((p.dtype for p in self.module.parameters() if p.dtype in HALVES), None)
         if isinstance(given, Tensor):
             return self.module(_as(half, given))
+        if isinstance(given, tuple):
+            return self.module(*(_as(half, t) for t in given))
         return self.module(**{name: _as(half, t) for name, t in given.items()})
 
     def embed(self, ids: Tensor) -> Tensor:

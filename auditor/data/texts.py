@@ -47,14 +47,14 @@ class Reader:
         """One more than the largest id."""
         return int(max(self.tokenizer.get_vocab().values())) + 1
 
-    def ids(self, texts: Sequence[str]) -> tuple[list[Any], list[bool]]:
-        """The ids of each text, at most `length`, and whether it was cut for that."""
+    def ids(self, texts: Sequence[str]) -> tuple[list[Any], list[int]]:
+        """The ids of each text, at most `length`, and how many it would have had."""
         whole = self.tokenizer(list(texts))["input_ids"]
-        cut = [len(found) > self.length for found in whole]
-        long = [t for t, is_cut in zip(texts, cut, strict=True) if is_cut]
-        short = iter(self.tokenizer(long, truncation=True, max_length=self.length)["input_ids"] if long else ())
-        kept = (next(short) if is_cut else found for found, is_cut in zip(whole, cut, strict=True))
-        return [np.asarray(found, np.int32) for found in kept], cut
+        lengths = [len(found) for found in whole]
+        long = [t for t, n in zip(texts, lengths, strict=True) if n > self.length]
+        cut = iter(self.tokenizer(long, truncation=True, max_length=self.length)["input_ids"] if long else ())
+        kept = (next(cut) if n > self.length else found for found, n in zip(whole, lengths, strict=True))
+        return [np.asarray(found, np.int32) for found in kept], lengths
 
 
 def reader_at(path: Path, longest: int | None, given: int | None) -> Reader:
@@ -79,10 +79,10 @@ class _Texts:
 
     texts: Sequence[str]
     reader: Reader
-    known: dict[int, tuple[Any, bool]] = field(default_factory=dict)
+    known: dict[int, tuple[Any, int]] = field(default_factory=dict)
 
-    def at(self, rows: Integers) -> list[tuple[Any, bool]]:
-        """The ids of each row, and whether its text was cut."""
+    def at(self, rows: Integers) -> list[tuple[Any, int]]:
+        """The ids of each row, and how many its whole text has."""
         new = [i for i in dict.fromkeys(rows.tolist()) if i not in self.known]
         for start in range(0, len(new), PART):
             part = new[start : start + PART]
@@ -98,10 +98,16 @@ class _Texts:
 
     def about(self, rows: Integers) -> tuple[str, ...]:
         """Caveats about these rows."""
-        cut = sum(is_cut for _, is_cut in self.at(rows))
+        lengths = np.array([n for _, n in self.at(rows)])
+        cut = int((lengths > self.reader.length).sum())
         empty = sum(not self.texts[i].strip() for i in rows.tolist())
-        found = [f"{cut:,} of {len(rows):,} texts are longer than {self.reader.length:,} tokens and were cut there."]
-        return (*(found if cut else ()), *((f"{empty:,} of {len(rows):,} texts are empty.",) if empty else ()))
+        of, longest = f"of {len(rows):,} texts", f"the longest has {lengths.max(initial=0):,}"
+        found = (
+            [f"{cut:,} {of} are longer than {self.reader.length:,} tokens ({longest}) and were cut there."]
+            if cut
+            else []
+        )
+        return (*found, *([f"{empty:,} {of} are empty."] if empty else []))
 
 
 def read_texts(path: Path, spec: DataSpec, reader: Reader) -> Source:

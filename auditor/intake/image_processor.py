@@ -39,7 +39,9 @@ def _sizes(given: Mapping[str, Any], file: str) -> dict[str, Any]:
     kind = str(given.get("image_processor_type") or given.get("feature_extractor_type"))
     crops = bool(given.get("do_center_crop", "crop_size" in given))
     if not given.get("do_resize", "size" in given):
-        return {"size": _pair(given["crop_size"])} if crops and _beyond_crop(file) else {}
+        if crops:
+            raise _beyond(file, "do_center_crop", "true without do_resize")
+        return {}
     found: dict[str, Any] = {"resample": RESAMPLE[int(given.get("resample", 2))]}
     size = given["size"]
     if kind.startswith("ConvNext"):
@@ -57,10 +59,6 @@ def _sizes(given: Mapping[str, Any], file: str) -> dict[str, Any]:
     else:
         found["resize" if crops else "size"] = _pair(size)
     return found | ({"size": _pair(given["crop_size"])} if crops else {})
-
-
-def _beyond_crop(file: str) -> bool:
-    raise _beyond(file, "do_center_crop", "true without do_resize")
 
 
 def _scale(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from auditor.config import InputSpec, ModelSpec
 from auditor.errors import LoadError, UsageError
-from auditor.feeds import Packed, Tokens, channels_last
+from auditor.feeds import Packed, Tokens, arguments_of, channels_last
 from auditor.intake.architectures import Built, build, grade_of
 from auditor.intake.huggingface import read_directory
 from auditor.intake.inspection import Inspection, inspect_model
@@ -118,7 +117,7 @@ def _feed(module: nn.Module, feed: Tokens | Packed | None, given: InputSpec, lar
         return channels_last
     if feed is None:
         return as_it_is
-    names = _arguments_of(module)
+    names = arguments_of(module)
     if isinstance(feed, Tokens):
         _need_vocabulary(module, largest)
         return replace(feed, names=tuple(n for n in feed.names if n in names))
@@ -127,16 +126,6 @@ def _feed(module: nn.Module, feed: Tokens | Packed | None, given: InputSpec, lar
         msg = f"[data] inputs names {odd!r:.60}, which the model does not take; its forward has: {', '.join(names)}"
         raise LoadError(msg)
     return feed
-
-
-def _arguments_of(module: nn.Module) -> tuple[str, ...]:
-    """The names of what forward takes; empty where anything goes."""
-    if isinstance(module, torch.jit.ScriptModule):
-        program: Any = module.forward
-        return tuple(a.name for a in program.schema.arguments[1:])
-    found = inspect.signature(module.forward).parameters
-    variable = any(p.kind is p.VAR_KEYWORD for p in found.values())
-    return () if variable and len(found) <= 2 else tuple(found)
 
 
 def _need_vocabulary(module: nn.Module, largest: float) -> None:

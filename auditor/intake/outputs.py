@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from auditor.errors import LoadError, one_line
-from auditor.feeds import channels_last
+from auditor.feeds import InOrder, Packed, Tokens, arguments_of, channels_last
 from auditor.subject import Data, Model, Output, as_it_is
 
 __all__ = ["first_outputs", "settle"]
@@ -44,8 +44,8 @@ def _driven(model: Model, x: Tensor) -> Model:
     except LoadError:
         raise
     except (Exception, SystemExit) as e:  # noqa: BLE001 - the model is somebody else's program
-        if x.ndim == 4 and model.feed is as_it_is and (last := _with_channels_last(model, x)) is not None:
-            return last
+        if (other := _otherwise(model, x)) is not None:
+            return other
         for size in BATCHES:
             rows = x[torch.arange(size) % len(x)]
             try:
@@ -59,11 +59,16 @@ def _driven(model: Model, x: Tensor) -> Model:
         raise LoadError(msg) from None
 
 
-def _with_channels_last(model: Model, x: Tensor) -> Model | None:
-    """The model driven with (N, H, W, C), where it takes that; else None."""
+def _otherwise(model: Model, x: Tensor) -> Model | None:
+    """The model driven with (N, H, W, C), or with its arguments by position, where it takes these; else None."""
+    if x.ndim == 4 and model.feed is as_it_is:
+        other = replace(model, feed=channels_last)
+    elif isinstance(model.feed, (Tokens, Packed)):
+        other = replace(model, feed=InOrder(model.feed, arguments_of(model.module)))
+    else:
+        return None
     try:
-        last = replace(model, feed=channels_last)
-        found = replace(last, part=_part_of(last.returned(x), len(x)))
+        found = replace(other, part=_part_of(other.returned(x), len(x)))
         found.raw(x)
     except (Exception, SystemExit):  # noqa: BLE001 - as above
         return None

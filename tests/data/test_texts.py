@@ -59,8 +59,10 @@ def test_every_file_gives_the_ids_of_the_package(folder: Path, name: str) -> Non
     assert list(found.data.groups["sex"]) == list("fmfmfm")
     assert found.data.texts is not None and found.data.texts(np.array([1, 4])) == [CORPUS[1], CORPUS[4]]
     assert found.facts["kind"] == "text" and found.facts["most_tokens"] == 24
+    longest = len(installed("transformers").AutoTokenizer.from_pretrained(folder / "t")(CORPUS[5])["input_ids"])
+    assert longest > 60
     assert found.data.caveats == (
-        "1 of 6 texts are longer than 24 tokens and were cut there.",
+        f"1 of 6 texts are longer than 24 tokens (the longest has {longest}) and were cut there.",
         "1 of 6 texts are empty.",
     )
 

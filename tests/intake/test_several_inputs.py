@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from app.cli import invoke
 from auditor.config import parse_audit_file
 from auditor.errors import AuditError
+from auditor.intake.outputs import settle
 from auditor.opening import Opened, open_audit
 from auditor.store import load
 from auditor.types import Status
@@ -73,6 +74,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     given = {k: torch.from_numpy(arrays[k][:4]) for k in ("kind", "grid", "age")}
     shapes = {k: {0: torch.export.Dim("batch")} for k in given}
     torch.export.save(torch.export.export(module, (), given, dynamic_shapes=shapes), tmp_path / "e.pt2")
+    placed = torch.export.export(module, tuple(given.values()), dynamic_shapes=tuple(shapes.values()))
+    torch.export.save(placed, tmp_path / "placed.pt2")
     return tmp_path
 
 
@@ -90,14 +93,15 @@ def opened(folder: Path, inputs: list[str], model: dict[str, Any], **data: Any) 
 
 NAMES = ["kind", "grid", "age"]
 WEIGHTS = {"path": "w.safetensors", "architecture": "archs:Two"}
-PROGRAMS = [{"path": p, "trust": "program"} for p in ("script.pt", "e.pt2")]
+PROGRAMS = [{"path": p, "trust": "program"} for p in ("script.pt", "e.pt2", "placed.pt2")]
 
 
-@pytest.mark.parametrize("model", [WEIGHTS, *PROGRAMS], ids=["module", "TorchScript", "pt2"])
+@pytest.mark.parametrize("model", [WEIGHTS, *PROGRAMS], ids=["module", "TorchScript", "pt2 by name", "pt2 by position"])
 @pytest.mark.parametrize("names", [NAMES, NAMES[::-1]], ids=["in order", "in another"])
 def test_the_answers_are_those_of_the_module(folder: Path, names: list[str], model: dict[str, Any]) -> None:
     found = opened(folder, names, model)
     assert found.model is not None
+    model, caveats = settle(found.model, found.data)
     module: nn.Module = module_at(folder / "archs.py").Two()
     plain = opened(folder, NAMES, WEIGHTS).model
     assert plain is not None
@@ -109,7 +113,7 @@ def test_the_answers_are_those_of_the_module(folder: Path, names: list[str], mod
 
     assert x.shape == (40, 6) and x.dtype == torch.float32
     with torch.no_grad():
-        assert torch.allclose(found.model(x), module(**given), atol=1e-6)
+        assert torch.allclose(model(x), module(**given), atol=1e-6) and caveats == ()
     assert sum(found.data.y == module(**given).argmax(1).numpy()) == 36
 
 

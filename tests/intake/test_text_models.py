@@ -31,6 +31,15 @@ class Ids(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.run(self.embed(x))[0][:, 1])
 
+class Plain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.head = nn.Embedding(300, 4), nn.Linear(4, 2)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        mask = attention_mask.unsqueeze(2)
+        return self.head((self.embed(input_ids) * mask).sum(1) / mask.sum(1))
+
 class Masked(Ids):
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         states = self.run(self.embed(input_ids))[0]
@@ -86,6 +95,23 @@ def test_it_is_called_as_its_forward_asks(folder: Path, name: str, program: bool
         ours = model(found.data.read(np.arange(len(TEXTS))))
     assert torch.allclose(ours, by_hand(folder, name, found), atol=1e-6)
     assert caveats == () and float(ours.std(0).min()) > 1e-4
+
+
+def test_a_program_exported_by_position_is_called_so(folder: Path) -> None:
+    torch.manual_seed(0)
+    net = module(folder, "Plain")
+    sizes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
+    sample = torch.ones(3, 5, dtype=torch.int64)
+    torch.export.save(torch.export.export(net, (sample, sample), dynamic_shapes=(sizes, sizes)), folder / "e.pt2")
+
+    found = opened(folder, path="e.pt2", trust="program")
+    assert found.model is not None
+    model, _ = settle(found.model, found.data)
+
+    x = found.data.read(np.arange(len(TEXTS)))
+    with torch.no_grad():
+        expected = torch.cat([net(row[row >= 0][None], torch.ones(1, int((row >= 0).sum()))) for row in x])
+        assert torch.allclose(model(x), expected, atol=1e-6)
 
 
 def test_pictures_are_not_given_to_a_text_model(folder: Path) -> None:
