@@ -101,7 +101,7 @@ PROGRAMS = [{"path": p, "trust": "program"} for p in ("script.pt", "e.pt2", "pla
 def test_the_answers_are_those_of_the_module(folder: Path, names: list[str], model: dict[str, Any]) -> None:
     found = opened(folder, names, model)
     assert found.model is not None
-    model, caveats = settle(found.model, found.data)
+    handle, caveats = settle(found.model, found.data)
     module: nn.Module = module_at(folder / "archs.py").Two()
     plain = opened(folder, NAMES, WEIGHTS).model
     assert plain is not None
@@ -113,7 +113,7 @@ def test_the_answers_are_those_of_the_module(folder: Path, names: list[str], mod
 
     assert x.shape == (40, 6) and x.dtype == torch.float32
     with torch.no_grad():
-        assert torch.allclose(model(x), module(**given), atol=1e-6) and caveats == ()
+        assert torch.allclose(handle(x), module(**given), atol=1e-6) and caveats == ()
     assert sum(found.data.y == module(**given).argmax(1).numpy()) == 36
 
 

@@ -101,8 +101,8 @@ def test_a_program_exported_by_position_is_called_so(folder: Path) -> None:
     torch.manual_seed(0)
     net = module(folder, "Plain")
     sizes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
-    sample = torch.ones(3, 5, dtype=torch.int64)
-    torch.export.save(torch.export.export(net, (sample, sample), dynamic_shapes=(sizes, sizes)), folder / "e.pt2")
+    sample = (torch.ones(3, 5, dtype=torch.int64), torch.ones(3, 5, dtype=torch.int64))
+    torch.export.save(torch.export.export(net, sample, dynamic_shapes=(sizes, sizes)), folder / "e.pt2")
 
     found = opened(folder, path="e.pt2", trust="program")
     assert found.model is not None
