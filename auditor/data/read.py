@@ -125,6 +125,7 @@ def _need_used(file: AuditFile, spec: DataSpec, path: Path, source: Source) -> N
         (file.columns and (not table or source.kind == "text"), "[[columns]]", "they belong to tables of numbers"),
         (table and (file.input.resize or file.input.size), "[input] resize or size", "they are for pixels"),
         (source.kind == "table" and file.input.bounds, "[input] bounds", "give the [[columns]] min and max"),
+        (source.kind != "image" and file.input.layout == "channels_last", "[input] layout", "it belongs to images"),
         (source.kind == "text" and file.input.bounds, "[input] bounds", "they belong to numbers"),
         (source.kind == "text" and file.input.mean, "[input] mean", "it belongs to numbers"),
         (source.feed is not None and file.input.mean, "[input] mean", "it belongs to one input"),
@@ -149,6 +150,8 @@ def _of_reference(spec: DataSpec, source: Source, file: AuditFile) -> DataSpec:
     update: dict[str, Any] = {"path": spec.reference, "where": {}, "limit": None, "sensitive": ()}
     if source.kind == "table" and Path(spec.path).suffix in ENDINGS and not file.columns:
         update["inputs"] = tuple(column.name for column in source.features)
+    if source.text_column:
+        update["inputs"] = source.text_column
     return spec.model_copy(update=update)
 
 

@@ -20,8 +20,8 @@ class Source:
 
     `inputs` gives the inputs (k, ...) of k rows (positions), None for a table of predictions; `row_ids` are the rows'
     numbers in the file; `features` says what each element of a table's input vector is; `kind` is what the inputs are.
-    `about` gives caveats about k rows; `texts` their texts, None where they have none; `feed` makes the arguments of a
-    module of the inputs, None where it takes them as they are.
+    `about` gives caveats about k rows; `texts` their texts, from `text_column`, None where they have none; `feed` makes
+    the arguments of a module of the inputs, None where it takes them as they are.
     """
 
     file: str
@@ -35,6 +35,7 @@ class Source:
     sha256: Callable[[Integers], str] = lambda _: ""
     about: Callable[[Integers], tuple[str, ...]] = lambda _: ()
     texts: Callable[[Integers], list[str]] | None = None
+    text_column: str = ""
     feed: Tokens | Packed | None = None
 
     def at(self, rows: Integers) -> Source:

@@ -118,8 +118,8 @@ def read_texts(path: Path, spec: DataSpec, reader: Reader) -> Source:
     texts = [t or "" for t in table.column(column).cast("string").to_pylist()]
     held = _Texts(texts, reader)
     return replace(
-        source, inputs=held.inputs, kind="text", about=held.about, texts=lambda rows: [texts[i] for i in rows],
-        feed=reader.feed,
+        source, inputs=held.inputs, kind="text", text_column=column, about=held.about,
+        texts=lambda rows: [texts[i] for i in rows], feed=reader.feed,
     )  # fmt: skip
 
 

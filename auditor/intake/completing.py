@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from auditor.config import AuditFile, InputSpec
-from auditor.intake.huggingface import Directory, is_directory, read_directory
+from auditor.errors import UsageError
+from auditor.intake.huggingface import Directory, is_directory, most_tokens, read_directory
 from auditor.intake.load import locate
 
 __all__ = ["completed"]
@@ -30,11 +31,19 @@ def completed(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Audit
         model = model.model_copy(update={"output": "value"})
     if data.classes is None and found.labels is not None and len(found.labels) > 1:
         data = data.model_copy(update={"classes": found.labels})
-    return file.model_copy(update={"model": model, "data": data, "input": _input(file, found, model.path)})
+    given = _input(file, found, folder, model.path, uploaded=uploaded)
+    return file.model_copy(update={"model": model, "data": data, "input": given})
 
 
-def _input(file: AuditFile, found: Directory, own: str) -> InputSpec:
+def _input(file: AuditFile, found: Directory, folder: Path, own: str, *, uploaded: bool) -> InputSpec:
     given, update = file.input, dict[str, Any]()
+    most = found.longest
+    if most is not None and given.max_length is not None and given.max_length > most:
+        msg = f"[input] max_length is {given.max_length:,}; the model takes at most {most:,} tokens"
+        raise UsageError(msg)
+    if most is not None and given.max_length is None and given.tokenizer is not None:
+        theirs = most_tokens(locate(given.tokenizer, folder, "tokenizer", uploaded=uploaded))
+        update["max_length"] = most if theirs is None else min(most, theirs)
     if given.kind is None:
         update["kind"] = found.kind
     if found.kind == "text" and given.tokenizer is None and found.vocabulary:

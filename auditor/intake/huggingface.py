@@ -238,8 +238,9 @@ def most_tokens(path: Path) -> int | None:
     """How many tokens the model in the folder `path`, or that of the tokenizer there, takes; None if nothing says."""
     config, tokenizer = (read_object(path / n, 8 << 20) if (path / n).is_file() else {} for n in (CONFIG, TOKENIZER))
     places = config.get("max_position_embeddings", config.get("n_positions"))
-    if type(places) is int and config.get("model_type") in OFFSET:
-        places -= int(config.get("pad_token_id") or 1) + 1  # positions are counted from behind the padding's
+    if type(places) is int and str(config.get("model_type")) in OFFSET:
+        pad = config.get("pad_token_id")
+        places -= (pad if type(pad) is int else 1) + 1  # positions are counted from behind the padding's
     given = tokenizer.get("model_max_length")
     known = [n for n in (places, given) if type(n) is int and 0 < n < 1 << 20]
     return min(known) if known else None

@@ -129,6 +129,9 @@ def test_a_reference_is_read_by_the_same_tokenizer(folder: Path) -> None:
 
     assert found.reference is not None
     assert torch.equal(found.reference.read(np.arange(6)), found.data.read(np.arange(6)))
+    unnamed = {"path": "d.csv", "target": "y", "sensitive": ["sex"], "reference": "d.jsonl"}
+    again = read_any(folder, unnamed, input=INPUT).reference  # the column that was found, though more are left here
+    assert again is not None and torch.equal(again.read(np.arange(6)), found.data.read(np.arange(6)))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from torch import nn
 
 from auditor.alternatives import better_preprocessing
 from auditor.config import parse_audit_file
-from auditor.errors import LoadError
+from auditor.errors import LoadError, UsageError
 from auditor.explain.gradcam import gradcam
 from auditor.explain.lrp import lrp
 from auditor.feeds import channels_last
@@ -109,6 +109,11 @@ def test_the_layout_can_be_said(tmp_path: Path) -> None:
     with torch.no_grad():
         assert torch.allclose(found.model(found.data.read(np.arange(12))), expected, atol=1e-5)
     assert settle(found.model, found.data)[1] == (SAID,)
+
+
+def test_rows_of_numbers_have_no_layout(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="layout would be ignored with 'd.npz': it belongs to images"):
+        opened(tmp_path, np.zeros((12, 240), np.float32), np.zeros(12, int), layout="channels_last")
 
 
 def test_where_it_was_not_said_the_preflight_finds_that_it_would_be_right(tmp_path: Path) -> None:

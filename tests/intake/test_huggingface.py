@@ -283,6 +283,33 @@ def test_a_configuration_that_is_not_of_these_weights_is_refused(
     assert "\n" not in str(e.value)
 
 
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_no_value_of_another_kind_gets_further_than_one_line(bert: Path, file: str) -> None:
+    given = {"id2label": {"0": "a"}, "problem_type": None, "model_max_length": 5, "backbone": None}
+    kept = {**given, **json.loads((bert / file).read_text())}
+    refused = 0
+    for key in kept:
+        for odd in ([], {}, [[]], "x", -1, 0, None, 1e308, True, 10**40, {"0": []}):
+            (bert / file).write_text(json.dumps({**kept, key: odd}))
+            try:
+                found = read_directory(bert)
+            except AuditError:
+                refused += 1
+            else:
+                assert found.notes and found.is_regression in {True, False}
+                assert found.longest is None or found.longest > 0
+    assert (refused > 10) == (file == "config.json")
+
+
+def test_a_tokenizer_from_elsewhere_cuts_at_what_the_model_takes(models: Path, bert: Path) -> None:
+    changed(bert / "tokenizer_config.json", model_max_length=500)
+    (bert / "config.json").unlink()
+
+    found = opened(models, "Bert", {"path": "d.csv", "inputs": "text"}, input={"tokenizer": str(bert)})
+
+    assert found.data.shape == (24,)
+
+
 def test_weights_must_be_safetensors(bert: Path) -> None:
     shutil.move(bert / "model.safetensors", bert / "other.safetensors")
     with pytest.raises(LoadError, match="weights must be safetensors .found no weights"):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from auditor.config import InputSpec, ModelSpec
+from auditor.config import InputSpec, ModelSpec, parse_audit_file
 from auditor.errors import AuditError, LoadError, UsageError
 from auditor.intake.architectures import build, grade_of, mlp
 from auditor.intake.load import Loaded, load_model, locate
+from auditor.opening import open_audit
 from auditor.subject import Data
 
 ARCHS = """
@@ -190,3 +192,19 @@ def test_the_sizes_of_an_mlp_are_its_layers() -> None:
     assert [grade_of(n) for n in ("mlp:1-2", "demo:digits_cnn", "os:system", "torchvision:resnet18")] == [
         "data", "data", "code", "data",
     ]  # fmt: skip
+
+
+def test_what_was_left_out_of_a_checkpoint_is_a_caveat_of_the_audit(folder: Path) -> None:
+    content = torch.load(folder / "w.pt", weights_only=True)
+    torch.save({"n_averaged": torch.tensor(2), **{f"module.{k}": v for k, v in content.items()}}, folder / "a.pt")
+    np.savez(folder / "d.npz", x=np.random.default_rng(0).random((6, 3), np.float32), y=np.arange(6) % 2)
+    given = {"model": {"path": "a.pt", "architecture": "mlp:3-4-2"}, "data": {"path": "d.npz"}}
+
+    opened = open_audit(parse_audit_file(given), folder)
+
+    said = "Of 'a.pt' only what stands under 'module.' was read; 1 beside it not (n_averaged)."
+    assert opened.data.caveats == (said,)
+    assert (
+        load(folder, "a.pt", architecture="mlp:3-4-2").facts["weights_sha256"]
+        == (load(folder, "w.pt", architecture="mlp:3-4-2").facts["weights_sha256"])
+    )
