@@ -283,13 +283,16 @@ def test_a_configuration_that_is_not_of_these_weights_is_refused(
     assert "\n" not in str(e.value)
 
 
+ODD: list[Any] = [[], {}, [[]], "x", -1, 0, None, 1e308, True, 10**40, {"0": []}]
+
+
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
 def test_no_value_of_another_kind_gets_further_than_one_line(bert: Path, file: str) -> None:
     given = {"id2label": {"0": "a"}, "problem_type": None, "model_max_length": 5, "backbone": None}
     kept = {**given, **json.loads((bert / file).read_text())}
     refused = 0
     for key in kept:
-        for odd in ([], {}, [[]], "x", -1, 0, None, 1e308, True, 10**40, {"0": []}):
+        for odd in ODD:
             (bert / file).write_text(json.dumps({**kept, key: odd}))
             try:
                 found = read_directory(bert)
