@@ -7,7 +7,7 @@ chance is named (a sign test on the rows where the two differ, Bonferroni over t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.subject import Data, Model, Normalize
+from auditor.feeds import InOrder, Packed, channels_last
+from auditor.subject import Data, Model, Normalize, as_it_is
 
 __all__ = ["Better", "better_order", "better_preprocessing", "is_better", "usual_preprocessing"]
 
@@ -58,7 +59,7 @@ def better_preprocessing(model: Model, data: Data, seed: int) -> Better | None:
     right = _right(model, x, y)
     if _chance(int((~right).sum()), 0) > LEVEL / len(tried):
         return None
-    found = {name: _right(replace(model, normalize=normalize), x, y) for name, normalize in tried.items()}
+    found = {name: _right(other, x, y) for name, other in tried.items()}
     best = max(found, key=lambda name: int(found[name].sum()))
     if not is_better(found[best], right, len(tried)):
         return None
@@ -86,21 +87,36 @@ def better_order(predicted: Integers, y: Integers, classes: int) -> Better | Non
     return Better(f"the classes in another order ({named})", int(right.sum()), int(other.sum()), len(right))
 
 
-def usual_preprocessing(model: Model, data: Data) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
-    """Other ways to normalise the inputs, by name."""
+def usual_preprocessing(model: Model, data: Data) -> Iterator[tuple[str, Model]]:
+    """The model with other preprocessing, by its name."""
     shape = data.shape
+    if data.texts is not None or isinstance(model.feed, (Packed, InOrder)):
+        return
     if data.columns or len(shape) == 1:
         x = data.take(1000, 0).read(np.arange(min(1000, len(data))))
-        yield "standardised columns", Normalize(x.mean(0), x.std(0).clamp_min(1e-6))
+        yield "standardised columns", replace(model, normalize=Normalize(x.mean(0), x.std(0).clamp_min(1e-6)))
         return
     if len(shape) != 3 or shape[0] not in USUAL:
         return
-    yield "no normalisation", lambda x: x
-    yield "values from 0 to 255", lambda x: x * 255
+    yield "no normalisation", replace(model, normalize=as_it_is)
+    yield "values from 0 to 255", replace(model, normalize=lambda x: x * 255)
     for name, (mean, std) in USUAL[shape[0]].items():
-        yield name, Normalize(torch.tensor(mean, device=model.device), torch.tensor(std, device=model.device))
+        normalize = Normalize(torch.tensor(mean, device=model.device), torch.tensor(std, device=model.device))
+        yield name, replace(model, normalize=normalize)
     if shape[0] == 3:
-        yield "the channels reversed (BGR)", lambda x: model.normalize(x.flip(1))
+        yield "the channels reversed (BGR)", replace(model, normalize=lambda x: model.normalize(x.flip(1)))
+    if model.feed is not channels_last and _takes(other := replace(model, feed=channels_last), data):
+        yield "the channels last (layout)", other
+
+
+def _takes(model: Model, data: Data) -> bool:
+    """Whether the model takes these inputs at all."""
+    try:
+        with torch.no_grad():
+            model(data.read(np.zeros(1, np.int64)))
+    except Exception:  # noqa: BLE001 - the model is somebody else's program
+        return False
+    return True
 
 
 def _right(model: Model, x: Tensor, y: Any) -> Bools:

@@ -47,13 +47,13 @@ def about_values(found: Predictions, y: Targets) -> list[str]:
     return [f"The outputs hardly move: {within}."]
 
 
-def about_chance(accuracy: Measure, classes: tuple[str, ...]) -> list[str]:
-    """Whether the accuracy is that of guessing, or below it."""
+def about_chance(accuracy: Measure, classes: tuple[str, ...], likely: str) -> list[str]:
+    """Whether the accuracy is that of guessing, or below it; `likely` names what is wrong then as a rule."""
     chance = 1 / len(classes)
     if accuracy.value is None or accuracy.low is None or accuracy.high is None or accuracy.low > chance:
         return []
     found = f"{accuracy.value:.1%} on {len(classes)} classes"
-    question = "mean, std, channel order or labels right? Every later figure would be about the wrong function."
+    question = f"{likely} right? Every later figure would be about the wrong function."
     if accuracy.high < chance:
         return [f"{found} is below chance level ({chance:.1%}): are the order of the classes, {question}"]
     if accuracy.value > chance:

@@ -29,6 +29,8 @@ __all__ = ["run"]
 
 LIBRARIES = ("torch-auditor", "torch", "numpy", "scipy", "captum", "shap", "lime", "foolbox", "fairlearn")
 
+TOKEN = 64  # how many numbers a token counts as, beside one of a picture or a table
+
 
 def run(
     model: Model | None,
@@ -86,7 +88,7 @@ def _context(model: Model | None, data: Data, reference: Data | None, seed: int,
     if own := snapshot.learn():
         caveats += (f"The model changes itself when it runs ({', '.join(own)}); that was undone after every check.",)
     data = replace(data, caveats=(*data.caveats, *caveats))
-    size = math.prod(data.shape)
+    size = math.prod(data.shape) * (TOKEN if data.texts else 1)
     batch_size = max(16, min(65_536, 2**21 // size))  # 8 MB of inputs: by the shape alone, so that figures repeat
     return Context(model, data, reference, batch_size=batch_size, device=model.device, root_seed=seed)
 

@@ -27,6 +27,8 @@ KNOWN_CODE = ("mlp", "demo", "torchvision", "timm", "transformers")  # architect
 Grade = Literal["data", "program", "code"]
 Kind = Literal["image", "table", "text", "tensor"]
 Output = Literal["logits", "probabilities", "value"]
+Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+Pixels = Annotated[int, Field(gt=0)]
 Number = int | float
 Text = Annotated[str, Field(max_length=10_000)]
 
@@ -77,8 +79,10 @@ class InputSpec(_Section):
     """How a file's samples become the model's inputs."""
 
     kind: Kind | None = None
-    resize: Annotated[int, Field(gt=0)] | None = None
-    size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None = None
+    layout: Literal["channels_first", "channels_last"] = "channels_first"
+    resize: Pixels | tuple[Pixels, Pixels] | None = None
+    size: tuple[Pixels, Pixels] | None = None
+    resample: Resample = "bicubic"
     mean: tuple[Number, ...] | None = None
     std: tuple[Annotated[Number, Field(gt=0)], ...] | None = None
     bounds: tuple[Number, Number] | None = None

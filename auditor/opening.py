@@ -10,6 +10,7 @@ from auditor.config import AuditFile
 from auditor.data.read import read_data
 from auditor.data.targets import favourable
 from auditor.errors import LoadError
+from auditor.intake.completing import completed
 from auditor.intake.load import load_model, locate
 from auditor.policy import BUILT_IN, load_policy
 from auditor.selection import Selection
@@ -41,23 +42,26 @@ def open_audit(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Open
     if uploaded and file.policy.path not in BUILT_IN:
         locate(file.policy.path, folder, "policy file", uploaded=True)
     policy = load_policy(file.policy.path, folder)
+    given, file = file, completed(file, folder, uploaded=uploaded)
     read = read_data(file, folder, uploaded=uploaded)
     model, facts = None, {"format": "predictions only", "evidence_grade": "data"}
-    classes = read.classes or ()
+    classes, caveats = read.classes or (), read.data.caveats
     if file.model is not None:
         loaded = load_model(
             file.model, file.input, read.data, folder=folder, classes=read.classes, bounds=read.bounds, unit=read.unit,
-            device=file.checks.device, uploaded=uploaded,
+            feed=read.feed, device=file.checks.device, uploaded=uploaded,
         )  # fmt: skip
         model, facts, classes = loaded.model, loaded.facts, loaded.model.classes
+        caveats += loaded.caveats
     if model is not None and read.reference is not None:
         _need_fitting(read.reference, read.data, classes)
-    data = replace(read.data, positive=favourable(file.data.positive, classes) if classes else None)
+    positive = favourable(file.data.positive, classes) if classes else None
+    data = replace(read.data, positive=positive, caveats=caveats)
     subject = {
         **file.subject.model_dump(),
         "model": facts,
         "data": {**read.facts, "classes": list(classes), "sensitive": list(file.data.sensitive)},
-        "audit_file_sha256": file.digest(),
+        "audit_file_sha256": given.digest(),
     }
     if data.positive is not None:
         subject["data"]["positive"] = classes[data.positive]

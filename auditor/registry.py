@@ -101,6 +101,11 @@ class Context:
         """Whether the model returns one value instead of classes."""
         return self.model is not None and self.model.output == "value"
 
+    @property
+    def is_text(self) -> bool:
+        """Whether inputs are token ids of texts."""
+        return self.data.texts is not None
+
     def need_model(self) -> Model:
         """The model handle; NotApplicable when the audit has predictions only."""
         if self.model is None:
@@ -158,7 +163,7 @@ class Context:
     def columns(self) -> tuple[Column, ...]:
         """What each element of an input vector is; empty where inputs are no vectors."""
         shape = self.data.shape
-        if self.data.columns or len(shape) != 1:
+        if self.data.columns or len(shape) != 1 or self.is_text:
             return self.data.columns
         return tuple(Column(f"x[{i}]", i, i + 1) for i in range(shape[0]))
 

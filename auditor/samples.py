@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 SHOWN = 12
+MOST_COLUMNS = 4096
 Map = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
@@ -67,7 +68,13 @@ def is_image(ctx: Context) -> bool:
 
 
 def need_pictures_or_columns(ctx: Context) -> None:
-    """NotApplicable where inputs are neither images nor rows of columns."""
+    """NotApplicable where inputs are neither images nor rows of columns, or of too many to be told one by one."""
+    if ctx.is_text:
+        msg = "the inputs are texts; this explains images and rows of columns"
+        raise NotApplicable(msg)
+    if not is_image(ctx) and len(ctx.columns) > MOST_COLUMNS:
+        msg = f"inputs of {len(ctx.columns):,} columns; at most {MOST_COLUMNS:,} are explained one by one"
+        raise NotApplicable(msg)
     if not is_image(ctx) and not ctx.columns:
         msg = f"inputs of shape {' x '.join(map(str, ctx.data.shape))} are neither images nor rows of columns"
         raise NotApplicable(msg)

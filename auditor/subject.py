@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from auditor.errors import LoadError
+from auditor.errors import LoadError, NotApplicable
 
 __all__ = ["Batch", "Column", "Data", "Given", "Labels", "Model", "Normalize"]
 
@@ -50,7 +50,8 @@ class Model:
     sample); `unit` is what an epsilon of 1 means for each element: 1 for pixels, a column's standard deviation, 0 for
     what nobody may change. `output` says what the module returns: logits, probabilities, or one value (regression);
     `part` where they stand in what it returns, None where that is the tensor itself. `batch` is the only number of
-    samples that the module takes at once, None where it takes any.
+    samples that the module takes at once, None where it takes any. `feed` makes what the module is called with of the
+    normalised tensor: another tensor, or arguments by name or position.
     """
 
     module: nn.Module
@@ -62,6 +63,7 @@ class Model:
     unit: Tensor | float = 1.0
     part: str | int | None = None
     batch: int | None = None
+    feed: Callable[[Tensor], Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]] = as_it_is
 
     def raw(self, x: Tensor) -> Tensor:
         """What the module returns for `x` (N, ...), as float32: (N, C), (N, 1) or (N,)."""
@@ -73,9 +75,26 @@ class Model:
 
     def returned(self, x: Tensor) -> Any:
         """Whatever the module returns for `x` (N, ...), before anything is expected of it."""
-        given = self.normalize(x.to(self.device))
+        given = self.feed(self.normalize(x.to(self.device)))
         half = next((p.dtype for p in self.module.parameters() if p.dtype in HALVES), None)
-        return self.module(given if half is None else given.to(half))
+        if isinstance(given, Tensor):
+            return self.module(_as(half, given))
+        if isinstance(given, tuple):
+            return self.module(*(_as(half, t) for t in given))
+        return self.module(**{name: _as(half, t) for name, t in given.items()})
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Embeddings (N, T, D) of token ids (N, T), 0 where there is no token: the float input of text models.
+
+        Called with them, the model gives what it gives for the ids. NotApplicable for a model without an embedding.
+        """
+        find = getattr(self.module, "get_input_embeddings", None)
+        if find is None:
+            msg = "the model shows no embedding of its tokens (get_input_embeddings)"
+            raise NotApplicable(msg)
+        present = ids.to(self.device) >= 0
+        embedded: Tensor = find()(ids.to(self.device).clamp_min(0))
+        return embedded * present[..., None]
 
     def _run(self, x: Tensor) -> Tensor:
         y = self.returned(x)
@@ -125,6 +144,11 @@ class Model:
                 p.requires_grad_(flag)
 
 
+def _as(half: torch.dtype | None, t: Tensor) -> Tensor:
+    """`t` in the precision of the weights, where that is half; whole numbers as they are."""
+    return t if half is None or not t.is_floating_point() else t.to(half)
+
+
 # ---- the data ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Labels:
@@ -155,7 +179,7 @@ class Column:
     """One column of a table and the elements [start, stop) of the input vector that it fills.
 
     A number is (value - mean) / std; a category fills one element for each of `values`, 1 where it is that value; a
-    flag is 0 or 1.
+    flag is 0 or 1, or another whole number that stands for something.
     """
 
     name: str
@@ -203,6 +227,8 @@ class Batch:
 class Data:
     """N samples, read in batches. `read` gives the inputs (k, ...) of k rows (positions) as float32.
 
+    Of texts it gives token ids (k, T) as int64, -1 behind the end; `texts` are the texts themselves, None for others.
+
     `y` (N,) holds class indices (numbers for regression), `row_ids` (N,) the rows' numbers in their file. `positive` is
     the favourable class, None when no class is. `given` holds predictions that came with the data.
     """
@@ -215,6 +241,7 @@ class Data:
     positive: int | None = None
     given: Given | None = None
     caveats: tuple[str, ...] = ()
+    texts: Callable[[Integers], list[str]] | None = None
 
     @classmethod
     def of(
@@ -253,8 +280,7 @@ class Data:
 
     def at(self, rows: Integers) -> Data:
         """The samples at `rows` (positions), in that order."""
-        read = self.read
-        given = self.given
+        read, texts, given = self.read, self.texts, self.given
         if given is not None:
             some = None if given.probabilities is None else given.probabilities[rows]
             given = Given(given.classes, given.predicted[rows], some)
@@ -265,6 +291,7 @@ class Data:
             row_ids=self.row_ids[rows],
             groups=_at(self.groups, rows),
             given=given,
+            texts=None if texts is None else lambda inner: texts(rows[inner]),
         )
 
 

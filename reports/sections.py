@@ -67,7 +67,9 @@ def _audited(audit: Audit) -> Section:
     preflight = audit.outcome("intake.preflight")
     if preflight and preflight.result:
         blocks += [CheckHead.of(preflight), *(grid_of(t) for t in preflight.result.tables)]
-    kind = {"image": "An image model", "table": "A table model"}.get(str(data.get("kind")), "A model")
+    kind = {"image": "An image model", "table": "A table model", "text": "A text model"}.get(
+        str(data.get("kind")), "A model"
+    )
     kind = kind if model.get("file") else "Predictions that came as data"
     about = f" with {len(classes):,} classes" if classes else ""
     return Section("audited", "What was audited", f"{kind}{about}, on {data.get('rows', 0):,} rows.", blocks)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from auditor.feeds import Packed, Part, Tokens, channels_last
 from auditor.subject import Column, Data, Model, Normalize
 
 ROWS = 24
@@ -222,6 +223,68 @@ def categories() -> Case:
     return Case(model, Data(data.read, data.y, data.row_ids, data.groups, columns, data.positive))
 
 
+class Bag(nn.Module):
+    """The mean of the embeddings of the tokens that are there, through a linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens, self.head = nn.Embedding(10, 4), nn.Linear(4, 2)
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        return self.tokens
+
+    def forward(
+        self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, inputs_embeds: Tensor | None = None
+    ) -> Tensor:
+        embedded = self.tokens(input_ids) if inputs_embeds is None else inputs_embeds
+        mask = attention_mask[..., None]
+        return self.head((embedded * mask).sum(1) / mask.sum(1))
+
+
+def texts() -> Case:
+    """Texts of one to six words, as ids of ten."""
+    generator = torch.Generator().manual_seed(5)
+    x = torch.randint(0, 10, (ROWS, 6), generator=generator)
+    x[torch.arange(6) >= torch.randint(1, 7, (ROWS, 1), generator=generator)] = -1
+    found = case(Bag(), x, 2, feed=Tokens(pad=0), bounds=(-1.0, 9.0))
+    return Case(found.model, replace(found.data, columns=(), texts=lambda rows: [f"text {i}" for i in rows]))
+
+
+class TwoInputs(nn.Module):
+    """A category by its embedding, and two numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.head = nn.Embedding(4, 3), nn.Linear(5, 3)
+
+    def forward(self, kind: Tensor, numbers: Tensor) -> Tensor:
+        return self.head(torch.relu(torch.cat([self.embed(kind), numbers], 1)))
+
+
+def several_inputs() -> Case:
+    """A whole number that stands for something, and two numbers, in one vector."""
+    generator = torch.Generator().manual_seed(6)
+    kinds = torch.randint(0, 4, (ROWS, 1), generator=generator).float()
+    x = torch.cat([kinds, torch.randn(ROWS, 2, generator=generator)], 1)
+    packed = Packed((Part("kind", (), whole=True), Part("numbers", (2,), whole=False)))
+    unit = torch.tensor([0.0, 1.0, 1.0])
+    bounds = (torch.tensor([0.0, -5.0, -5.0]), torch.tensor([3.0, 5.0, 5.0]))
+    found = case(TwoInputs(), x, 3, feed=packed, unit=unit, bounds=bounds)
+    columns = (Column("kind", 0, 1, kind="flag"), Column("numbers[0]", 1, 2), Column("numbers[1]", 2, 3))
+    return Case(found.model, replace(found.data, columns=columns))
+
+
+class Last(nn.Module):
+    """A convolution over images with the channels last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(torch.relu(self.conv(x.permute(0, 3, 1, 2))).mean((2, 3)))
+
+
 ZOO: dict[str, Callable[[], Case]] = {
     "linear_table": linear_table,
     "planted_patch": planted_patch,
@@ -239,4 +302,7 @@ ZOO: dict[str, Callable[[], Case]] = {
     "normalized": normalized,
     "constant": constant,
     "categories": categories,
+    "texts": texts,
+    "several_inputs": several_inputs,
+    "channels_last": lambda: case(Last(), images(3), 3, feed=channels_last),
 }

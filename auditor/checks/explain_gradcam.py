@@ -36,7 +36,8 @@ def explain_gradcam(ctx: Context, *, samples: int = sizes(4, 16, 64)) -> Result:
     ctx.need_classes()
     model = ctx.need_model()
     if not is_image(ctx):
-        msg = "Grad-CAM needs images; these inputs have no height and width"
+        what = "texts" if ctx.is_text else "inputs"
+        msg = f"Grad-CAM needs images; these {what} have no height and width"
         raise NotApplicable(msg)
     shown = explained_samples(ctx, samples)
     x, target = torch.stack([s.x for s in shown]), torch.tensor([s.predicted for s in shown])

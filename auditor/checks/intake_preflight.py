@@ -18,6 +18,7 @@ from auditor.stats import mean, rate
 from auditor.subject import Model
 from auditor.types import Result, Scalar, Table
 
+PIXELS = "mean, std, channel order or labels"
 REPEATED, DRAWN = 16, 64  # rows that are run again, and by the statistics of their own batch
 
 
@@ -29,11 +30,12 @@ REPEATED, DRAWN = 16, 64  # rows that are run again, and by the statistics of th
 def preflight(ctx: Context) -> Result:
     """Whether the model, as configured, is the one that was meant: clean accuracy and what goes in and out.
 
-    What it measures: accuracy on every row, the range of the inputs against their bounds, what kind of outputs the
-    model gives, whether they depend on the input, on chance, or on the other rows of a batch, and whether another
-    usual normalisation, channel order or order of classes would make the model right far more often. Weights, layers
-    and floating-point operations; what eval() leaves in training mode; the running statistics of BatchNorm against
-    those of the audited rows. NaN or infinity, and labels that no output belongs to, end the audit.
+    What it measures: accuracy on every row, the range of the inputs against their bounds (of texts, how many tokens
+    they have), what kind of outputs the model gives, whether they depend on the input, on chance, or on the other rows
+    of a batch, and whether another usual normalisation, channel order or order of classes would make the model right
+    far more often. Weights, layers and floating-point operations; what eval() leaves in training mode; the running
+    statistics of BatchNorm against those of the audited rows. NaN or infinity, and labels that no output belongs to,
+    end the audit.
 
     How to read it: every later figure is about the function measured here. An accuracy at chance level nearly always
     means that mean, std, channel order or labels are not those of training.
@@ -57,7 +59,7 @@ def preflight(ctx: Context) -> Result:
     ranges = replace(ranges, rows=(*ranges.rows, right, *((line.name, line.found) for line in tried)))
     caveats += [
         *about_answers(ctx.predictions, ctx.data.y, ctx.classes), *(line.caveat for line in tried if line.caveat),
-        *about_chance(accuracy, ctx.classes), *about_labels(ctx.data.y, ctx.classes),
+        *about_chance(accuracy, ctx.classes, "tokenizer or labels" if ctx.is_text else PIXELS), *about_labels(ctx.data.y, ctx.classes),
     ]  # fmt: skip
     return Result((accuracy,), (ranges, *_table(ran)), caveats=tuple(caveats))
 
@@ -72,11 +74,11 @@ def _inputs(ctx: Context) -> tuple[Table, list[str]]:
             msg = f"the inputs of {seen.odd:,} rows hold NaN or infinity; an audit needs finite inputs"
             raise LoadError(msg)
         bounds = _shown_bounds(ctx.model)
-        rows += [
+        rows += _text_rows(ctx) if ctx.is_text else [
             ("shape of one input", " x ".join(map(str, ctx.data.shape))),
             ("smallest and largest input", f"{seen.low:.4g} and {seen.high:.4g}"),
             ("bounds", bounds),
-        ]
+        ]  # fmt: skip
         if seen.outside and ctx.columns:
             source = "the reference data" if ctx.reference is not None else "the bounds given"
             caveats.append(f"{seen.outside:,} of {len(ctx.data):,} rows hold values outside the range of {source}.")
@@ -88,6 +90,16 @@ def _inputs(ctx: Context) -> tuple[Table, list[str]]:
     rows += [("outputs", outputs[ctx.model.output] if ctx.model else "predictions that came with the data")]
     rows += [("classes", str(len(ctx.classes)))] if ctx.classes else []
     return Table("What goes in and comes out", ("", "found"), tuple(rows)), caveats
+
+
+def _text_rows(ctx: Context) -> list[tuple[Scalar, ...]]:
+    lengths = np.concatenate([(batch.x >= 0).sum(1).numpy() for batch in ctx.data.batches(ctx.batch_size)])
+    (most,) = ctx.data.shape
+    return [
+        ("longest text as read, in tokens", f"{int(lengths.max()):,}"),
+        ("median text as read, in tokens", f"{float(np.median(lengths)):g}"),
+        ("texts are cut at, in tokens", f"{most:,}"),
+    ]
 
 
 def _shown_bounds(model: Model) -> str:

@@ -54,6 +54,9 @@ def curve(
     """
     ctx.need_classes()
     model = ctx.need_model()
+    if ctx.is_text:
+        msg = "a text has no small changes of numbers; attacks on its words cannot be made yet"
+        raise NotApplicable(msg)
     changeable = bool(torch.as_tensor(model.unit).any())
     if not changeable:
         msg = "no column is a number that may be changed; attacks on categories and flags cannot be made yet"

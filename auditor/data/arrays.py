@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,21 +20,23 @@ from auditor.data.columns import TARGET, ArrayColumns, need
 from auditor.data.pixels import to_inputs, to_size
 from auditor.data.source import Source
 from auditor.errors import LoadError, UsageError
+from auditor.feeds import Packed, Part
 from auditor.intake.recognise import sha256
 from auditor.subject import Column, Integers
 
 __all__ = ["read_arrays"]
 
 Array = np.ndarray[Any, Any]
+MOST_WHOLE = 1 << 24
+CHANNELS = (1, 3, 4)
 
 
 def read_arrays(path: Path, spec: DataSpec, given: InputSpec) -> Source:
     """The arrays of `path`: `spec.inputs` (default "x") as inputs, every array of one value a row as a column."""
     arrays = _open(path)
-    name = spec.inputs if isinstance(spec.inputs, str) else "x"
     if isinstance(spec.inputs, tuple):
-        msg = f"[data] inputs is a list; an .npz file has its inputs in one array (it has: {', '.join(arrays)})"
-        raise LoadError(msg)
+        return _several(path, spec, given, arrays, spec.inputs)
+    name = spec.inputs or "x"
     need(tuple(arrays), name, "inputs", path.name)
     x = arrays[name]
     if x.ndim == 0 or len(x) == 0:
@@ -48,6 +51,7 @@ def read_arrays(path: Path, spec: DataSpec, given: InputSpec) -> Source:
     if (given.resize or given.size) and not pixels:
         msg = f"[input] resize and size are for pixels (uint8); array {name!r} of {path.name!r} holds {x.dtype}"
         raise UsageError(msg)
+    last = not pixels and x.ndim == 4 and x.shape[3] in CHANNELS and x.shape[1] not in CHANNELS
     kind = given.kind or ("image" if pixels or x.ndim == 4 else "tensor")
     fits = {"image": pixels or x.ndim == 4, "table": not pixels and x.ndim == 2}
     if not fits.get(kind, True):
@@ -58,7 +62,8 @@ def read_arrays(path: Path, spec: DataSpec, given: InputSpec) -> Source:
     def inputs(rows: Integers) -> Tensor:
         part = np.asarray(x[rows])
         if not pixels:
-            return torch.from_numpy(part.astype(np.float32))
+            floats = torch.from_numpy(part.astype(np.float32))
+            return floats.permute(0, 3, 1, 2).contiguous() if last else floats
         if given.resize is None and given.size is None:
             return to_inputs(part)
         return to_inputs(np.stack([np.asarray(to_size(Image.fromarray(p.squeeze()), given)) for p in part]))
@@ -70,8 +75,63 @@ def read_arrays(path: Path, spec: DataSpec, given: InputSpec) -> Source:
         np.arange(len(x)),
         kind,
         features=_features(x, name) if kind == "table" else (),
+        caveats=(f"Array {name!r} has shape {x.shape}: it was read as images with the channels last.",) if last else (),
         sha256=lambda _: sha256(path),
     )
+
+
+def _several(path: Path, spec: DataSpec, given: InputSpec, arrays: dict[str, Array], names: tuple[str, ...]) -> Source:
+    """The arrays `names` (N, ...) behind each other in one vector a sample, its elements as the columns of a table."""
+    for name in names:
+        need(tuple(arrays), name, "inputs", path.name)
+    held = {name: arrays[name] for name in names}
+    first, n = names[0], len(held[names[0]]) if held[names[0]].ndim else 0
+    odd = next((k for k, a in held.items() if a.ndim == 0 or len(a) != n or n == 0), None)
+    if odd is not None:
+        msg = (
+            f"{path.name!r}: array {odd!r} is {held[odd].shape}, {first!r} is {held[first].shape}; expected N rows each"
+        )
+        raise LoadError(msg)
+    odd = next((k for k, a in held.items() if a.dtype.kind not in "biuf"), None)
+    if odd is not None:
+        msg = f"{path.name!r}: array {odd!r} is {held[odd].dtype}; expected floats, or whole numbers such as ids"
+        raise LoadError(msg)
+    large = next((k for k, a in held.items() if a.dtype.kind != "f" and a.size and np.abs(a).max() > MOST_WHOLE), None)
+    if large is not None:
+        msg = f"{path.name!r}: array {large!r} holds numbers beyond {MOST_WHOLE:,}, which float32 does not keep"
+        raise LoadError(msg)
+    if given.resize or given.size or given.kind not in (None, "tensor", "table"):
+        msg = "[input] kind, resize and size are for one input; with several they are left out"
+        raise UsageError(msg)
+    columns = {k: a for k, a in arrays.items() if k not in held and a.ndim == 1 and len(a) == n}
+    _need_columns(path, spec, arrays, columns, n)
+    parts = tuple(Part(k, tuple(map(int, a.shape[1:])), a.dtype.kind != "f") for k, a in held.items())
+
+    def inputs(rows: Integers) -> Tensor:
+        flat = [np.asarray(a[rows], np.float32).reshape(len(rows), -1) for a in held.values()]
+        return torch.from_numpy(np.concatenate(flat, 1))
+
+    return Source(
+        path.name,
+        ArrayColumns(columns, spec.missing, n),
+        inputs,
+        np.arange(n),
+        "table",
+        features=_elements(parts),
+        sha256=lambda _: sha256(path),
+        feed=Packed(parts),
+    )
+
+
+def _elements(parts: Sequence[Part]) -> tuple[Column, ...]:
+    """A column for each element of the packed vector: `age`, or `grid[3]`; whole numbers are nothing to be moved."""
+    found: list[Column] = []
+    for part in parts:
+        kind: Literal["flag", "number"] = "flag" if part.whole else "number"
+        for i in range(part.size):
+            name = f"{part.name}[{i}]" if part.shape else part.name
+            found.append(Column(name, len(found), len(found) + 1, kind))
+    return tuple(found)
 
 
 def _features(x: Array, name: str) -> tuple[Column, ...]:

@@ -25,18 +25,25 @@ def to_inputs(pixels: Pixels) -> Tensor:
 
 
 def to_size(picture: Image.Image, spec: InputSpec) -> Image.Image:
-    """`resize` brings the short side to that length, `size` then cuts out the centre; `size` alone resizes to it."""
+    """`resize` brings the short side to that length, or both to two; `size` then cuts out the centre.
+
+    `size` alone resizes to it.
+    """
+    by = Image.Resampling[spec.resample.upper()]
     if spec.resize is not None:
         w, h = picture.size
         short = min(w, h)
-        new = (w * spec.resize // short, h * spec.resize // short)  # whole numbers: 322 * (256 / 322) is 255.99
-        picture = picture if new == (w, h) else picture.resize(new, Image.Resampling.BICUBIC)
+        if isinstance(spec.resize, tuple):
+            new = (spec.resize[1], spec.resize[0])
+        else:
+            new = (w * spec.resize // short, h * spec.resize // short)  # whole numbers: 322 * (256 / 322) is 255.99
+        picture = picture if new == (w, h) else picture.resize(new, by)
     if spec.size is None:
         return picture
     height, width = spec.size
     w, h = picture.size
     if spec.resize is None:
-        return picture if (w, h) == (width, height) else picture.resize((width, height), Image.Resampling.BICUBIC)
+        return picture if (w, h) == (width, height) else picture.resize((width, height), by)
     if h < height or w < width:
         msg = f"[input] size is {height}x{width}, larger than the {h}x{w} that resize = {spec.resize} leaves"
         raise LoadError(msg)

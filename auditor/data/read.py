@@ -21,21 +21,24 @@ from auditor.data.notes import column_notes, group_notes, need_comparable
 from auditor.data.source import Source
 from auditor.data.tables import ENDINGS, read_table
 from auditor.data.targets import class_names, encode_target, given_predictions, group_column
+from auditor.data.texts import Reader, read_texts, reader_at
 from auditor.errors import LoadError, UsageError
+from auditor.feeds import Packed, Tokens
+from auditor.intake.huggingface import most_tokens
 from auditor.intake.load import locate
 from auditor.registry import derive_seed
 from auditor.subject import Column, Data, Integers, Targets
 
 __all__ = ["Read", "read_data"]
 
-SUPPORTED = ".npz, a folder of images, .csv, .tsv or .parquet"
+SUPPORTED = ".npz, a folder of images, .csv, .tsv, .parquet or .jsonl"
 
 
 @dataclass(frozen=True)
 class Read:
     """Everything the data part of an audit file gives.
 
-    `classes` is None when the model must say how many there are. `bounds` and `unit` are the model handle's.
+    `classes` is None when the model must say how many there are. `bounds`, `unit` and `feed` are the model handle's.
     """
 
     data: Data
@@ -44,13 +47,15 @@ class Read:
     bounds: tuple[Tensor | float, Tensor | float]
     unit: Tensor | float
     facts: dict[str, Any]
+    feed: Tokens | Packed | None = None
 
 
 def read_data(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Read:
     """The data and reference data of `file`; LoadError or UsageError, in one line, when they do not fit it."""
     spec = file.data
     named = class_names(spec, folder, uploaded=uploaded)
-    whole = _source(file, spec, folder, uploaded=uploaded)
+    reader = _reader(file, folder, uploaded=uploaded)
+    whole = _source(file, spec, folder, reader, uploaded=uploaded)
     source = whole.at(_chosen(whole, file, spec))
     data, classes = _data(source, file, spec, named or source.classes)
     facts = {"file": source.file, "kind": source.kind, "rows": len(data), "sha256": source.sha256(np.arange(len(data)))}
@@ -58,18 +63,36 @@ def read_data(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Read:
     reference = None
     if spec.reference is not None:
         plain = _of_reference(spec, source, file)
-        other = _source(file, plain, folder, uploaded=uploaded)
+        other = _source(file, plain, folder, reader, uploaded=uploaded)
+        if other.feed != source.feed:
+            msg = "[data] reference: its inputs are not those of the audited data; they must agree in names and shapes"
+            raise LoadError(msg)
         reference, _ = _data(other, file, plain, classes or other.classes)
         facts |= {"reference": other.file, "reference_rows": len(reference)}
         facts |= {"reference_sha256": other.sha256(np.arange(len(reference)))}
     bounds, unit = _bounds(file, source, data if reference is None else reference)
-    return Read(data, reference, classes, bounds, unit, facts)
+    if reader is not None:
+        bounds = (-1.0, float(reader.size - 1))
+        facts |= {"tokenizer_sha256": reader.sha256, "most_tokens": reader.length}
+    return Read(data, reference, classes, bounds, unit, facts, source.feed)
 
 
-def _source(file: AuditFile, spec: DataSpec, folder: Path, *, uploaded: bool) -> Source:
-    if file.input.kind == "text" or file.input.tokenizer or file.input.max_length:
-        msg = "[input] kind = 'text' cannot be audited yet; image, table and tensor can"
+def _reader(file: AuditFile, folder: Path, *, uploaded: bool) -> Reader | None:
+    """The tokenizer of the audit file; None where its inputs are no texts."""
+    given = file.input
+    if given.kind != "text" or file.model is None:
+        if given.tokenizer or given.max_length:
+            msg = "[input] tokenizer and max_length are for texts; say kind = 'text'"
+            raise UsageError(msg)
+        return None
+    if given.tokenizer is None:
+        msg = "[input] kind = 'text' needs a tokenizer: the folder of one, such as that of a Hugging Face model"
         raise UsageError(msg)
+    path = locate(given.tokenizer, folder, "tokenizer", uploaded=uploaded)
+    return reader_at(path, most_tokens(path), given.max_length)
+
+
+def _source(file: AuditFile, spec: DataSpec, folder: Path, reader: Reader | None, *, uploaded: bool) -> Source:
     if file.relations:
         msg = "[[relations]] cannot be kept by attacks yet; leave them out to audit without"
         raise UsageError(msg)
@@ -78,12 +101,14 @@ def _source(file: AuditFile, spec: DataSpec, folder: Path, *, uploaded: bool) ->
         source = read_images(path, spec, file.input, folder=folder, uploaded=uploaded)
     elif path.suffix == ".npz":
         source = read_arrays(path, spec, file.input)
+    elif path.suffix in ENDINGS and reader is not None:
+        source = read_texts(path, spec, reader)
     elif path.suffix in ENDINGS:
         source = read_table(path, spec, file.columns, with_inputs=file.model is not None)
     else:
         msg = f"data file {path.name!r} is of a kind that cannot be read; expected {SUPPORTED}"
         raise LoadError(msg)
-    if file.input.kind not in (None, source.kind):
+    if file.input.kind not in (None, source.kind) and file.model is not None:
         msg = f"[input] kind = {file.input.kind!r}, but data file {path.name!r} gives a {source.kind}"
         raise UsageError(msg)
     _need_rows(source.row_ids, spec, source.file)
@@ -98,9 +123,13 @@ def _need_used(file: AuditFile, spec: DataSpec, path: Path, source: Source) -> N
         (spec.labels and not path.is_dir(), "[data] labels", "they belong to a folder of images"),
         (spec.columns and (spec.header or not table), "[data] columns", "they name the columns where header = false"),
         (not spec.header and not table, "[data] header", "only .csv and .tsv have one"),
-        (file.columns and not table, "[[columns]]", "they belong to .csv, .tsv and .parquet"),
+        (file.columns and (not table or source.kind == "text"), "[[columns]]", "they belong to tables of numbers"),
         (table and (file.input.resize or file.input.size), "[input] resize or size", "they are for pixels"),
         (source.kind == "table" and file.input.bounds, "[input] bounds", "give the [[columns]] min and max"),
+        (source.kind != "image" and file.input.layout == "channels_last", "[input] layout", "it belongs to images"),
+        (source.kind == "text" and file.input.bounds, "[input] bounds", "they belong to numbers"),
+        (source.kind == "text" and file.input.mean, "[input] mean", "it belongs to numbers"),
+        (source.feed is not None and file.input.mean, "[input] mean", "it belongs to one input"),
     ):
         if ignored:
             msg = f"{key} would be ignored with {source.file!r}: {meant}; leave it out"
@@ -120,8 +149,10 @@ def _need_rows(rows: Integers, spec: DataSpec, file: str) -> None:
 def _of_reference(spec: DataSpec, source: Source, file: AuditFile) -> DataSpec:
     """What the reference must have: the inputs of the data and its target, on all of its rows."""
     update: dict[str, Any] = {"path": spec.reference, "where": {}, "limit": None, "sensitive": ()}
-    if Path(spec.path).suffix in ENDINGS and not file.columns:
+    if source.kind == "table" and Path(spec.path).suffix in ENDINGS and not file.columns:
         update["inputs"] = tuple(column.name for column in source.features)
+    if source.text_column:
+        update["inputs"] = source.text_column
     return spec.model_copy(update=update)
 
 
@@ -170,7 +201,7 @@ def _data(
 ) -> tuple[Data, tuple[str, ...] | None]:
     """The rows of `source` as samples, and the class names if any are known."""
     target, columns = _target_name(source, spec), source.columns
-    caveats, groups = list(source.caveats), {}
+    caveats, groups = [*source.caveats, *source.about(np.arange(len(columns)))], {}
     for name in spec.sensitive:
         need(columns.names, name, "sensitive column", source.file)
         groups[name], caveat = group_column(columns, name)
@@ -195,7 +226,7 @@ def _data(
     caveats += group_notes(groups)
     if source.kind == "table" and source.inputs is not None and not is_regression(file):
         caveats += column_notes(source.inputs(np.arange(len(y))).numpy(), y, source.features)
-    return Data(read, y, source.row_ids, groups, source.features, None, given, tuple(caveats)), classes
+    return Data(read, y, source.row_ids, groups, source.features, None, given, tuple(caveats), source.texts), classes
 
 
 def _no_inputs(rows: Integers) -> Tensor:

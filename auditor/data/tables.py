@@ -1,15 +1,17 @@
-"""Samples from a table: .csv, .tsv, .parquet. Read in batches; each batch's rows become input vectors at once."""
+"""Samples from a table: .csv, .tsv, .parquet, .jsonl. Read in batches, whose rows become input vectors at once."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+import pyarrow.json
 import pyarrow.parquet
 import torch
 
@@ -20,21 +22,26 @@ from auditor.data.source import Source
 from auditor.errors import LoadError, UsageError, one_line
 from auditor.intake.recognise import sha256
 
-__all__ = ["ENDINGS", "read_all", "read_table"]
+__all__ = ["ENDINGS", "beside", "header_of", "read_all", "read_table"]
 
-ENDINGS = (".csv", ".tsv", ".parquet")
+ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl")
 BLOCK = 16 << 20
 MOST_COLUMNS, LONGEST_CELL = 10_000, 10_000
 
 
-def read_table(path: Path, spec: DataSpec, columns: Sequence[ColumnSpec], *, with_inputs: bool) -> Source:
-    """The rows of `path` for which `where` holds; `columns` (or `inputs`, or all that is left) make the inputs."""
-    names = _header(path, spec)
-    beside = _beside(spec)
-    for name, what in beside.items():
+def read_table(
+    path: Path, spec: DataSpec, columns: Sequence[ColumnSpec], *, with_inputs: bool = False, texts: str | None = None
+) -> Source:
+    """The rows of `path` for which `where` holds; `columns` (or `inputs`, or all that is left) make the inputs.
+
+    The column `texts` is kept beside the others, as it stands.
+    """
+    names = header_of(path, spec)
+    others = beside(spec)
+    for name, what in others.items():
         need(names, name, what, path.name)
-    specs = columns_for(names, spec, columns, beside, path.name) if with_inputs else ()
-    side = [n for n in names if n in beside]
+    specs = columns_for(names, spec, columns, others, path.name) if with_inputs else ()
+    side = [n for n in names if n in others or n == texts]
     needed = list(dict.fromkeys([*side, *(s.name for s in specs)]))
     encoder = Encoder(specs)
     ids, blocks, sides = [], [], []
@@ -62,12 +69,12 @@ def read_table(path: Path, spec: DataSpec, columns: Sequence[ColumnSpec], *, wit
 def read_all(path: Path, spec: DataSpec) -> ArrowColumns:
     """Every column of a small table (labels, class names) as text."""
     plain = DataSpec(path=str(path), missing=spec.missing)
-    names = _header(path, plain)
+    names = header_of(path, plain)
     tables = [batch for _, batch in _batches(path, plain, names)]
     return ArrowColumns(pa.concat_tables(tables) if tables else pa.table({n: [] for n in names}), spec.missing)
 
 
-def _beside(spec: DataSpec) -> dict[str, str]:
+def beside(spec: DataSpec) -> dict[str, str]:
     """The columns that are not inputs, and what each is."""
     found = dict.fromkeys(spec.where, "where column")
     found |= dict.fromkeys(spec.sensitive, "sensitive column")
@@ -77,10 +84,12 @@ def _beside(spec: DataSpec) -> dict[str, str]:
 
 
 # ---- files -------------------------------------------------------------------------------------------------------
-def _header(path: Path, spec: DataSpec) -> tuple[str, ...]:
+def header_of(path: Path, spec: DataSpec) -> tuple[str, ...]:
     try:
         if path.suffix == ".parquet":
             names = list(pa.parquet.read_schema(path).names)
+        elif path.suffix == ".jsonl":
+            names = list(_json(path).schema.names)
         else:
             names = pa.csv.open_csv(path, **_csv_options(path, spec, None)).schema.names
             if spec.columns and not spec.header:
@@ -110,6 +119,8 @@ def _batches(path: Path, spec: DataSpec, names: Sequence[str]) -> Iterator[tuple
     try:
         if path.suffix == ".parquet":
             parts = pa.parquet.ParquetFile(path).iter_batches(columns=list(names))
+        elif path.suffix == ".jsonl":
+            parts = (batch.select(list(names)) for batch in _json(path))
         else:
             parts = iter(pa.csv.open_csv(path, **_csv_options(path, spec, names)))
         for part in parts:
@@ -138,6 +149,11 @@ def _need_plain_cells(path: Path, table: pa.Table, first: int) -> None:
                 raise LoadError(msg)
 
 
+def _json(path: Path) -> Any:
+    """A reader of one object a line; the first BLOCK bytes say what each name holds."""
+    return pa.json.open_json(path, read_options=pa.json.ReadOptions(block_size=BLOCK, use_threads=False))
+
+
 def _csv_options(path: Path, spec: DataSpec, names: Sequence[str] | None) -> dict[str, object]:
     """Every column as text: a type guessed from the first rows would fail, or change a value, further down.
 
@@ -160,5 +176,5 @@ def _csv_options(path: Path, spec: DataSpec, names: Sequence[str] | None) -> dic
 
 
 def _unreadable(path: Path, error: Exception) -> str:
-    kind = "Parquet" if path.suffix == ".parquet" else "CSV in UTF-8"
+    kind = {".parquet": "Parquet", ".jsonl": "JSON, an object a line"}.get(path.suffix, "CSV in UTF-8")
     return f"{path.name!r} cannot be read as {kind}: {one_line(str(error), 160)}"

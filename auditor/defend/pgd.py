@@ -40,10 +40,13 @@ def pgd(
 
     Adam at a learning rate that rises to `rate` and falls to 0 over `epochs` passes in batches of `batch` rows (Madry
     et al. 2018, arXiv:1706.06083). `on_epoch` is told how many epochs of how many are done. NotApplicable for programs,
-    which cannot be trained; UsageError when the loss is no longer a number.
+    which cannot be trained, and for texts; UsageError when the loss is no longer a number.
     """
     if not any(p.requires_grad for p in model.module.parameters()) or isinstance(model.module, torch.jit.ScriptModule):
         msg = "the model has no weights that can be trained; adversarial training needs weights in an architecture"
+        raise NotApplicable(msg)
+    if data.texts is not None:
+        msg = "a text has no small changes of numbers, which PGD trains on"
         raise NotApplicable(msg)
     hardened = replace(model, module=copy.deepcopy(model.module))
     with isolated(seed):

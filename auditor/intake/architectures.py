@@ -25,11 +25,12 @@ MOST_WEIGHTS = 250_000_000  # 1 GB
 
 @dataclass(frozen=True)
 class Built:
-    """A module without trained weights, how far its code can be trusted, and the file its code came from."""
+    """A module, how far its code can be trusted, the file its code came from, and caveats about its weights."""
 
     module: nn.Module
     grade: Grade
     source: Path | None = None
+    caveats: tuple[str, ...] = ()
 
 
 def mlp(sizes: str) -> nn.Sequential:
@@ -101,7 +102,7 @@ def _from_code(name: str, module: str, attribute: str, arguments: Mapping[str, A
         found: Any = _import_file(beside, module) if source else importlib.import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
-        built = found(**arguments)
+        built = _module_of(found(**arguments))
     except (Exception, SystemExit) as e:  # noqa: BLE001 - the user's code may raise anything, and leave
         msg = f"architecture {name!r} cannot be built: {type(e).__name__}: {one_line(str(e), 200)}"
         raise LoadError(msg) from None
@@ -109,6 +110,15 @@ def _from_code(name: str, module: str, attribute: str, arguments: Mapping[str, A
         msg = f"architecture {name!r} returns {type(built).__name__}; expected a torch.nn.Module"
         raise LoadError(msg)
     return Built(built, "code", source)
+
+
+def _module_of(built: Any) -> Any:
+    """The module inside a wrapper with the interface of scikit-learn, as skorch writes them; else `built` itself."""
+    if isinstance(built, nn.Module):
+        return built
+    if not hasattr(built, "module_") and hasattr(built, "initialize"):
+        built.initialize()
+    return getattr(built, "module_", built)
 
 
 def _import_file(path: Path, name: str) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from auditor.errors import LoadError
 from auditor.intake.described import Described
+from auditor.intake.strict_json import TwinError, strict_json
 
 __all__ = ["described_safetensors", "described_shards", "shards"]
 
@@ -29,13 +29,13 @@ def described_safetensors(path: Path) -> dict[str, Described]:
             raise _broken(path, f"its length is {length:,} in a file of {size:,} bytes")
         text = f.read(length)
     try:
-        entries = json.loads(text, object_pairs_hook=_without_twins, parse_constant=_no_constant)
+        entries = strict_json(text)
         entries.pop("__metadata__", None)
         found = {name: _tensor(entry) for name, entry in entries.items()}
         places = sorted(tuple(entry["data_offsets"]) for entry in entries.values())
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
         raise _broken(
-            path, _TwinError.__doc__ or "" if isinstance(e, _TwinError) else "it is not as the format says"
+            path, TwinError.__doc__ or "" if isinstance(e, TwinError) else "it is not as the format says"
         ) from None
     end = 0
     for start, stop in places:
@@ -50,9 +50,7 @@ def described_safetensors(path: Path) -> dict[str, Described]:
 def shards(path: Path) -> dict[str, Path]:
     """The file of each tensor by the tensor's name, as the index at `path` says; they lie beside it."""
     try:
-        named = json.loads(path.read_bytes(), object_pairs_hook=_without_twins, parse_constant=_no_constant)[
-            "weight_map"
-        ]
+        named = strict_json(path.read_bytes())["weight_map"]
         files = {str(name): path.parent / file for name, file in named.items() if Path(file).name == file}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         msg = f"{path.name!r} is no index of safetensors files: it has no weight_map of tensor names to files"
@@ -80,21 +78,6 @@ def described_shards(path: Path) -> dict[str, Described]:
             raise LoadError(msg)
         found |= held
     return {name: found[name] for name in files}
-
-
-class _TwinError(ValueError):
-    """a name stands in it twice"""
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _TwinError
-    return found
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(text)
 
 
 def _tensor(entry: Mapping[str, Any]) -> Described:

@@ -20,10 +20,11 @@ from auditor.intake.archive import need_members, sound_archive
 from auditor.intake.described import Described
 from auditor.intake.exported import described_program, need_harmless_program
 from auditor.intake.header import described_safetensors, described_shards, shards
+from auditor.intake.huggingface import Directory, read_directory
 from auditor.intake.pickled import described_pickle
 from auditor.intake.recognise import Format, recognise, sha256
 from auditor.intake.scripted import need_harmless_source
-from auditor.intake.state_dict import unwrapped
+from auditor.intake.state_dict import hyper_parameters, unwrapped
 
 __all__ = ["Inspection", "inspect_model"]
 
@@ -53,6 +54,8 @@ class Inspection:
 def inspect_model(path: Path) -> Inspection:
     """The model file at `path`; LoadError, in one line, when it is none that can be loaded as data or as a program."""
     kind = recognise(path)
+    if kind == "hugging face":
+        return _directory(read_directory(path))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd escapes in somebody else's text
         tensors, notes = _contents(path, kind)
@@ -61,13 +64,30 @@ def inspect_model(path: Path) -> Inspection:
         msg = f"{path.name!r}: tensor {odd!r:.80} is {tensors[odd].dtype}; expected real numbers"
         raise LoadError(msg)
     weights = kind in WEIGHTS
-    files = [path, *(dict.fromkeys(shards(path).values()) if kind == "safetensors index" else ())]
+    files = _files(path, kind)
     size = sum(f.stat().st_size for f in files)
     return Inspection(path.name, kind, "data" if weights else "program", weights, _digest(files), size, tensors, notes)
 
 
+def _directory(found: Directory) -> Inspection:
+    kind = recognise(found.weights)
+    if kind not in {"safetensors", "safetensors index"}:
+        msg = f"model directory {found.path.name!r}: {found.weights.name!r} is {kind}; expected safetensors"
+        raise LoadError(msg)
+    tensors, notes = _contents(found.weights, kind)
+    files = [*found.files, *_files(found.weights, kind)]
+    size = sum(f.stat().st_size for f in files)
+    notes = (*found.notes, *notes)
+    return Inspection(found.path.name, "hugging face", "data", False, _digest(files), size, tensors, notes)
+
+
+def _files(path: Path, kind: Format) -> list[Path]:
+    """Every file of the model, the given one first."""
+    return [path, *(dict.fromkeys(shards(path).values()) if kind == "safetensors index" else ())]
+
+
 def _digest(files: Sequence[Path]) -> str:
-    """The sha256 of a file; of several, that of their lines `sha256 name`, the index first."""
+    """The sha256 of a file; of several, that of their lines `sha256 name`, an index or config.json first."""
     if len(files) == 1:
         return sha256(files[0])
     lines = "".join(f"{sha256(f)} {f.name}\n" for f in files)
@@ -80,17 +100,22 @@ def _contents(path: Path, kind: Format) -> tuple[dict[str, Described], tuple[str
     if kind == "safetensors index":
         return described_shards(path), ()
     if kind == "legacy state_dict":
-        return unwrapped(_legacy(path), path.name, Described)
+        return _weights(_legacy(path), path)
     with path.open("rb") as stream, sound_archive(stream, repr(path.name)) as z:
         top = need_members(z, repr(path.name), kind)
         if kind == "state_dict":
-            return unwrapped(_member(path, z, top, "data"), path.name, Described)
+            return _weights(_member(path, z, top, "data"), path)
         if kind == "torchscript":
             need_harmless_source(path, z)
             _member(path, z, top, "constants", CLASSES)  # traced_inputs.pkl is never read when it is loaded
             return _flat(_member(path, z, top, "data", CLASSES)), ()
         need_harmless_program(path, z, top)
         return described_program(path, z, top), ()
+
+
+def _weights(checkpoint: Any, path: Path) -> tuple[dict[str, Described], tuple[str, ...]]:
+    tensors, notes = unwrapped(checkpoint, path.name, Described)
+    return tensors, (*notes, *hyper_parameters(checkpoint))
 
 
 def _member(path: Path, z: zipfile.ZipFile, top: str, name: str, classes: str | None = None) -> Any:

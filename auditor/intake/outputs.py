@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from auditor.errors import LoadError, reason
-from auditor.subject import Data, Model, Output
+from auditor.feeds import InOrder, Packed, Tokens, arguments_of, channels_last
+from auditor.subject import Data, Model, Output, as_it_is
 
 __all__ = ["first_outputs", "settle"]
 
@@ -43,6 +44,8 @@ def _driven(model: Model, x: Tensor) -> Model:
     except LoadError:
         raise
     except (Exception, SystemExit) as e:  # noqa: BLE001 - the model is somebody else's program
+        if (other := _otherwise(model, x)) is not None:
+            return other
         for size in BATCHES:
             rows = x[torch.arange(size) % len(x)]
             try:
@@ -53,6 +56,22 @@ def _driven(model: Model, x: Tensor) -> Model:
             return found
         msg = f"the model cannot take inputs of shape {tuple(x.shape)}: {reason(e)}"
         raise LoadError(msg) from None
+
+
+def _otherwise(model: Model, x: Tensor) -> Model | None:
+    """The model driven with (N, H, W, C), or with its arguments by position, where it takes these; else None."""
+    if x.ndim == 4 and model.feed is as_it_is:
+        other = replace(model, feed=channels_last)
+    elif isinstance(model.feed, (Tokens, Packed)):
+        other = replace(model, feed=InOrder(model.feed, arguments_of(model.module)))
+    else:
+        return None
+    try:
+        found = replace(other, part=_part_of(other.returned(x), len(x)))
+        found.raw(x)
+    except (Exception, SystemExit):  # noqa: BLE001 - as above
+        return None
+    return found
 
 
 def _part_of(returned: Any, n: int) -> str | int | None:
@@ -109,10 +128,12 @@ def settle(model: Model, data: Data) -> tuple[Model, tuple[str, ...]]:
 
 def _how_driven(model: Model) -> tuple[str, ...]:
     found = []
-    if model.part is not None:
+    if model.part not in (None, "logits"):
         found.append(f"The model returns several things; its output {model.part!r} was audited.")
     if model.batch is not None:
         found.append(f"The model takes {model.batch} rows at once and no other number; it was driven so.")
+    if model.feed is channels_last:
+        found.append("The model takes images with the channels last (N, H, W, C); it was driven so.")
     return tuple(found)
 
 

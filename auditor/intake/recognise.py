@@ -13,15 +13,20 @@ __all__ = ["Format", "recognise", "sha256"]
 
 Format = Literal[
     "safetensors", "safetensors index", "state_dict", "legacy state_dict", "torchscript", "torch.export",
-    "pickled module",
+    "hugging face", "pickled module",
 ]  # fmt: skip
 LEGACY = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")  # the number that torch.save wrote first until 1.6
 INDEX = ".safetensors.index.json"  # names the file of each tensor of a model in several files
-ACCEPTED = "a state_dict (.pt, .pth), safetensors, TorchScript or torch.export (.pt2)"
+ACCEPTED = "a state_dict (.pt, .pth), safetensors, TorchScript, torch.export (.pt2) or a Hugging Face directory"
 
 
 def recognise(path: Path) -> Format:
     """The format of the model file at `path`; LoadError when it is none that can be loaded."""
+    if path.is_dir():
+        if (path / "config.json").is_file():
+            return "hugging face"
+        msg = f"model {path.name!r} is a folder without a config.json; expected {ACCEPTED}"
+        raise LoadError(msg)
     try:
         with path.open("rb") as f:
             head = f.read(512)

@@ -20,7 +20,6 @@ __all__ = ["digest", "fill", "need_finite_weights", "read_weights", "write_weigh
 
 # how torch words that a file asks for something that weights alone do not need
 OBJECTS = re.compile("unsupported global|unrecognized function|can only (build|create)", re.IGNORECASE)
-PREFIXES = ("module.", "model.", "_orig_mod.")
 
 
 def read_weights(path: Path, kind: Format) -> dict[str, Tensor]:
@@ -78,16 +77,14 @@ def need_finite_weights(name: str, t: Tensor, file: str) -> None:
         raise LoadError(msg)
 
 
-def fill(module: nn.Module, tensors: Mapping[str, Tensor], file: str) -> None:
-    """Copy `tensors` into `module`; LoadError that names the first misfit when they are another architecture's."""
+def fill(module: nn.Module, tensors: Mapping[str, Tensor], file: str) -> tuple[str, ...]:
+    """Copy `tensors` into `module`; caveats about what was left out.
+
+    LoadError that names the first misfit when they are another architecture's.
+    """
     wanted = module.state_dict()
-    given = _without_prefix(tensors, wanted)
-    # a counter that came with torch 0.4.1; older checkpoints lack it and nothing in evaluation reads it
-    held = {wanted[n].data_ptr() for n in given if n in wanted}  # a tensor of two names may be saved under one
-    missing = [
-        n for n in wanted
-        if n not in given and not n.endswith("num_batches_tracked") and wanted[n].data_ptr() not in held
-    ]  # fmt: skip
+    given, caveats = _unwrapped_names(tensors, wanted, file)
+    missing = _missing(given, wanted)
     extra = [n for n in given if n not in wanted]
     if missing or extra:
         parts = [f"{len(missing)} missing (first: {missing[0]})"] if missing else []
@@ -107,17 +104,43 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], file: str) -> None:
     except Exception as e:  # noqa: BLE001 - parts may load their weights in a way of their own
         msg = f"{file!r} cannot be loaded into the architecture: {type(e).__name__}: {one_line(str(e), 160)}"
         raise LoadError(msg) from None
+    return caveats
 
 
-def _without_prefix(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors without a prefix that a wrapper put before every name (DataParallel, Lightning, torch.compile)."""
+def _missing(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
+    """The names of `wanted` that are not given, and are needed."""
+    held = {wanted[n].data_ptr() for n in given if n in wanted}  # a tensor of two names may be saved under one
+    # a counter that came with torch 0.4.1; older checkpoints lack it and nothing in evaluation reads it
+    return [
+        n for n in wanted
+        if n not in given and not n.endswith("num_batches_tracked") and wanted[n].data_ptr() not in held
+    ]  # fmt: skip
+
+
+def _unwrapped_names(
+    tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], file: str
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The tensors without what a wrapper put before their names (DataParallel, Lightning, skorch, torch.compile).
+
+    A wrapper may hold more than the model (a loss, a counter, an average of its weights), which is left out and said.
+    """
     given = dict(tensors)
-    for _ in PREFIXES:
-        prefix = next((p for p in PREFIXES if all(n.startswith(p) for n in given)), None)
-        if prefix is None or any(n.startswith(prefix) for n in wanted):
+    first = next(iter(wanted), "")
+    if first not in given:
+        places = [n.removesuffix(first) for n in given if n.endswith(f".{first}")]
+        inner = {p: {n.removeprefix(p): t for n, t in given.items() if n.startswith(p)} for p in places}
+        fitting = [p for p in places if not _missing(inner[p], wanted)]
+        if fitting:
+            prefix = fitting[0]
+            beside = [n for n in given if not n.startswith(prefix)]
+            names = f"{', '.join(beside[:3])}{' ...' if len(beside) > 3 else ''}"
+            said = f"Of {file!r} only what stands under {prefix!r} was read; {len(beside):,} beside it not ({names})."
+            return inner[prefix], (said,) if beside else ()
+    while (prefix := f"{next(iter(given), '').partition('.')[0]}.") and all(n.startswith(prefix) for n in given):
+        if any(n.startswith(prefix) for n in wanted):
             break
         given = {n.removeprefix(prefix): t for n, t in given.items()}
-    return given
+    return given, ()
 
 
 def _shape(t: Tensor) -> str:

@@ -102,10 +102,10 @@ def _timm(name: str, arguments: Mapping[str, Any]) -> Build:
 
 
 def _transformers(name: str, arguments: Mapping[str, Any]) -> Build:
-    """An image classifier by its class; the arguments are those of its configuration."""
+    """A classifier of images or texts by its class; the arguments are those of its configuration."""
     import transformers
 
-    names = [n for n in dir(transformers) if n.endswith("ForImageClassification")]
+    names = [n for n in dir(transformers) if n.endswith(("ForImageClassification", "ForSequenceClassification"))]
     kind = getattr(transformers, _known("transformers", name, names))
     config = kind.config_class(**arguments)
     return partial(kind, config)

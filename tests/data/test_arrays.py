@@ -101,7 +101,6 @@ def test_an_array_that_is_not_of_the_declared_kind_is_refused(
         ({"x": np.zeros((2, 3)), "y": np.zeros(3)}, {}, r"array 'y' is \(3,\); expected \(2,\)"),
         ({"x": np.zeros((2, 3), np.int64), "y": np.zeros(2)}, {}, "is int64.*expected uint8 pixels"),
         ({"x": np.zeros((2, 3)), "y": np.array([{}, 1])}, {}, "it holds Python objects"),
-        ({"x": np.zeros((2, 3)), "y": np.zeros(2)}, {"inputs": ["x"]}, "inputs is a list"),
     ],
 )
 def test_arrays_that_do_not_fit_are_one_line(

@@ -126,7 +126,7 @@ def test_a_declared_kind_that_the_data_is_not_is_refused(
         ("a.csv", "y\n1\n", {}, "no column left for inputs"),
         ("a.parquet", "PAR1", {}, "cannot be read as Parquet"),
         ("a.npz", "PK", {}, "cannot be read as .npz"),
-        ("a.jsonl", "{}", {}, "of a kind that cannot be read; expected .npz, a folder of images, .csv"),
+        ("a.xlsx", "{}", {}, "of a kind that cannot be read; expected .npz, a folder of images, .csv"),
         ("a.csv", "a,y\n1,0\n", {"reference": "b.csv"}, "data file 'b.csv' does not exist"),
     ],
 )
@@ -138,8 +138,3 @@ def test_what_cannot_be_read_is_one_line(
     with pytest.raises(AuditError, match=message) as e:
         read(tmp_path, {"path": name, "target": "y", **spec})
     assert "\n" not in str(e.value)
-
-
-def test_text_is_not_audited_yet_and_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="'text' cannot be audited yet"):
-        read(tmp_path, {"path": "a.csv", "target": "y"}, input={"kind": "text"})

@@ -14,7 +14,7 @@ from auditor.errors import LoadError, UsageError
 from tests.data.reading import SPEC, read, rows
 
 
-@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.parquet"])
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.parquet", "t.jsonl"])
 def test_a_table_is_read_the_same_from_every_format(table: Path, name: str) -> None:
     found = read(table, {**SPEC, "path": name, "sensitive": ["sex", "city"]})
 

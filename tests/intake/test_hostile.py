@@ -62,6 +62,10 @@ def test_the_hostile_models_get_the_verdict_they_should(
             arguments = ["run", str(tmp_path / "a.toml"), "--only", "performance.*"]
         code = invoke(arguments)
         err = capsys.readouterr().err
+        if path.is_dir():  # a Hugging Face directory: an audit refuses it in the same words, and leaves nothing
+            (tmp_path / "a.toml").write_text(f'[model]\npath = "{path}"\n[data]\npath = "d.csv"\n')
+            assert invoke(["run", str(tmp_path / "a.toml")]) == 3
+            assert capsys.readouterr().err == err and not (tmp_path / "audit-out").exists()
 
         legal = {"refuse": {3}, "limit": {0, 3}}.get(row["verdict"], {0})
         assert code in legal, row

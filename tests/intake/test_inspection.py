@@ -6,6 +6,7 @@ import json
 import pickle
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.cli import invoke
-from auditor.errors import AuditError
+from auditor.errors import AuditError, LoadError
 from auditor.intake.inspection import inspect_model
 from auditor.intake.recognise import recognise
 from auditor.intake.weights import read_weights
@@ -47,6 +48,12 @@ def test_every_format_is_described(
     assert sum(t.bytes for t in found.tensors.values()) == sum(t.nbytes for t in Small().state_dict().values())
 
 
+BESIDE = {
+    "under state_dict", "under model", "in a list under state_dict", "Lightning", "an average beside",
+    "an average alone", "an average by name",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_checkpoints_in_every_real_shape(tmp_path: Path, shape: str, legacy: bool) -> None:
@@ -56,7 +63,7 @@ def test_checkpoints_in_every_real_shape(tmp_path: Path, shape: str, legacy: boo
     found = inspect_model(path)
 
     assert as_described(found) == as_torch_has_them(read_weights(path, recognise(path)))
-    assert bool(found.notes) == (shape in {"under state_dict", "under model", "in a list under state_dict"})
+    assert bool(found.notes) == (shape in BESIDE)
 
 
 @needs_shared
@@ -116,6 +123,42 @@ def test_the_command_says_what_a_file_needs(
 
     assert invoke(["inspect", str(tmp_path / "nothing.pt")]) == 3
     assert "cannot be read" in capsys.readouterr().err
+
+
+LIGHTNING: dict[str, Any] = {
+    "pytorch-lightning_version": "2.6.6", "state_dict": {"net.weight": torch.ones(2, 2)},
+}  # fmt: skip
+
+
+def test_the_hyper_parameters_of_lightning_are_shown_and_nothing_of_them_is_run(tmp_path: Path) -> None:
+    given = {
+        "lr": 0.1,
+        "name": "a\n\x1b[31mb",
+        "sizes": [1, 2],
+        "nested": {"p": None, "t": torch.ones(1)},
+        "deep": [[1]],
+    }
+    torch.save({**LIGHTNING, "hyper_parameters": given}, tmp_path / "a.ckpt")
+    torch.save({**LIGHTNING, "hyper_parameters": {f"h{i}": "x" * 1000 for i in range(500)}}, tmp_path / "b.ckpt")
+
+    assert inspect_model(tmp_path / "a.ckpt").notes[1:] == (
+        "hyper-parameter lr = 0.1",
+        "hyper-parameter name = 'a [31mb'",
+        "hyper-parameter sizes = [1, 2]",
+        "hyper-parameter nested.p = None",
+        "hyper-parameter nested.t = (a tensor)",
+        "hyper-parameter deep = (list)",
+    )
+    long = inspect_model(tmp_path / "b.ckpt").notes[1:]
+    assert len(long) == 21 and max(map(len, long)) < 130
+    assert long[-1] == "more hyper-parameters than the 20 above"
+
+
+def test_hyper_parameters_that_are_objects_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    torch.save({**LIGHTNING, "hyper_parameters": Namespace(lr=0.1)}, tmp_path / "a.ckpt")
+
+    with pytest.raises(LoadError, match=r"asks for 'argparse.Namespace'; only tensors .*: save the state_dict alone"):
+        inspect_model(tmp_path / "a.ckpt")
 
 
 def test_inspecting_loads_neither_torch_nor_numpy(files: dict[str, Path]) -> None:

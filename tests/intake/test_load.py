@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from auditor.config import KNOWN_CODE, InputSpec, ModelSpec
+from auditor.config import KNOWN_CODE, InputSpec, ModelSpec, parse_audit_file
 from auditor.errors import AuditError, LoadError, UsageError
 from auditor.intake.architectures import build, mlp
 from auditor.intake.load import Loaded, load_model, locate
 from auditor.intake.zoos import ZOOS
+from auditor.opening import open_audit
 from auditor.subject import Data
 
 ARCHS = """
@@ -26,6 +28,11 @@ net = Nested.net
 def broken(): raise RuntimeError("first\\nsecond")
 def leaves(): raise SystemExit(0)
 number = lambda: 4
+class Wrapper:  # what skorch's NeuralNetClassifier is to us
+    def __init__(self, module): self.module = module
+    def initialize(self): self.module_ = self.module(); return self
+def wrapped(): return Wrapper(net)
+def ready(): return Wrapper(net).initialize()
 """
 
 
@@ -53,7 +60,7 @@ def load(
     return load_model(model, InputSpec(), DATA, folder=folder, classes=classes, bounds=(0.0, 1.0), uploaded=uploaded)
 
 
-@pytest.mark.parametrize("name", ["archs:net", "archs:Nested.net", "mlp:3-4-2"])
+@pytest.mark.parametrize("name", ["archs:net", "archs:Nested.net", "archs:wrapped", "archs:ready", "mlp:3-4-2"])
 def test_weights_in_an_architecture(folder: Path, name: str) -> None:
     found = load(folder, "w.pt", architecture=name)
 
@@ -199,3 +206,19 @@ def test_the_most_that_a_model_can_bring(spec: dict[str, Any], grade: str) -> No
 
 def test_every_zoo_is_known_code() -> None:
     assert set(ZOOS) <= set(KNOWN_CODE)
+
+
+def test_what_was_left_out_of_a_checkpoint_is_a_caveat_of_the_audit(folder: Path) -> None:
+    content = torch.load(folder / "w.pt", weights_only=True)
+    torch.save({"n_averaged": torch.tensor(2), **{f"module.{k}": v for k, v in content.items()}}, folder / "a.pt")
+    np.savez(folder / "d.npz", x=np.random.default_rng(0).random((6, 3), np.float32), y=np.arange(6) % 2)
+    given = {"model": {"path": "a.pt", "architecture": "mlp:3-4-2"}, "data": {"path": "d.npz"}}
+
+    opened = open_audit(parse_audit_file(given), folder)
+
+    said = "Of 'a.pt' only what stands under 'module.' was read; 1 beside it not (n_averaged)."
+    assert opened.data.caveats == (said,)
+    assert (
+        load(folder, "a.pt", architecture="mlp:3-4-2").facts["weights_sha256"]
+        == (load(folder, "w.pt", architecture="mlp:3-4-2").facts["weights_sha256"])
+    )

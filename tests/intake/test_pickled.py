@@ -143,3 +143,15 @@ def test_every_type_of_number(tmp_path: Path, dtype: torch.dtype) -> None:
     assert {name: t.shape for name, t in found.items()} == {"w": (2, 3), "view": (1, 3), "turned": (3, 2), "p": (2,)}
     assert found["w"].dtype == str(dtype).removeprefix("torch.")
     assert found["w"].bytes == w.nbytes
+
+
+def test_the_type_of_a_list_is_let_be_and_anything_else_in_its_place_refused(tmp_path: Path) -> None:
+    def tagged(kind: bytes) -> bytes:
+        return b"\x80\x02}X\x01\x00\x00\x00actorch.jit._pickle\nrestore_type_tag\n](U" + bytes([len(kind)]) + kind
+
+    for kind in (b"os.system('x')", b"List[__import__('os')]", b""):
+        content = with_pickle(tagged(kind).replace(b"](U", b"(]U") + b"tRs.")
+        need_refused(tmp_path, content, "a type is not written as torch does")
+    need_refused(
+        tmp_path, with_pickle(tagged(b"List[int]").replace(b"](U", b"(]U") + b"tRs."), "expected tensors by name"
+    )

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from auditor.errors import LoadError
 from auditor.intake.recognise import recognise
 from auditor.intake.weights import digest, fill, read_weights, write_weights
+from tests.intake.modelfiles import rezipped, saved
 from tests.zoo import SharedWeights
 
 
@@ -38,8 +39,32 @@ SHAPES: dict[str, Callable[[dict[str, Tensor]], Any]] = {
     "module. prefix under state_dict": lambda s: {"state_dict": {f"module.{k}": v for k, v in s.items()}},
     "compiled and parallel": lambda s: {f"module._orig_mod.{k}": v for k, v in s.items()},
     "half precision": lambda s: {k: v.half() if v.is_floating_point() else v for k, v in s.items()},
+    "brain float": lambda s: {k: v.bfloat16() if v.is_floating_point() else v for k, v in s.items()},
+    "Lightning": lambda s: {
+        "epoch": 3,
+        "pytorch-lightning_version": "2.6.6",
+        "state_dict": {f"net.{k}": v for k, v in s.items()},
+        "optimizer_states": [{"state": {0: {"exp_avg": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]}],
+        "hyper_parameters": {"lr": 0.1, "layers": [1, 2]},
+    },
+    "Lightning with a loss that has weights": lambda s: {
+        "state_dict": {"loss.weight": torch.ones(2), **{f"model.{k}": v for k, v in s.items()}}
+    },
+    "skorch": lambda s: {f"module_.{k}": v for k, v in s.items()},
+    "an average beside": lambda s: {"state_dict": s, "state_dict_ema": {k: v + 1 for k, v in s.items()}},
+    "an average alone": lambda s: {"ema_state_dict": s, "decay": 0.999},
+    "an average by name": lambda s: {"ema": {"decay": 0.99, "shadow_params": s}},
+    "AveragedModel": lambda s: {"n_averaged": torch.tensor(3), **{f"module.{k}": v for k, v in s.items()}},
+    "two copies": lambda s: {
+        **{f"online_model.{k}": v for k, v in s.items()},
+        **{f"ema_model.{k}": v + 1 for k, v in s.items()},
+    },
+    "compiled inside Lightning": lambda s: {"state_dict": {f"model._orig_mod.{k}": v for k, v in s.items()}},
     "without counters": lambda s: {k: v for k, v in s.items() if "num_batches" not in k},
 }
+
+
+LOSSY = {"half precision": 1e-3, "brain float": 4e-3}
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
@@ -51,7 +76,37 @@ def test_real_shapes_are_read(tmp_path: Path, shape: str, legacy: bool) -> None:
     fill(target, read(tmp_path / "w.pt"), "w.pt")
 
     for name, value in source.state_dict().items():
-        assert torch.allclose(target.state_dict()[name], value, atol=1e-3 if shape == "half precision" else 0)
+        assert torch.allclose(target.state_dict()[name].to(value), value, atol=LOSSY.get(shape, 0))
+
+
+AVERAGED = "ema_model.0.weight, ema_model.0.bias, ema_model.1.weight"
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ("plain", ()),
+        ("skorch", ()),
+        ("AveragedModel", ("Of 'w' only what stands under 'module.' was read; 1 beside it not (n_averaged).",)),
+        (
+            "two copies",
+            (f"Of 'w' only what stands under 'online_model.' was read; 9 beside it not ({AVERAGED} ...).",),
+        ),
+    ],
+)
+def test_what_a_wrapper_holds_beside_the_model_is_left_out_and_said(shape: str, said: tuple[str, ...]) -> None:
+    source, target = net(0), net(1)
+
+    assert fill(target, SHAPES[shape](source.state_dict()), "w") == said
+    assert digest(target) == digest(source)
+
+
+def test_a_wrapper_that_lacks_a_tensor_is_refused_by_the_name_the_architecture_has() -> None:
+    given = SHAPES["skorch"](net().state_dict())
+    del given["module_.3.bias"]
+
+    with pytest.raises(LoadError, match=r"1 missing \(first: 3.bias\)"):
+        fill(net(), given, "w")
 
 
 def test_safetensors_are_read(tmp_path: Path) -> None:
@@ -71,6 +126,21 @@ def test_a_checkpoint_saved_on_cuda_is_read(tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_bytes(raw.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0"))
 
     found = read(tmp_path / "w.pth")
+
+    assert all(t.device.type == "cpu" for t in found.values())
+    assert torch.equal(found["0.weight"], net().state_dict()["0.weight"])
+
+
+def test_a_zip_saved_on_cuda_is_read(tmp_path: Path) -> None:
+    raw = saved(net().state_dict())
+    assert b"X\x03\x00\x00\x00cpu" in raw
+
+    def on_cuda(name: str, member: bytes) -> bytes:
+        return member.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0")
+
+    (tmp_path / "w.pt").write_bytes(rezipped(raw, on_cuda))
+
+    found = read(tmp_path / "w.pt")
 
     assert all(t.device.type == "cpu" for t in found.values())
     assert torch.equal(found["0.weight"], net().state_dict()["0.weight"])
@@ -104,6 +174,7 @@ def test_code_in_a_file_is_refused_and_never_runs(tmp_path: Path, legacy: bool) 
     [
         ([1, 2], "holds list; expected a dict"),
         (torch.ones(2), "holds Tensor; expected a dict"),
+        ({"shadow_params": [torch.ones(2), torch.ones(3)], "decay": 0.9}, "holds 2 tensors without names"),
         ({}, "holds no weights"),
         ({"a": "text"}, "entry 'a' is str"),
         ({3: torch.ones(2)}, "entry 3 is Tensor"),

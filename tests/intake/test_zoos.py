@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -20,23 +17,7 @@ from auditor.intake.load import load_model
 from auditor.intake.outputs import settle
 from auditor.intake.zoos import ZOOS, from_zoo
 from auditor.subject import Data
-from tests.shared import SHARED, module_at
-
-SHIM = SHARED.parent / "spikes" / "torchvision_on_cpu.py"  # for a torchvision whose wheel was built for CUDA
-
-
-@cache
-def _with_operators() -> None:
-    """torchvision's operators declared, where its wheel misses them; before torchvision is imported by anybody."""
-    if SHIM.is_file() and "torchvision" not in sys.modules and importlib.util.find_spec("torchvision"):
-        module_at(SHIM)
-
-
-def installed(zoo: str) -> ModuleType:
-    """The package, or a skip that says why."""
-    _with_operators()
-    return pytest.importorskip(zoo, reason="the extra `zoos` is not installed", exc_type=(ImportError, RuntimeError))
-
+from tests.intake.zoo_packages import installed
 
 TINY_VIT = {
     "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "image_size": 32,

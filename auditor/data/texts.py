@@ -1,0 +1,139 @@
+"""Texts to token ids: one column of a table through a tokenizer of local files, cut at the length the model takes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from auditor.config import DataSpec
+from auditor.data.columns import ArrowColumns, need
+from auditor.data.source import Source
+from auditor.data.tables import beside, header_of, read_table
+from auditor.errors import LoadError, UsageError
+from auditor.feeds import Tokens
+from auditor.intake.huggingface import BESIDE, VOCABULARIES, need_data_alone
+from auditor.intake.pretrained import load_tokenizer
+from auditor.intake.recognise import sha256
+from auditor.subject import Integers
+
+__all__ = ["Reader", "read_texts", "reader_at"]
+
+USUAL_LENGTH, LONGEST, PART = 512, 100_000, 1024
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A tokenizer, how many tokens of a text are kept, and the sha256 over its files."""
+
+    tokenizer: Any
+    length: int
+    sha256: str
+
+    @property
+    def feed(self) -> Tokens:
+        """What makes the arguments of a model of the ids."""
+        pad = self.tokenizer.pad_token_id
+        return Tokens(0 if pad is None else int(pad))
+
+    @property
+    def size(self) -> int:
+        """One more than the largest id."""
+        return int(max(self.tokenizer.get_vocab().values())) + 1
+
+    def ids(self, texts: Sequence[str]) -> tuple[list[Any], list[int]]:
+        """The ids of each text, at most `length`, and how many it would have had."""
+        whole = self.tokenizer(list(texts))["input_ids"]
+        lengths = [len(found) for found in whole]
+        long = [t for t, n in zip(texts, lengths, strict=True) if n > self.length]
+        cut = iter(self.tokenizer(long, truncation=True, max_length=self.length)["input_ids"] if long else ())
+        kept = (next(cut) if n > self.length else found for found, n in zip(whole, lengths, strict=True))
+        return [np.asarray(found, np.int32) for found in kept], lengths
+
+
+def reader_at(path: Path, longest: int | None, given: int | None) -> Reader:
+    """The tokenizer in the folder `path`; texts are cut at `given` tokens, else at `longest`, the most of the model."""
+    need_data_alone(path)
+    if not path.is_dir() or not any((path / n).is_file() for n in VOCABULARIES):
+        msg = f"tokenizer {path.name!r} is no folder with one of {', '.join(VOCABULARIES)}"
+        raise LoadError(msg)
+    if given is not None and longest is not None and given > longest:
+        msg = f"[input] max_length is {given:,}; the model takes at most {longest:,} tokens"
+        raise UsageError(msg)
+    tokenizer = load_tokenizer(path)
+    own = tokenizer.model_max_length if tokenizer.model_max_length < LONGEST else None
+    held = [path / n for n in (*VOCABULARIES, *BESIDE) if (path / n).is_file()]
+    lines = "".join(f"{sha256(f)} {f.name}\n" for f in held)
+    return Reader(tokenizer, given or longest or own or USUAL_LENGTH, hashlib.sha256(lines.encode()).hexdigest())
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """The texts of N rows, turned to ids when they are first asked for."""
+
+    texts: Sequence[str]
+    reader: Reader
+    known: dict[int, tuple[Any, int]] = field(default_factory=dict)
+
+    def at(self, rows: Integers) -> list[tuple[Any, int]]:
+        """The ids of each row, and how many its whole text has."""
+        new = [i for i in dict.fromkeys(rows.tolist()) if i not in self.known]
+        for start in range(0, len(new), PART):
+            part = new[start : start + PART]
+            self.known.update(zip(part, zip(*self.reader.ids([self.texts[i] for i in part]), strict=True), strict=True))
+        return [self.known[i] for i in rows.tolist()]
+
+    def inputs(self, rows: Integers) -> Tensor:
+        """(k, length) token ids, -1 behind the end of each text."""
+        found = torch.full((len(rows), self.reader.length), -1)
+        for row, (ids, _) in zip(found, self.at(rows), strict=True):
+            row[: len(ids)] = torch.from_numpy(ids)
+        return found
+
+    def about(self, rows: Integers) -> tuple[str, ...]:
+        """Caveats about these rows."""
+        lengths = np.array([n for _, n in self.at(rows)])
+        cut = int((lengths > self.reader.length).sum())
+        empty = sum(not self.texts[i].strip() for i in rows.tolist())
+        of, longest = f"of {len(rows):,} texts", f"the longest has {lengths.max(initial=0):,}"
+        found = (
+            [f"{cut:,} {of} are longer than {self.reader.length:,} tokens ({longest}) and were cut there."]
+            if cut
+            else []
+        )
+        return (*found, *([f"{empty:,} {of} are empty."] if empty else []))
+
+
+def read_texts(path: Path, spec: DataSpec, reader: Reader) -> Source:
+    """The rows of the table `path` for which `where` holds; the column `spec.inputs` holds the texts."""
+    column = _column(header_of(path, spec), spec, path.name)
+    source = read_table(path, spec, (), texts=column)
+    table = cast("ArrowColumns", source.columns).table
+    texts = [t or "" for t in table.column(column).cast("string").to_pylist()]
+    held = _Texts(texts, reader)
+    return replace(
+        source, inputs=held.inputs, kind="text", text_column=column, about=held.about,
+        texts=lambda rows: [texts[i] for i in rows], feed=reader.feed,
+    )  # fmt: skip
+
+
+def _column(names: Sequence[str], spec: DataSpec, file: str) -> str:
+    """The column with the texts: the one named, else the only one that serves nothing else."""
+    if isinstance(spec.inputs, tuple):
+        msg = f"[data] inputs lists {len(spec.inputs)} columns; a text is read from one"
+        raise UsageError(msg)
+    if spec.inputs is not None:
+        need(names, spec.inputs, "text column", file)
+        return spec.inputs
+    left = [n for n in names if n not in beside(spec)]
+    if len(left) != 1:
+        listed = ", ".join(left[:8])
+        msg = f"{file!r} has {len(left)} columns that could hold the texts ({listed}); name it: [data] inputs"
+        raise UsageError(msg)
+    return left[0]
