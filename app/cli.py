@@ -127,7 +127,7 @@ def checks(json: Annotated[bool, typer.Option("--json", help="Print the whole ca
 
 @cli.command()
 def inspect(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A model file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A model file, or a Hugging Face directory.")],
     json: Annotated[bool, typer.Option("--json", help="Print everything, every tensor, as JSON.")] = False,
 ) -> int:
     """Say what a model file is and what it needs to be loaded, without running any of it; 3 when it is refused."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from importlib import metadata
 
 from auditor.config import KNOWN_CODE
+from auditor.sandbox.attempts import ATTEMPTS
 from auditor.sandbox.isolation import MEANING, Isolation
 from auditor.sandbox.limits import GB, HOUR, Limits
-from auditor.sandbox.selftest import ATTEMPTS
 
 __all__ = ["in_words"]
 

@@ -18,7 +18,6 @@ from auditor.stats import mean, rate
 from auditor.subject import Model
 from auditor.types import Result, Scalar, Table
 
-PIXELS = "mean, std, channel order or labels"
 REPEATED, DRAWN = 16, 64  # rows that are run again, and by the statistics of their own batch
 
 
@@ -57,9 +56,10 @@ def preflight(ctx: Context) -> Result:
     right = ("classified correctly", f"{int(ctx.right.sum()):,} of {n:,} ({accuracy.value:.3f})")
     tried = _alternatives(ctx)
     ranges = replace(ranges, rows=(*ranges.rows, right, *((line.name, line.found) for line in tried)))
+    likely = "tokenizer or labels" if ctx.is_text else "mean, std, channel order or labels"
     caveats += [
         *about_answers(ctx.predictions, ctx.data.y, ctx.classes), *(line.caveat for line in tried if line.caveat),
-        *about_chance(accuracy, ctx.classes, "tokenizer or labels" if ctx.is_text else PIXELS), *about_labels(ctx.data.y, ctx.classes),
+        *about_chance(accuracy, ctx.classes, likely), *about_labels(ctx.data.y, ctx.classes),
     ]  # fmt: skip
     return Result((accuracy,), (ranges, *_table(ran)), caveats=tuple(caveats))
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import AuditError, UsageError, one_line
+from auditor.sandbox.attempts import escapes
 from auditor.sandbox.limits import Limits, restrict_resources
 from auditor.sandbox.lock import lock
-from auditor.sandbox.selftest import escapes
 
 if TYPE_CHECKING:
     from auditor.progress import Finished, Listener

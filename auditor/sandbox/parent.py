@@ -16,11 +16,11 @@ from auditor.intake.recognise import recognise
 from auditor.policy import INTERRUPTED, STOPPED, judge, load_policy
 from auditor.progress import NOBODY, Finished, Listener
 from auditor.sandbox import messages
+from auditor.sandbox.attempts import ATTEMPTS
 from auditor.sandbox.evidence import MOST_ARRAYS, read_arrays, read_text
 from auditor.sandbox.isolation import Isolation, available, need_isolation
 from auditor.sandbox.limits import Limits
 from auditor.sandbox.process import SandboxError, Stopped, process
-from auditor.sandbox.selftest import ATTEMPTS
 from auditor.schema import audit_from_json, outcome_from_json
 from auditor.store import Record
 from auditor.types import Audit, Status

@@ -61,7 +61,7 @@ def test_every_file_gives_the_ids_of_the_package(folder: Path, name: str) -> Non
     assert found.facts["kind"] == "text" and found.facts["most_tokens"] == 24
     longest = len(installed("transformers").AutoTokenizer.from_pretrained(folder / "t")(CORPUS[5])["input_ids"])
     assert longest > 60
-    assert found.data.caveats == (
+    assert found.data.caveats[:2] == (
         f"1 of 6 texts are longer than 24 tokens (the longest has {longest}) and were cut there.",
         "1 of 6 texts are empty.",
     )

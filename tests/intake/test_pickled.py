@@ -151,7 +151,7 @@ def test_the_type_of_a_list_is_let_be_and_anything_else_in_its_place_refused(tmp
 
     for kind in (b"os.system('x')", b"List[__import__('os')]", b""):
         content = with_pickle(tagged(kind).replace(b"](U", b"(]U") + b"tRs.")
-        need_refused(tmp_path, content, "a type is not written as torch does")
+        need_refused(tmp_path, content, "a container is not described as torch does")
     need_refused(
         tmp_path, with_pickle(tagged(b"List[int]").replace(b"](U", b"(]U") + b"tRs."), "expected tensors by name"
     )

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from auditor.sandbox.attempts import ATTEMPTS
 from auditor.sandbox.isolation import available
 from auditor.sandbox.limits import GB, Limits
 from auditor.sandbox.lock import can_lock
 from auditor.sandbox.reach import files_of_python
-from auditor.sandbox.selftest import ATTEMPTS
 
 needs_lock = pytest.mark.skipif(not can_lock(), reason="no Landlock and seccomp on this machine")
 SMALL = Limits(memory=4 * GB, seconds=60, disk=1 << 20)
@@ -49,13 +49,13 @@ def locked(code: str, out: Path, limits: Limits = SMALL) -> list[str]:
 
 @needs_lock
 def test_nothing_that_is_tried_goes_through_a_lock(tmp_path: Path) -> None:
-    found = locked("from auditor.sandbox.selftest import escapes\nprint(json.dumps(escapes(out)))", tmp_path)
+    found = locked("from auditor.sandbox.attempts import escapes\nprint(json.dumps(escapes(out)))", tmp_path)
 
     assert json.loads(found[-1]) == []
 
 
 def test_without_a_lock_everything_that_is_tried_goes_through(tmp_path: Path) -> None:
-    code = "import sys\nfrom pathlib import Path\nfrom auditor.sandbox.selftest import escapes\n"
+    code = "import sys\nfrom pathlib import Path\nfrom auditor.sandbox.attempts import escapes\n"
     out = tmp_path / "out"
     out.mkdir()
     done = subprocess.run(

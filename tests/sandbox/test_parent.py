@@ -18,10 +18,10 @@ from auditor.errors import LoadError, UsageError
 from auditor.policy import to_run
 from auditor.progress import Listener
 from auditor.sandbox import isolation, parent, process, reach
+from auditor.sandbox.attempts import ATTEMPTS
 from auditor.sandbox.limits import Limits
 from auditor.sandbox.lock import can_lock
 from auditor.sandbox.parent import audit_apart
-from auditor.sandbox.selftest import ATTEMPTS
 from auditor.schema import audit_to_json
 from auditor.store import load
 from auditor.types import Status, Verdict
