@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -287,12 +289,11 @@ def test_where_nothing_holds_weights_are_audited_and_programs_are_not(folder: Pa
 def test_a_pickled_module_is_audited_apart_and_nowhere_else(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(folder)
     file = audit_file(folder, architecture="", trust="pickle")
-    archs = __import__("archs")
-    torch.manual_seed(0)
-    torch.save({"model": archs.Net(), "epoch": 3}, folder / "w.pt")
-    monkeypatch.delitem(__import__("sys").modules, "archs")
+    (folder / "pickled_archs.py").write_text(ARCHS)
+    monkeypatch.syspath_prepend(folder)
+    torch.save({"model": importlib.import_module("pickled_archs").Net(), "epoch": 3}, folder / "w.pt")
+    monkeypatch.delitem(sys.modules, "pickled_archs")
 
     record = audit_apart(file, folder)
 
