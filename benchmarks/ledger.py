@@ -22,7 +22,7 @@ BAR, GAMMAS = 1e-4, (0.0, 1.0)
 
 def largest(architecture: Architecture, gamma: float) -> float:
     """The largest ledger error over the inputs of `architecture`; NotApplicable where it cannot be followed."""
-    model, x = Model(architecture.build(0), ()), architecture.inputs()
+    model, x = Model(architecture.settled(), ()), architecture.inputs()
     with model.frozen():
         with torch.no_grad():
             target = model(x).argmax(1)

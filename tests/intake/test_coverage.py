@@ -31,6 +31,7 @@ def test_every_format_of_a_published_architecture_is_opened(name: str) -> None:
 
     assert found.misses == dict.fromkeys(FORMATS)
     assert found.parameters > 1000
+    assert found.moves
 
 
 class Forgetful(nn.Module):
