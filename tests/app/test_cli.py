@@ -145,7 +145,7 @@ BAD: dict[str, tuple[Edit, str]] = {
     "a missing data file": (lambda f: (f / "d.csv").unlink(), "data file 'd.csv' does not exist"),
     "another architecture": (replaced("mlp:3-6-2", "mlp:3-5-2"), "0.bias is 6, the architecture needs 5"),
     "no architecture": (replaced('architecture = "mlp:3-6-2"', ""), "say what they belong to"),
-    "inputs of another shape": (rows("a,b,sex,y\n1,2,f,0\n"), "cannot take inputs of shape (1, 2)"),
+    "inputs of another shape": (rows("a,b,sex,y\n1,2,f,0\n3,4,m,1\n"), "cannot take inputs of shape (2, 2)"),
     "labels out of range": (rows("a,b,c,sex,y\n1,2,3,f,0\n1,2,3,m,7\n"), "label 7 (row 1) has no output"),
     "empty data": (rows("a,b,c,sex,y\n"), "is empty: it has no rows"),
     "a missing sensitive column": (replaced('["sex"]', '["race"]'), "no column 'race', which is its sensitive column"),
