@@ -25,16 +25,20 @@ PLUGINS = "auditor.checks"  # entry points of others' checks
 
 def files_of_audit(file: AuditFile, folder: Path) -> list[Path]:
     """The files and folders that `file` in `folder` names; its whole folder where it brings Python of its own."""
-    named = [folder / name for _, name in file.files() if not name.startswith("package:")]
+    inside, names = [], [name for _, name in file.files()]
+    for name in [n for n in names if n.startswith("package:")]:
+        names.remove(name)
+        inside += _package(name.removeprefix("package:").partition("/")[0])
+    named = [folder / name for name in names]
     for path in list(named):
         if path.name.endswith(INDEX):
             named += path.parent.glob("*.safetensors")
         elif path.is_dir():
-            named += _link_targets(path)
+            named += _links(path)
     if file.grade == "code":
         module = file.model.architecture.partition(":")[0] if file.model else ""
         named += [folder, *_package(module.partition(".")[0])]
-    return [p.absolute() for p in named] + [p.resolve() for p in named]
+    return [p.absolute() for p in (*named, *inside)]
 
 
 def files_of_python() -> list[Path]:
@@ -45,7 +49,7 @@ def files_of_python() -> list[Path]:
     others = [path for name in sorted(plugins) for path in _package(name)]
     prefixes = [Path(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix)]
     found = [*map(Path, SYSTEM), *prefixes, *entries, ours, *others]
-    return found + [p.resolve() for p in (*prefixes, ours, Path(sys.executable))]
+    return [*found, Path(sys.executable)]
 
 
 def devices(device: str) -> list[Path]:
@@ -70,10 +74,10 @@ def _package(name: str) -> Iterator[Path]:
         yield from map(Path, spec.submodule_search_locations or ([spec.origin] if spec.origin else []))
 
 
-def _link_targets(folder: Path) -> Iterator[Path]:
-    """What the links in a folder of data point to: caches and data sets are often full of them."""
+def _links(folder: Path) -> Iterator[Path]:
+    """The links in a folder, which lead out of it: caches and data sets are often full of them."""
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = Path(parent) / name
             if path.is_symlink():
-                yield path.resolve()
+                yield path
