@@ -25,7 +25,7 @@ def wrapped(
     folders: dict[Path, None] = {}
     links: dict[Path, str] = {}
     real = _outermost(_followed(p, folders, links) for p in readable if not _inside(p, MADE) and p.exists())
-    on_the_way = [("--dir", str(p)) for p in sorted(folders) if not _inside(p, real)]
+    on_the_way: list[tuple[str, ...]] = [("--dir", str(p)) for p in sorted(folders) if not _inside(p, real)]
     on_the_way += [("--symlink", to, str(at)) for at, to in sorted(links.items()) if not _inside(at.parent, real)]
     binds = [("--ro-bind", str(p), str(p)) for p in real]
     binds += [("--dev-bind-try", str(p), str(p)) for p in devices]

@@ -25,20 +25,19 @@ PLUGINS = "auditor.checks"  # entry points of others' checks
 
 def files_of_audit(file: AuditFile, folder: Path) -> list[Path]:
     """The files and folders that `file` in `folder` names; its whole folder where it brings Python of its own."""
-    inside, names = [], [name for _, name in file.files()]
-    for name in [n for n in names if n.startswith("package:")]:
-        names.remove(name)
-        inside += _package(name.removeprefix("package:").partition("/")[0])
-    named = [folder / name for name in names]
-    for path in list(named):
-        if path.name.endswith(INDEX):
-            named += path.parent.glob("*.safetensors")
-        elif path.is_dir():
-            named += _links(path)
+    named: list[Path] = []
+    for _, name in file.files():
+        path = folder / name
+        if name.startswith("package:"):
+            named += _package(name.removeprefix("package:").partition("/")[0])
+        elif path.name.endswith(INDEX):
+            named += [path, *path.parent.glob("*.safetensors")]
+        else:
+            named += [path, *_links(path)]
     if file.grade == "code":
         module = file.model.architecture.partition(":")[0] if file.model else ""
         named += [folder, *_package(module.partition(".")[0])]
-    return [p.absolute() for p in (*named, *inside)]
+    return [p.absolute() for p in named]
 
 
 def files_of_python() -> list[Path]:
