@@ -175,7 +175,8 @@ def compare(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where compare.html goes.")],
 ) -> int:
     """Write a page that shows two audits side by side."""
-    from auditor.store import COMPARISON, holds_audit, load
+    from auditor.folders import COMPARISON, holds_audit
+    from auditor.store import load
     from reports.compare import render
 
     if holds_audit(out):

@@ -14,8 +14,9 @@ from app.places import Place
 from app.running import overridden
 from auditor.config import AuditFile, load_audit_file
 from auditor.errors import UsageError
+from auditor.folders import COMPARISON, replacing
 from auditor.policy import was_interrupted
-from auditor.store import COMPARISON, Record, replacing
+from auditor.store import Record
 from auditor.types import Audit
 from reports.bundle import write
 from reports.compare import render

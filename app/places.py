@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from auditor.config import AuditFile
 from auditor.errors import UsageError
 from auditor.progress import NOBODY, Finished, Listener
 from auditor.sandbox.parent import audit_apart, harden_apart
-from auditor.store import Record
+
+if TYPE_CHECKING:
+    from auditor.store import Record
 
 __all__ = ["APART", "HERE", "Place"]
 
@@ -44,6 +46,7 @@ class Place:
 def _audit_here(file: AuditFile, folder: Path, *, tell: Listener = NOBODY) -> Record:
     """Whatever the model does, it does as the user."""
     from auditor.performing import audit
+    from auditor.store import Record
 
     _need_readable_here(file)
     arrays: dict[str, Any] = {}

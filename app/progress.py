@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from auditor.policy import to_run
 from auditor.progress import Listener
 
 __all__ = ["progress"]
@@ -18,6 +17,8 @@ __all__ = ["progress"]
 @contextmanager
 def progress() -> Iterator[Listener]:
     """Who is told of an audit and moves a bar along."""
+    from auditor.policy import to_run  # once the audit's own process has started
+
     columns = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("opening", total=None)

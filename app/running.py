@@ -10,12 +10,10 @@ from typing import Any, get_args
 from app.places import Place
 from auditor.config import AuditFile
 from auditor.errors import UsageError
-from auditor.policy import was_interrupted
+from auditor.folders import holds_audit, may_replace, replacing
 from auditor.progress import NOBODY, Listener
 from auditor.settings import Profile
-from auditor.store import holds_audit, may_replace, replacing
 from auditor.types import Audit
-from reports.bundle import write
 
 __all__ = ["overridden", "run_to"]
 
@@ -61,6 +59,10 @@ def run_to(out: Path, file: AuditFile, folder: Path, place: Place, tell: Listene
     """
     may_replace(out)
     record = place.audit(file, folder, tell=tell)
+    # what only follows is imported now: meanwhile the audit's own process could start
+    from auditor.policy import was_interrupted
+    from reports.bundle import write
+
     if was_interrupted(record.audit) and holds_audit(out):
         out = out.with_name(f"{out.name}-interrupted")
     with replacing(out) as fresh:

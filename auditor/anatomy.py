@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+from torch.utils.flop_counter import flop_registry, sdpa_flop_count
 
 from auditor.errors import NotApplicable
 from auditor.subject import Model
@@ -25,19 +25,30 @@ UNCOUNTED = frozenset(
 
 
 def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    return int(sdpa_flop_count(query, key, value))
+    return int(sdpa_flop_count(query.shape, key.shape, value.shape))
 
 
-ON_CPU = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention}  # noqa: SLF001 - as torch names it
+COUNTED = {
+    **flop_registry,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,  # noqa: SLF001 - as torch names it
+}
 
 
 class Operators(TorchDispatchMode):
-    """Collects in `seen` the names of torch's operators that run inside, and in `random` of those that draw numbers."""
+    """Collects what runs inside: `seen` the names of torch's operators, `random` those that draw numbers.
+
+    `flops` are the floating-point operations of those that torch knows to count (torch.utils.flop_counter).
+    """
 
     def __init__(self) -> None:
         TorchDispatchMode.__init__(self)
         self.seen: dict[str, None] = {}
         self.random: dict[str, None] = {}
+        self.flops = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # torch would import its compiler to do so, which takes longer than many an audit
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -46,7 +57,11 @@ class Operators(TorchDispatchMode):
         self.seen[name] = None
         if torch.Tag.nondeterministic_seeded in getattr(func, "tags", ()):
             self.random[name] = None
-        return func(*args, **(kwargs or {}))
+        keywords = kwargs or {}
+        result = func(*args, **keywords)
+        if (count := COUNTED.get(getattr(func, "_overloadpacket", None))) is not None:
+            self.flops += int(count(*args, **keywords, out_val=result))
+        return result
 
 
 def parameters(module: nn.Module) -> int:
@@ -65,9 +80,9 @@ def flops(model: Model, x: Tensor) -> int:
     Counted are matrix products, convolutions and attention (torch.utils.flop_counter), not what is done to single
     elements. NotApplicable where some layer cannot be looked into.
     """
-    operators, counter = Operators(), FlopCounterMode(display=False, custom_mapping=ON_CPU)
+    operators = Operators()
     try:
-        with torch.no_grad(), _layers_in_parts(), counter, operators:
+        with torch.no_grad(), _layers_in_parts(), operators:
             model.raw(x[:1])
     except (Exception, SystemExit) as e:  # noqa: BLE001 - somebody else's module under a counter it does not expect
         msg = f"the counter does not go through this module ({type(e).__name__})"
@@ -76,7 +91,7 @@ def flops(model: Model, x: Tensor) -> int:
     if whole:
         msg = f"{whole[0]} does a whole layer at once"
         raise NotApplicable(msg)
-    return int(counter.get_total_flops()) // (model.batch or 1)
+    return operators.flops // (model.batch or 1)
 
 
 @contextmanager

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from auditor.folders import MANIFEST
 from auditor.schema import canonical
-from auditor.store import MANIFEST, Record, load, save
+from auditor.store import Record, load, save
 from reports.ci import junit, summary
 from reports.html import render
 

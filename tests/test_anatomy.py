@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -87,3 +89,16 @@ def test_operators_that_draw_numbers_are_known() -> None:
         torch.relu(torch.rand(3)) + nn.functional.dropout(torch.ones(3), 0.5, training=False)
     assert list(found.random) == ["rand"]
     assert "relu" in found.seen
+
+
+def test_counting_loads_no_compiler() -> None:
+    code = """
+import sys, torch
+from torch import nn
+from auditor.anatomy import flops
+from auditor.subject import Model
+print(flops(Model(nn.Linear(3, 2), ("a", "b")), torch.ones(1, 3)), "torch._dynamo" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["12", "False"]

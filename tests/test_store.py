@@ -10,10 +10,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from auditor.errors import LoadError, UsageError
+from auditor.folders import COMPARISON, MANIFEST, may_replace, replacing
 from auditor.policy import judge, load_policy
 from auditor.schema import audit_from_json, audit_to_json, canonical, json_schema
 from auditor.stats import rate, ratio
-from auditor.store import COMPARISON, MANIFEST, Record, load, may_replace, replacing, save
+from auditor.store import Record, load, save
 from auditor.types import SCHEMA, Audit, Image, Measure, Outcome, Policy, Result, Status, Table, Verdict
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "reports" / "schema" / "audit-v1.json"

@@ -1,33 +1,25 @@
-"""An audit made in a process of its own: what that leaves is checked and judged here, nothing is taken on trust."""
+"""Audits and defences made in a process of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from auditor.config import AuditFile, Grade
-from auditor.cost import Cost
+from auditor.config import AuditFile
 from auditor.errors import LoadError
 from auditor.intake.header import described_safetensors
-from auditor.intake.recognise import recognise
-from auditor.policy import INTERRUPTED, STOPPED, judge, load_policy
-from auditor.progress import NOBODY, Finished, Listener
+from auditor.progress import NOBODY, Listener
 from auditor.sandbox import messages
 from auditor.sandbox.attempts import ATTEMPTS
-from auditor.sandbox.evidence import MOST_ARRAYS, read_arrays, read_text
 from auditor.sandbox.isolation import Isolation, available, need_isolation
 from auditor.sandbox.limits import Limits
-from auditor.sandbox.process import SandboxError, Stopped, process
-from auditor.schema import audit_from_json, outcome_from_json
-from auditor.store import Record
-from auditor.types import Audit, Status
+from auditor.sandbox.process import Stopped, process
+
+if TYPE_CHECKING:
+    from auditor.store import Record
 
 __all__ = ["audit_apart", "denied", "harden_apart"]
-
-PROGRAMS = ("torchscript", "torch.export")
 
 
 # ---- what the command line, the demos and the dashboard ask for --------------------------------------------------
@@ -41,29 +33,10 @@ def audit_apart(
     failed.
     """
     isolation = _isolation_for(file)
-    policy = load_policy(file.policy.path, folder)
-    started = _now()
     with process(file, folder, isolation, limits, uploaded=uploaded) as running:
-        found = _Found()
-        try:
-            for message in running.messages():
-                _take(found, message, running.out, tell)
-        except Stopped as stopped:
-            found.stop(str(stopped))
-        except KeyboardInterrupt:
-            if found.audit is None:
-                raise
-    if found.audit is None:
-        msg = "the audit's own process ended without an audit"
-        raise SandboxError(msg)
-    audit = replace(
-        found.audit,
-        subject=_with_grade(found.audit.subject, file, folder),
-        statements=dict(file.statements),
-        environment={**found.audit.environment, **_described(isolation, found.escapes)},
-        seed=file.checks.seed,
-    )
-    return Record(judge(audit, policy), found.arrays, {"started": started, "finished": _now(), "checks": found.costs})
+        from auditor.sandbox.found import record_of  # takes a while, in which the process can start
+
+        return record_of(running, file, folder, isolation, tell)
 
 
 def harden_apart(file: AuditFile, folder: Path, method: str, to: Path, *, progress: Callable[[int, int], None]) -> None:
@@ -77,6 +50,8 @@ def harden_apart(file: AuditFile, folder: Path, method: str, to: Path, *, progre
         except Stopped as stopped:
             msg = f"the defence was stopped: {stopped}"
             raise LoadError(msg) from None
+        from auditor.sandbox.evidence import MOST_ARRAYS, read_text
+
         weights = running.out / "hardened.safetensors"
         content = read_text(weights, MOST_ARRAYS)
         described_safetensors(weights)
@@ -91,87 +66,9 @@ def denied() -> tuple[Isolation, tuple[str, ...]]:
     return isolation, tuple(name for name in ATTEMPTS if name not in tested.escapes)
 
 
-# ---- what came of it ---------------------------------------------------------------------------------------------
-@dataclass
-class _Found:
-    """What the process has left so far."""
-
-    audit: Audit | None = None
-    running: str = ""
-
-    def __post_init__(self) -> None:
-        self.arrays: dict[str, Any] = {}
-        self.costs: dict[str, Any] = {}
-        self.escapes: tuple[str, ...] = tuple(ATTEMPTS)
-
-    def stop(self, reason: str) -> None:
-        """The check that ran has failed with that reason; LoadError when none had begun."""
-        if self.audit is None:
-            msg = f"the model and data could not be opened: {reason}"
-            raise LoadError(msg)
-        outcome = self.audit.outcome(self.running)
-        if outcome is not None:
-            self.audit = self.audit.with_outcome(replace(outcome, status=Status.ERROR, reason=f"{STOPPED}{reason}"))
-
-
-def _take(found: _Found, message: messages.Message, out: Path, tell: Listener) -> None:
-    match message:
-        case messages.Tested(escapes):
-            found.escapes = escapes
-        case messages.Begun():
-            found.audit = audit_from_json(read_text(out / "begun.json"))
-            tell.begun(found.audit)
-        case messages.Started(check):
-            found.running = check
-            tell.started(check)
-        case messages.Ended(check, seconds, peak_mb, per_sample):
-            finished = _finished(found, check, Cost(seconds, peak_mb, per_sample), out)
-            assert found.audit is not None  # noqa: S101 - see _finished
-            found.audit = found.audit.with_outcome(finished.outcome)
-            found.arrays |= finished.arrays
-            found.costs[check] = asdict(finished.cost)
-            found.running = ""
-            tell.finished(finished)
-        case _:
-            pass
-
-
-def _finished(found: _Found, check: str, cost: Cost, out: Path) -> Finished:
-    """The outcome that the process left for `check`, which must be one of those that are to run."""
-    planned = found.audit.outcome(check) if found.audit else None
-    if planned is None or planned.reason != INTERRUPTED:
-        msg = f"the audit's own process says that {check!r} has finished, which was not to run; its audit is not used"
-        raise LoadError(msg)
-    outcome = outcome_from_json(read_text(out / f"{check}.json"))
-    if outcome.check != check or outcome.judgements:
-        msg = f"the audit's own process left an outcome of {outcome.check!r} for {check!r}; its audit is not used"
-        raise LoadError(msg)
-    return Finished(outcome, cost, read_arrays(out / f"{check}.npz"))
-
-
-def _with_grade(subject: Mapping[str, Any], file: AuditFile, folder: Path) -> dict[str, Any]:
-    """The subject with the evidence grade that follows from the files themselves, whatever the process says of it."""
-    if file.model is None or not isinstance(subject.get("model"), dict):
-        return dict(subject)
-    grade: Grade = file.grade
-    path = folder / file.model.path
-    if grade == "program" and path.is_file() and recognise(path) not in PROGRAMS:
-        grade = "data"
-    return {**subject, "model": {**subject["model"], "evidence_grade": grade}}
-
-
-def _described(isolation: Isolation, escapes: Sequence[str]) -> dict[str, Any]:
-    refused = [name for name in ATTEMPTS if name not in escapes]
-    return {"isolation": isolation, "tried in it and denied": ", ".join(refused) or "nothing"}
-
-
 def _isolation_for(file: AuditFile) -> Isolation:
     """The isolation of this machine, which must be one where the audit brings a program or code."""
     isolation = available()
     if file.model is not None and file.grade != "data":
         need_isolation(isolation, f"{file.model.path!r:.80}" if file.grade == "program" else "this model")
     return isolation
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -59,7 +59,6 @@ class Process:
 
     def messages(self) -> Iterator[messages.Message]:
         """What it says until it is done; Stopped when it ends before, LoadError or UsageError when it refuses."""
-        done = False
         for text in self._lines():
             message = messages.parsed(text)
             match message:
@@ -71,10 +70,9 @@ class Process:
                 case messages.Failed(said):
                     raise SandboxError(said)
                 case messages.Done():
-                    done = True
+                    return  # what it still does to end is of no use to anybody
             yield message
-        if not done:
-            raise Stopped(_how(self.popen.wait(), self.limits, self.folder / LOG))
+        raise Stopped(_how(self.popen.wait(), self.limits, self.folder / LOG))
 
     def _lines(self) -> Iterator[bytes]:
         """Its lines as they come, watching the limits meanwhile."""
