@@ -49,8 +49,9 @@ def a_worker() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def processes_of(job: jobs.Job) -> list[int]:
-    """The processes that run the job's audit; one that has died is none of them."""
-    return [int(p.parent.name) for p in Path("/proc").glob("[0-9]*/cmdline") if str(job.folder) in words(p)]
+    """The processes that watch over the job's audit; one that has died is none of them."""
+    wanted = {"app.worker", str(job.folder)}
+    return [int(p.parent.name) for p in Path("/proc").glob("[0-9]*/cmdline") if wanted <= set(words(p))]
 
 
 def words(cmdline: Path) -> list[str]:
@@ -211,7 +212,7 @@ def test_a_killed_worker_takes_its_audit_along_and_the_next_calls_it_interrupted
         until(lambda: jobs.progress(job).checks)
         assert len(processes_of(job)) == 1
         process.kill()
-        until(lambda: not processes_of(job), 10)
+        until(lambda: not processes_of(job) and not processes_in(job), 10)
     assert again(job).state == "running"
 
     worker.recover()
