@@ -15,7 +15,7 @@ from reports.pillars.explanations import explanations
 from reports.pillars.fairness import fairness
 from reports.pillars.performance import performance
 from reports.pillars.robustness import robustness
-from reports.words import GLOSSARY, bound_words, counted, grade_meaning, grade_words, slice_words
+from reports.words import GLOSSARY, bound_words, counted, grade_meaning, grade_words, how_held, slice_words
 
 __all__ = ["sections"]
 
@@ -54,6 +54,8 @@ def _audited(audit: Audit) -> Section:
     rows += [(name, f"sha256 {digest}") for name, digest in digests.items() if digest]
     if model.get("file") and (grade := str(model.get("evidence_grade", ""))):
         rows.append(("Evidence grade", f"{grade_words(grade)}. {grade_meaning(grade)}"))
+    if model.get("file") and (held := how_held(audit)):
+        rows.append(("Sandbox", held))
     classes = [str(c) for c in data.get("classes", [])]
     if classes:
         shown = ", ".join(classes[:12]) + (f" and {len(classes) - 12:,} more" if len(classes) > 12 else "")

@@ -17,6 +17,7 @@ __all__ = [
     "figure",
     "grade_meaning",
     "grade_words",
+    "how_held",
     "number",
     "say",
     "size",
@@ -56,6 +57,13 @@ GRADES = {
         "The figures hold as far as the maker of that Python is trusted.",
     ),
 }
+HELD = {
+    "bwrap+lock": "The model ran in a sandbox: namespaces of its own, and a lock by the kernel on files and calls.",
+    "lock": "The model ran in a sandbox: a lock by the kernel on files and calls.",
+    "container": "The model ran in a process of its own in a container, which was trusted to hold it.",
+    "none": "The model ran in a process of its own that nothing held.",
+}
+TRIED = "tried in it and denied"  # the key of the environment
 CROSSED = re.compile("&(?=[^&=]+=)")  # R&D is one name, sex=F&race=B are two groups
 
 
@@ -139,6 +147,16 @@ def grade_words(grade: str) -> str:
 def grade_meaning(grade: str) -> str:
     """What an evidence grade means for the figures, in a sentence."""
     return GRADES.get(grade, ("", ""))[1]
+
+
+def how_held(audit: Audit) -> str:
+    """How the model was held while it ran, and what was tried in there and denied; "" where an audit does not say."""
+    held = str(audit.environment.get("isolation", ""))
+    if not held:
+        return ""
+    tried = audit.environment.get(TRIED)
+    denied = f" Tried in it and denied: {tried}." if tried else ""
+    return HELD.get(held, "The model ran without a sandbox, as was asked for.") + denied
 
 
 def subject_name(audit: Audit) -> str:
