@@ -75,7 +75,7 @@ def _changes(picture: Image.Image) -> Iterator[str]:
     elif picture.mode in {"CMYK", "YCbCr", "LAB", "HSV"}:
         yield f"are {picture.mode} and were converted to RGB"
     elif picture.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in picture.info:
-        yield "have transparent parts, which were drawn as if they were not"
+        yield "have transparent parts, which were drawn as if not"
     if picture.getexif().get(ORIENTATION, 1) != 1:
         yield "say in their EXIF data that they are to be turned, and were not, as in most training"
 
