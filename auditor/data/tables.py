@@ -26,7 +26,7 @@ __all__ = ["ENDINGS", "beside", "header_of", "read_all", "read_table"]
 
 ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl")
 BLOCK = 16 << 20
-MOST_COLUMNS, LONGEST_CELL = 10_000, 10_000
+MOST_COLUMNS, LONGEST_CELL, LONGEST_TEXT = 10_000, 10_000, 1_000_000
 
 
 def read_table(
@@ -45,7 +45,7 @@ def read_table(
     needed = list(dict.fromkeys([*side, *(s.name for s in specs)]))
     encoder = Encoder(specs)
     ids, blocks, sides = [], [], []
-    for first, batch in _batches(path, spec, needed):
+    for first, batch in _batches(path, spec, needed, texts):
         rows = matching(ArrowColumns(batch, spec.missing), spec.where)
         kept = ArrowColumns(batch, spec.missing, first).at(rows)
         ids.append(rows + first)
@@ -113,7 +113,9 @@ def _given_names(path: Path, names: Sequence[str], columns: int) -> list[str]:
     return list(names)
 
 
-def _batches(path: Path, spec: DataSpec, names: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
+def _batches(
+    path: Path, spec: DataSpec, names: Sequence[str], texts: str | None = None
+) -> Iterator[tuple[int, pa.Table]]:
     """(number of its first row, rows) of consecutive parts of the file, the named columns only."""
     first = 0
     try:
@@ -125,21 +127,22 @@ def _batches(path: Path, spec: DataSpec, names: Sequence[str]) -> Iterator[tuple
             parts = iter(pa.csv.open_csv(path, **_csv_options(path, spec, names)))
         for part in parts:
             table = pa.Table.from_batches([part])
-            _need_plain_cells(path, table, first)
+            _need_plain_cells(path, table, first, texts)
             yield first, table
             first += part.num_rows
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError, UnicodeDecodeError) as e:
         raise LoadError(_unreadable(path, e)) from None
 
 
-def _need_plain_cells(path: Path, table: pa.Table, first: int) -> None:
+def _need_plain_cells(path: Path, table: pa.Table, first: int, texts: str | None) -> None:
     """LoadError for a cell of text that no table for a model has: endless, or with a NUL byte."""
     for name in table.column_names:
         column = table.column(name)
         if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
             continue
+        longest = LONGEST_TEXT if name == texts else LONGEST_CELL
         for what, odd in (
-            (f"has more than {LONGEST_CELL:,} bytes", pc.greater(pc.binary_length(column), LONGEST_CELL)),
+            (f"has more than {longest:,} bytes", pc.greater(pc.binary_length(column), longest)),
             ("holds a NUL byte", pc.match_substring(column, "\0")),
         ):
             row = pc.index(odd, value=True).as_py()

@@ -188,3 +188,13 @@ def test_real_files_are_read_to_the_last_row(folder: Path) -> None:
     spam = read(folder, str(SHARED / "text" / "sms_spam.csv"), target="label")
     assert spam.classes == ("ham", "spam") and spam.data.texts is not None
     assert spam.data.texts(np.arange(len(rows))) == [row["text"] for row in rows]
+
+
+def test_a_text_may_be_long_and_not_endless(folder: Path) -> None:
+    for letters, refused in ((50_000, False), (1_000_001, True)):
+        (folder / "long.csv").write_text(f"text,y\n{'a ' * (letters // 2)}b,0\nthe cat,1\n")
+        if refused:
+            with pytest.raises(LoadError, match="'text' has more than 1,000,000 bytes in row 0"):
+                read(folder, "long.csv")
+        else:
+            assert len(read(folder, "long.csv").data) == 2
