@@ -263,7 +263,7 @@ def test_an_internal_error_has_a_code_of_its_own(
         msg = "a\nb"
         raise ZeroDivisionError(msg)
 
-    monkeypatch.setattr("app.running.write", broken)
+    monkeypatch.setattr("reports.bundle.write", broken)
 
     assert invoke(["run", str(audit_file), "--only", "performance.*"]) == 4
     assert capsys.readouterr().err == "auditor: internal error, please report it: ZeroDivisionError: a b\n"
