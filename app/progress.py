@@ -19,7 +19,12 @@ def progress() -> Iterator[Listener]:
     """Who is told of an audit and moves a bar along."""
     from auditor.policy import to_run  # once the audit's own process has started
 
-    columns = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:24}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("opening", total=None)
         yield Listener(

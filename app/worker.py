@@ -13,7 +13,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from pathlib import Path
 
 from app.jobs import Job, State, every, find, home, progress, set_state, waiting
 from auditor.errors import AuditError, UsageError, one_line
+from auditor.folders import remove
 
 __all__ = ["next_job", "recover", "run", "run_job", "work"]
 
@@ -85,7 +85,7 @@ def run_job(job: Job) -> None:
             elif deadline and time.monotonic() > deadline:
                 child.kill()
     for left in (*job.folder.glob(".audit-*"), *job.folder.glob("auditor-*")):
-        shutil.rmtree(left, ignore_errors=True)
+        remove(left)
     set_state(job, *_ending(job, child.returncode, stopped=bool(deadline)))
 
 

@@ -25,7 +25,7 @@ from auditor.selection import PREFLIGHT, Selection, choose, in_order
 from auditor.subject import Data, Model
 from auditor.types import SCHEMA, Audit, Outcome, Policy, Result, Scalar, Setting, Status, Verdict
 
-__all__ = ["run"]
+__all__ = ["plan", "run"]
 
 LIBRARIES = ("torch-auditor", "torch", "numpy", "scipy", "captum", "shap", "lime", "foolbox", "fairlearn")
 
@@ -52,18 +52,8 @@ def run(
     chosen, settings = choose(selection or Selection())
     snapshot = Snapshot(model.module) if model else None
     context = _context(model, data, reference, seed, snapshot)
-    audit = Audit(
-        schema=SCHEMA,
-        subject=dict(subject or {}),
-        statements=dict(statements or {}),
-        environment=environment(context.device),
-        seed=seed,
-        policy=Policy("none"),
-        verdict=Verdict.INCOMPLETE,
-        outcomes=tuple(
-            Outcome(c.id, c.title, c.source, Status.SKIPPED, _not_run(c, chosen), settings[c.id]) for c in in_order()
-        ),
-    )
+    audit = plan(selection or Selection(), seed, context.device)
+    audit = replace(audit, subject=dict(subject or {}), statements=dict(statements or {}))
     tell.begun(audit)
     try:
         for c in chosen:
@@ -74,6 +64,23 @@ def run(
     except KeyboardInterrupt:
         pass  # what has not run yet says so already
     return judge(audit, policy or load_policy("default"))
+
+
+def plan(selection: Selection, seed: int, device: str) -> Audit:
+    """The audit of these checks before it is known of what: none has run. UsageError for what does not exist."""
+    chosen, settings = choose(selection)
+    return Audit(
+        schema=SCHEMA,
+        subject={},
+        statements={},
+        environment=environment(device),
+        seed=seed,
+        policy=Policy("none"),
+        verdict=Verdict.INCOMPLETE,
+        outcomes=tuple(
+            Outcome(c.id, c.title, c.source, Status.SKIPPED, _not_run(c, chosen), settings[c.id]) for c in in_order()
+        ),
+    )
 
 
 def _not_run(c: Check, chosen: list[Check]) -> str:

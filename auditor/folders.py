@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from auditor.errors import UsageError
 
-__all__ = ["COMPARISON", "MANIFEST", "holds_audit", "may_replace", "replacing"]
+__all__ = ["COMPARISON", "MANIFEST", "holds_audit", "may_replace", "remove", "replacing"]
 
 SIGNATURE = "attestation.dsse.json"
 MANIFEST = "manifest.json"
@@ -71,6 +72,14 @@ def may_replace(folder: Path) -> None:
 def holds_audit(folder: Path) -> bool:
     """Whether there is an audit in `folder`."""
     return (folder / "audit.json").is_file()
+
+
+def remove(folder: Path) -> None:
+    """Remove all of `folder`, nested deeper than Python can follow or not."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        subprocess.run(["/bin/rm", "-rf", "--", str(folder)], check=False)  # noqa: S603 - a folder of our own making
 
 
 def _hidden_beside(folder: Path, parent: Path) -> Path:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from auditor.audit import run
+from auditor.audit import plan, run
 from auditor.config import AuditFile
 from auditor.defend import defence
 from auditor.errors import UsageError
 from auditor.intake.weights import write_weights
 from auditor.opening import open_audit
 from auditor.progress import Listener
-from auditor.selection import Selection, choose
+from auditor.selection import Selection
 from auditor.settings import validated
 from auditor.types import Audit
 
@@ -26,9 +26,10 @@ def audit(file: AuditFile, folder: Path, tell: Listener, *, uploaded: bool = Fal
     of its own is accepted.
     """
     checks = file.checks
-    choose(Selection(checks.profile, checks.only, checks.skip, checks.settings))
+    planned = plan(Selection(checks.profile, checks.only, checks.skip, checks.settings), checks.seed, checks.device)
     for method, given in file.defend.items():
         validated(defence(method), given, f"defend.{method}")
+    tell.planned(planned)
     opened = open_audit(file, folder, uploaded=uploaded)
     return run(
         opened.model, opened.data, reference=opened.reference, selection=opened.selection, policy=opened.policy,

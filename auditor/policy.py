@@ -244,7 +244,7 @@ def _how_many(test: _Test, still_open: int) -> str:
     factor = 2.0
     while not decided(factor):
         factor *= 2
-        if factor * m.n > _MOST_ROWS:
+        if not factor * max(1, m.n) <= _MOST_ROWS:
             return "No number of samples would decide it at this value."
     low = factor / 2
     for _ in range(20):

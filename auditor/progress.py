@@ -23,8 +23,11 @@ class Finished:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told what: `begun` gets the audit before its first check, `started` a check's id."""
+    """Who is told what: `planned` gets the audit before anything of the model or data is touched, `begun` the same once
+    they are open and before the first check, `started` a check's id.
+    """
 
+    planned: Callable[[Audit], None] = lambda _: None
     begun: Callable[[Audit], None] = lambda _: None
     started: Callable[[str], None] = lambda _: None
     finished: Callable[[Finished], None] = lambda _: None

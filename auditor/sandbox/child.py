@@ -73,14 +73,14 @@ def _do(job: dict[str, Any], out: Path, tell: Any) -> None:
 
 
 def _listener(out: Path, tell: Any) -> Listener:
-    """Writes what the audit tells: begun.json, and CHECK.json with CHECK.npz for every check that has finished."""
+    """Writes what the audit tells: subject.json, and CHECK.json with CHECK.npz for every check that has finished."""
     from auditor.progress import Listener
     from auditor.sandbox.evidence import write_arrays, write_text
-    from auditor.sandbox.messages import Begun, Ended, Started
-    from auditor.schema import audit_to_json, outcome_to_json
+    from auditor.sandbox.messages import Begun, Ended, Planned, Started
+    from auditor.schema import audit_to_json, canonical, outcome_to_json
 
     def begun(audit: Audit) -> None:
-        write_text(out / "begun.json", audit_to_json(audit))
+        write_text(out / "subject.json", canonical(audit.subject))
         tell(Begun())
 
     def finished(f: Finished) -> None:
@@ -89,4 +89,7 @@ def _listener(out: Path, tell: Any) -> Listener:
         write_arrays(out / f"{check}.npz", f.arrays)
         tell(Ended(check, f.cost.seconds, f.cost.peak_mb, f.cost.seconds_per_sample))
 
-    return Listener(begun, lambda check: tell(Started(check)), finished)
+    def planned(audit: Audit) -> None:  # in the message itself: nothing that runs later can reach it
+        tell(Planned(audit_to_json(audit).decode()))
+
+    return Listener(planned, begun, lambda check: tell(Started(check)), finished)

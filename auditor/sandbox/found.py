@@ -2,128 +2,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from auditor.config import AuditFile, Grade
+from auditor.config import AuditFile
 from auditor.cost import Cost
 from auditor.errors import LoadError
-from auditor.intake.recognise import recognise
-from auditor.policy import INTERRUPTED, STOPPED, judge, load_policy
+from auditor.policy import STOPPED, judge, load_policy, to_run
 from auditor.progress import Finished, Listener
 from auditor.sandbox import messages
 from auditor.sandbox.attempts import ATTEMPTS
-from auditor.sandbox.evidence import read_arrays, read_text
+from auditor.sandbox.evidence import MOST_ARRAYS, need_pictures, read_arrays, read_text
 from auditor.sandbox.isolation import Isolation
 from auditor.sandbox.process import Process, SandboxError, Stopped
-from auditor.schema import audit_from_json, outcome_from_json
+from auditor.sandbox.subject import subject_of
+from auditor.schema import audit_from_json, audit_to_json, outcome_from_json
 from auditor.store import Record
 from auditor.types import Audit, Status
 
 __all__ = ["record_of"]
 
-PROGRAMS = ("torchscript", "torch.export")
+MOST_MEASURES = 20_000
 
 
 def record_of(running: Process, file: AuditFile, folder: Path, isolation: Isolation, tell: Listener) -> Record:
     """The audit that the process makes of `file`, judged here; incomplete where it is stopped, by a limit or by Ctrl-C.
 
-    LoadError or UsageError when it could not be opened; SandboxError when the auditor failed.
+    LoadError or UsageError when it could not be opened, or left what no audit of ours is made of; SandboxError when the
+    auditor failed.
     """
     policy, started, found = load_policy(file.policy.path, folder), _now(), _Found()
     try:
         for message in running.messages():
-            _take(found, message, running.out, tell)
+            _take(found, message, running.out, tell, subject=lambda: subject_of(running.out, file, folder))
     except Stopped as stopped:
         found.stop(str(stopped))
     except KeyboardInterrupt:
-        if found.audit is None:
+        if not found.begun:
             raise
-    if found.audit is None:
+    if not found.begun:
         msg = "the audit's own process ended without an audit"
         raise SandboxError(msg)
-    refused = [name for name in ATTEMPTS if name not in found.escapes]
+    refused = [name for name in ATTEMPTS if name not in (found.escapes or ())]
     held = {"isolation": isolation, "tried in it and denied": ", ".join(refused) or "nothing"}
     audit = replace(
         found.audit,
-        subject=_with_grade(found.audit.subject, file, folder),
         statements=dict(file.statements),
         environment={**found.audit.environment, **held},
         seed=file.checks.seed,
     )
-    return Record(judge(audit, policy), found.arrays, {"started": started, "finished": _now(), "checks": found.costs})
+    try:
+        judged = judge(audit, policy)
+        audit_to_json(judged)
+    except Exception as e:  # noqa: BLE001 - figures that are none of ours
+        msg = f"the audit's own process left what cannot be judged ({type(e).__name__}); its audit is not used"
+        raise LoadError(msg) from None
+    return Record(judged, found.arrays, {"started": started, "finished": _now(), "checks": found.costs})
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-@dataclass
 class _Found:
     """What the process has left so far."""
 
-    audit: Audit | None = None
-    running: str = ""
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        self.planned: Audit | None = None
+        self.begun = False
+        self.running = ""
+        self.room = MOST_ARRAYS
         self.arrays: dict[str, Any] = {}
         self.costs: dict[str, Any] = {}
-        self.escapes: tuple[str, ...] = tuple(ATTEMPTS)
+        self.escapes: tuple[str, ...] | None = None
+
+    @property
+    def audit(self) -> Audit:
+        """The audit as far as it has come."""
+        if self.planned is None:
+            msg = "the audit's own process ended without an audit"
+            raise SandboxError(msg)
+        return self.planned
+
+    def next(self) -> str:
+        """The check that is to start now, "" when none is."""
+        late = to_run(self.audit) if self.begun and not self.running else []
+        return late[0] if late else ""
 
     def stop(self, reason: str) -> None:
         """The check that ran has failed with that reason; LoadError when none had begun."""
-        if self.audit is None:
+        if not self.begun:
             msg = f"the model and data could not be opened: {reason}"
             raise LoadError(msg)
         outcome = self.audit.outcome(self.running)
         if outcome is not None:
-            self.audit = self.audit.with_outcome(replace(outcome, status=Status.ERROR, reason=f"{STOPPED}{reason}"))
+            self.planned = self.audit.with_outcome(replace(outcome, status=Status.ERROR, reason=f"{STOPPED}{reason}"))
 
 
-def _take(found: _Found, message: messages.Message, out: Path, tell: Listener) -> None:
+def _take(
+    found: _Found, message: messages.Message, out: Path, tell: Listener, *, subject: Callable[[], dict[str, Any]]
+) -> None:
+    """Go one step on; LoadError for a message out of turn."""
     match message:
-        case messages.Tested(escapes):
+        case messages.Tested(escapes) if found.escapes is None:
             found.escapes = escapes
-        case messages.Begun():
-            found.audit = audit_from_json(read_text(out / "begun.json"))
+        case messages.Planned(audit) if found.escapes is not None and found.planned is None:
+            found.planned = audit_from_json(audit.encode())
+        case messages.Begun() if found.planned is not None and not found.begun:
+            found.planned, found.begun = replace(found.audit, subject=subject()), True
             tell.begun(found.audit)
-        case messages.Started(check):
+        case messages.Started(check) if check == found.next():
             found.running = check
             tell.started(check)
-        case messages.Ended(check, seconds, peak_mb, per_sample):
+        case messages.Ended(check, seconds, peak_mb, per_sample) if check == found.running:
             finished = _finished(found, check, Cost(seconds, peak_mb, per_sample), out)
-            assert found.audit is not None  # noqa: S101 - see _finished
-            found.audit = found.audit.with_outcome(finished.outcome)
+            found.planned = found.audit.with_outcome(finished.outcome)
             found.arrays |= finished.arrays
             found.costs[check] = asdict(finished.cost)
             found.running = ""
             tell.finished(finished)
         case _:
-            pass
+            msg = f"the audit's own process says {message.kind!r} out of turn; its audit is not used"
+            raise LoadError(msg)
 
 
 def _finished(found: _Found, check: str, cost: Cost, out: Path) -> Finished:
-    """The outcome that the process left for `check`, which must be one of those that are to run."""
-    planned = found.audit.outcome(check) if found.audit else None
-    if planned is None or planned.reason != INTERRUPTED:
-        msg = f"the audit's own process says that {check!r} has finished, which was not to run; its audit is not used"
-        raise LoadError(msg)
+    """The outcome that the process left for `check`, named as planned."""
+    planned = found.audit.outcome(check)
     outcome = outcome_from_json(read_text(out / f"{check}.json"))
-    if outcome.check != check or outcome.judgements:
-        msg = f"the audit's own process left an outcome of {outcome.check!r} for {check!r}; its audit is not used"
+    measures = outcome.result.measures if outcome.result else ()
+    ended = outcome.status in {Status.MEASURED, Status.NOT_APPLICABLE, Status.ERROR} and not outcome.judgements
+    if planned is None or outcome.check != check or not ended or len(measures) > MOST_MEASURES:
+        msg = f"the audit's own process left an outcome of {check!r} that no check gives; its audit is not used"
         raise LoadError(msg)
-    return Finished(outcome, cost, read_arrays(out / f"{check}.npz"))
-
-
-def _with_grade(subject: Mapping[str, Any], file: AuditFile, folder: Path) -> dict[str, Any]:
-    """The subject with the evidence grade that follows from the files themselves, whatever the process says of it."""
-    if file.model is None or not isinstance(subject.get("model"), dict):
-        return dict(subject)
-    grade: Grade = file.grade
-    path = folder / file.model.path
-    if grade == "program" and path.is_file() and recognise(path) not in PROGRAMS:
-        grade = "data"
-    return {**subject, "model": {**subject["model"], "evidence_grade": grade}}
+    arrays = read_arrays(out / f"{check}.npz", check, found.room)
+    found.room -= sum(a.nbytes for a in arrays.values())
+    need_pictures(outcome, found.arrays | arrays)
+    named = replace(outcome, title=planned.title, source=planned.source, params=planned.params)
+    return Finished(named, cost, arrays)

@@ -10,9 +10,14 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from auditor.errors import LoadError
 
-__all__ = ["Begun", "Done", "Ended", "Failed", "Message", "Refused", "Started", "Tested", "Trained", "line", "parsed"]
+__all__ = [
+    "Begun", "Done", "Ended", "Failed", "Message", "Planned", "Refused", "Started", "Tested", "Trained", "line",
+    "parsed",
+]  # fmt: skip
 
 Name = Annotated[str, Field(max_length=100)]
+CheckId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z0-9_.]+$", max_length=100)]
+Text = Annotated[str, Field(max_length=1_000_000)]
 Line = Annotated[str, Field(max_length=2000)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -26,8 +31,16 @@ class Tested:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """Nothing of the model or data was touched yet; `audit` is the audit in which no check has run, as JSON."""
+
+    audit: Text
+    kind: Literal["planned"] = "planned"
+
+
+@dataclass(frozen=True)
 class Begun:
-    """The model and data are open; begun.json is the audit in which no check has run."""
+    """The model and data are open; subject.json says what they are."""
 
     kind: Literal["begun"] = "begun"
 
@@ -36,7 +49,7 @@ class Begun:
 class Started:
     """A check starts."""
 
-    check: Name
+    check: CheckId
     kind: Literal["started"] = "started"
 
 
@@ -44,7 +57,7 @@ class Started:
 class Ended:
     """A check has finished; CHECK.json is its outcome, CHECK.npz its evidence."""
 
-    check: Name
+    check: CheckId
     seconds: Amount
     peak_mb: Amount
     seconds_per_sample: Amount | None = None
@@ -84,7 +97,7 @@ class Done:
     kind: Literal["done"] = "done"
 
 
-Message = Tested | Begun | Started | Ended | Trained | Refused | Failed | Done
+Message = Tested | Planned | Begun | Started | Ended | Trained | Refused | Failed | Done
 
 
 @cache

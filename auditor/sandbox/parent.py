@@ -52,10 +52,8 @@ def harden_apart(file: AuditFile, folder: Path, method: str, to: Path, *, progre
             raise LoadError(msg) from None
         from auditor.sandbox.evidence import MOST_ARRAYS, read_text
 
-        weights = running.out / "hardened.safetensors"
-        content = read_text(weights, MOST_ARRAYS)
-        described_safetensors(weights)
-        to.write_bytes(content)
+        to.write_bytes(read_text(running.out / "hardened.safetensors", MOST_ARRAYS))
+    described_safetensors(to)  # `to` itself, which nobody else writes
 
 
 def denied() -> tuple[Isolation, tuple[str, ...]]:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from auditor.config import AuditFile
 from auditor.errors import LoadError, UsageError, one_line
+from auditor.folders import remove
 from auditor.sandbox import messages
 from auditor.sandbox.bubblewrap import wrapped
 from auditor.sandbox.child import JOB, OUT, SCRATCH
@@ -28,7 +28,8 @@ from auditor.sandbox.reach import devices, files_of_audit, files_of_python
 
 __all__ = ["Process", "SandboxError", "Stopped", "process"]
 
-BEAT = 0.2  # seconds between looks at clock and disk
+BEAT, LAST_SECONDS = 0.2, 5.0  # between looks at clock and disk; to end after the last word
+MOST_ENTRIES, DEEPEST = 20_000, 12
 MOST_TOLD = 4 << 20
 START = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from pathlib import Path; "
 START += "from auditor.sandbox.child import main; main(Path(sys.argv[2]))"
@@ -72,7 +73,12 @@ class Process:
                 case messages.Done():
                     return  # what it still does to end is of no use to anybody
             yield message
-        raise Stopped(_how(self.popen.wait(), self.limits, self.folder / LOG))
+        try:
+            code = self.popen.wait(LAST_SECONDS)
+        except subprocess.TimeoutExpired:  # it says nothing any more and goes on
+            why = "its process closed its only way to say anything"
+            raise Stopped(why) from None
+        raise Stopped(_how(code, self.limits, self.folder / LOG))
 
     def _lines(self) -> Iterator[bytes]:
         """Its lines as they come, watching the limits meanwhile."""
@@ -88,7 +94,9 @@ class Process:
                         return
                     told += len(got)
                     *whole, held = (held + got).split(b"\n")
-                    yield from whole
+                    for line in whole:
+                        yield line
+                        self._need_within_limits(told, deadline)
                 self._need_within_limits(told, deadline)
 
     def _need_within_limits(self, told: int, deadline: float) -> None:
@@ -97,8 +105,9 @@ class Process:
             raise Stopped(why)
         if told > MOST_TOLD:
             raise Stopped("its process said more than an audit has to say")
-        if _bytes_in(self.folder) > self.limits.disk:
-            why = f"it wrote more than {self.limits.disk / GB:.3g} GB"
+        size, entries = _held_in(self.folder)
+        if size > self.limits.disk or entries > MOST_ENTRIES:
+            why = f"it wrote more than {self.limits.disk / GB:.3g} GB, or {MOST_ENTRIES:,} files"
             raise Stopped(why)
 
 
@@ -137,7 +146,7 @@ def process(
         finally:
             _end(popen)
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        remove(place)
 
 
 def _end(popen: subprocess.Popen[bytes]) -> None:
@@ -167,7 +176,9 @@ def _how(code: int, limits: Limits, log: Path) -> str:
         return f"its process was killed ({signal.Signals(number).name}): {hint}"
     if number in list(signal.Signals):
         return f"its process was ended by {signal.Signals(number).name}"
-    lines = log.read_bytes()[-4096:].decode("utf-8", "replace").splitlines() or ["it said nothing"]
+    with log.open("rb") as f:
+        f.seek(max(0, f.seek(0, os.SEEK_END) - 4096))
+        lines = f.read(4096).decode("utf-8", "replace").splitlines() or ["it said nothing"]
     return f"its process ended with code {code} ({one_line(lines[-1], 200)})"
 
 
@@ -175,12 +186,22 @@ def _duration(seconds: float) -> str:
     return f"{seconds / HOUR:.3g} hours" if seconds >= HOUR else f"{seconds:.3g} seconds"
 
 
-def _bytes_in(folder: Path) -> int:
-    total = 0
-    for parent, _, files in os.walk(folder):
-        for name in files:
-            try:
-                total += (Path(parent) / name).lstat().st_blocks * 512
-            except OSError:  # gone meanwhile
-                continue
-    return total
+def _held_in(folder: Path) -> tuple[int, int]:
+    """Bytes and entries below `folder`; whichever is larger counts of a file with holes.
+
+    One more entry than there may be where it is nested deeper than any cache is.
+    """
+    size = entries = 0
+    inside = [(str(folder), 0)]
+    while inside and entries <= MOST_ENTRIES:
+        path, depth = inside.pop()
+        if depth > DEEPEST:
+            return size, MOST_ENTRIES + 1
+        with suppress(OSError), os.scandir(path) as found:  # what goes while it is looked at
+            for entry in found:
+                held = entry.stat(follow_symlinks=False)
+                size += max(held.st_size, held.st_blocks * 512)
+                entries += 1
+                if entry.is_dir(follow_symlinks=False):
+                    inside.append((entry.path, depth + 1))
+    return size, entries

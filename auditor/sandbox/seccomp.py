@@ -35,10 +35,16 @@ shmget 29 194, shmat 30 196, msgget 68 186, semget 64 190, mq_open 240 180,
 kexec_load 246 104, kexec_file_load 320 294, init_module 175 105, finit_module 313 273, delete_module 176 106,
 iopl 172 -, ioperm 173 -, reboot 169 142, swapon 167 224, swapoff 168 225, syslog 103 116, acct 163 89,
 quotactl 179 60, quotactl_fd 443 443, sethostname 170 161, setdomainname 171 162, settimeofday 164 170,
-clock_settime 227 112, adjtimex 159 171, clock_adjtime 305 266, vhangup 153 58, setpriority 141 140, setrlimit 160 164
+clock_settime 227 112, adjtimex 159 171, clock_adjtime 305 266, vhangup 153 58, setrlimit 160 164,
+setpriority 141 140, sched_setparam 142 118, sched_setscheduler 144 119, sched_setattr 314 274, ioprio_set 251 30,
+inotify_init 253 -, inotify_init1 294 26, inotify_add_watch 254 27, sync 162 81, syncfs 306 267,
+statmount 457 457, listmount 458 458, open_tree_attr 467 467
 """
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # the column above; how the kernel calls it
 CLONE, CLONE3, KILL, TGKILL, PRLIMIT, SECCOMP = (56, 220), (435, 435), (62, 129), (234, 131), (302, 261), (317, 277)
+SCHED_SETAFFINITY, PRCTL, FCNTL = (203, 122), (157, 167), (72, 25)
+OF_PARENT = (1, 4)  # of prctl: whether it dies with its parent, and whether others can look into it
+SIGNALS_TO = (8, 10, 15)  # of fcntl: whom a file signals, and with what
 CLONE_THREAD, X32 = 0x00010000, 0x40000000
 LOAD, IF_EQUAL, IF_SET, IF_AT_LEAST, RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 ALLOW, DENY, KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
@@ -88,15 +94,34 @@ def _filter() -> list[_Step]:
     steps += _only_if(CLONE[column], 0, IF_SET, CLONE_THREAD)
     for call in (KILL, TGKILL):  # signals to itself: abort() sends one
         steps += _only_if(call[column], 0, IF_EQUAL, os.getpid())
-    steps += _only_if(PRLIMIT[column], 2, IF_EQUAL, 0)  # limits may be read and not changed
+    steps += _only_if(PRLIMIT[column], 2, IF_EQUAL, 0)  # limits may be read and not changed; an address has two halves
+    steps += _only_if(PRLIMIT[column], 2, IF_EQUAL, 0, half=4)
+    steps += _only_if(SCHED_SETAFFINITY[column], 0, IF_EQUAL, 0)  # its own
+    for call, argument, values in ((PRCTL, 0, OF_PARENT), (FCNTL, 1, SIGNALS_TO)):
+        for value in values:
+            steps += _never_if(call[column], argument, value)
     return [*steps, (RETURN, 0, 0, ALLOW)]
 
 
-def _only_if(call: int, argument: int, test: int, value: int) -> list[_Step]:
-    """Deny `call` unless the low half of its `argument` passes `test`; the number is loaded again behind it."""
+def _never_if(call: int, argument: int, value: int) -> list[_Step]:
+    """Deny `call` where the low half of its `argument` is `value`."""
     return [
         (IF_EQUAL, 0, 4, call),
         (LOAD, 0, 0, ARGUMENT + 8 * argument),
+        (IF_EQUAL, 0, 1, value),
+        (RETURN, 0, 0, DENY | errno.EPERM),
+        (LOAD, 0, 0, NUMBER),
+    ]
+
+
+def _only_if(call: int, argument: int, test: int, value: int, half: int = 0) -> list[_Step]:
+    """Deny `call` unless that half of its `argument` (0 the low, 4 the high one) passes `test`.
+
+    The number is loaded again behind it.
+    """
+    return [
+        (IF_EQUAL, 0, 4, call),
+        (LOAD, 0, 0, ARGUMENT + 8 * argument + half),
         (test, 1, 0, value),
         (RETURN, 0, 0, DENY | errno.EPERM),
         (LOAD, 0, 0, NUMBER),

@@ -17,9 +17,9 @@ from auditor.sandbox.evidence import read_arrays, read_text, write_arrays, write
 GOOD = {
     "robustness.curve/distance": np.arange(6, dtype=np.float32).reshape(2, 3),
     "samples/row-7": np.zeros((2, 2, 3), np.uint8),
-    "explain.lrp/row-7": np.array([[np.nan, np.inf]]),
+    "robustness.curve/row-7": np.array([[np.nan, np.inf]]),
     "robustness.curve/rows": np.array([], np.int64),
-    "explain.lrp/kept": np.array(True),
+    "robustness.curve/kept": np.array(True),
 }
 
 
@@ -27,7 +27,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     write_arrays(tmp_path / "a.npz", GOOD)
     write_text(tmp_path / "a.json", b"{}")
 
-    found = read_arrays(tmp_path / "a.npz")
+    found = read_arrays(tmp_path / "a.npz", "robustness.curve")
 
     assert found.keys() == GOOD.keys()
     assert all(np.array_equal(found[k], v, equal_nan=True) and found[k].dtype == v.dtype for k, v in GOOD.items())
@@ -56,18 +56,23 @@ def compressed(**arrays: object) -> bytes:
 
 HUGE = b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999,), }".ljust(127) + b"\n"
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
-    "objects": (lambda: zipped(**{"a/x.npy": npy([{}])}), "unreadable arrays (ValueError)"),
-    "text": (lambda: zipped(**{"a/x.npy": npy(["x"])}), "that no check keeps"),
-    "times": (lambda: zipped(**{"a/x.npy": npy(np.array([0], "M8[s]"))}), "that no check keeps"),
-    "complex numbers": (lambda: zipped(**{"a/x.npy": npy([1j])}), "that no check keeps"),
-    "compressed": (lambda: compressed(**{"a/x": np.zeros(9)}), "compressed arrays"),
+    "objects": (lambda: zipped(**{"robustness.curve/x.npy": npy([{}])}), "unreadable arrays (ValueError)"),
+    "text": (lambda: zipped(**{"robustness.curve/x.npy": npy(["x"])}), "that no check keeps"),
+    "times": (lambda: zipped(**{"robustness.curve/x.npy": npy(np.array([0], "M8[s]"))}), "that no check keeps"),
+    "complex numbers": (lambda: zipped(**{"robustness.curve/x.npy": npy([1j])}), "that no check keeps"),
+    "compressed": (lambda: compressed(**{"robustness.curve/x": np.zeros(9)}), "compressed arrays"),
     "a name that leads out": (lambda: zipped(**{"../x.npy": npy([1])}), "an array '../x' that no check keeps"),
-    "a name that leads out below": (lambda: zipped(**{"a/../../x.npy": npy([1])}), "that no check keeps"),
+    "a name that leads out below": (lambda: zipped(**{"robustness.curve/../x.npy": npy([1])}), "that no check keeps"),
     "an absolute name": (lambda: zipped(**{"/etc/x.npy": npy([1])}), "that no check keeps"),
+    "another check's": (
+        lambda: zipped(**{"explain.lrp/x.npy": npy([1])}),
+        "an array 'explain.lrp/x' that no check keeps",
+    ),
+    "a name that numpy would take": (lambda: zipped(**{"samples/file.npy": npy([1])}), "that no check keeps"),
     "a name of one part": (lambda: zipped(**{"x.npy": npy([1])}), "that no check keeps"),
-    "no array": (lambda: zipped(**{"a/x": b"hello"}), "that no check keeps"),
-    "an array without its numbers": (lambda: zipped(**{"a/x.npy": HUGE}), "unreadable arrays"),
-    "cut": (lambda: zipped(**{"a/x.npy": npy([1])})[:-9], "unreadable arrays"),
+    "no array": (lambda: zipped(**{"robustness.curve/x": b"hello"}), "that no check keeps"),
+    "an array without its numbers": (lambda: zipped(**{"robustness.curve/x.npy": HUGE}), "unreadable arrays"),
+    "cut": (lambda: zipped(**{"robustness.curve/x.npy": npy([1])})[:-9], "unreadable arrays"),
     "nothing": (lambda: b"", "unreadable arrays"),
 }
 
@@ -78,7 +83,7 @@ def test_other_arrays_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "a.npz").write_bytes(make())
 
     with pytest.raises(LoadError) as e:
-        read_arrays(tmp_path / "a.npz")
+        read_arrays(tmp_path / "a.npz", "robustness.curve")
     assert message in str(e.value) and "its audit is not used" in str(e.value)
 
 

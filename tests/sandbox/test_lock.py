@@ -21,13 +21,18 @@ needs_lock = pytest.mark.skipif(not can_lock(), reason="no Landlock and seccomp 
 SMALL = Limits(memory=4 * GB, seconds=60, disk=1 << 20)
 
 LOCKED = """
-import json, os, resource, sys
+import ctypes, fcntl, json, os, resource, sys
 from pathlib import Path
 from auditor.sandbox.limits import Limits
 from auditor.sandbox.lock import lock
 job = json.loads(sys.argv[1])
 out = Path(job["out"])
 lock(map(Path, job["readable"]), [out], Limits(**job["limits"]))
+def called(name, *arguments):
+    result = getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments)
+    if result == -1:
+        raise OSError(ctypes.get_errno(), name)
+    return result
 def tried(do):
     try:
         return f"done {do()}"
@@ -83,6 +88,14 @@ def test_without_a_lock_everything_that_is_tried_goes_through(tmp_path: Path) ->
         ("os.truncate(sys.executable, 0)", "PermissionError 1"),
         ("os.setuid(12345)", "PermissionError 1"),
         ("os.memfd_create('x')", "PermissionError 1"),
+        ("os.sched_setaffinity(os.getppid(), {0})", "PermissionError 1"),
+        ("os.sched_setaffinity(0, {0})", "done None"),
+        ("fcntl.fcntl(os.pipe()[0], 8, os.getppid())", "PermissionError 1"),
+        ("called('prctl', 1, 0, 0, 0, 0)", "PermissionError 1"),
+        ("called('prctl', 4, 1, 0, 0, 0)", "PermissionError 1"),
+        ("called('prctl', 15, b'name', 0, 0, 0)", "done 0"),
+        ("called('inotify_init1', 0)", "PermissionError 1"),
+        ("called('prlimit64', os.getppid(), 7, ctypes.c_uint64(1 << 32), None)", "PermissionError 1"),
         ("resource.setrlimit(resource.RLIMIT_AS, (1 << 50, 1 << 50))", "ValueError"),
         ("resource.getrlimit(resource.RLIMIT_CORE)", "done (0, 0)"),
         ("(out / 'x').write_bytes(bytes(10))", "done 10"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ from app import places
 from app.cli import invoke
 from auditor.config import AuditFile, load_audit_file
 from auditor.errors import LoadError, UsageError
+from auditor.folders import remove
 from auditor.policy import to_run
 from auditor.progress import Listener
 from auditor.sandbox import isolation, parent, process, reach
@@ -24,6 +27,7 @@ from auditor.sandbox.attempts import ATTEMPTS
 from auditor.sandbox.limits import Limits
 from auditor.sandbox.lock import can_lock
 from auditor.sandbox.parent import audit_apart
+from auditor.sandbox.subject import subject_of
 from auditor.schema import audit_to_json
 from auditor.store import load
 from auditor.types import Status, Verdict
@@ -221,17 +225,19 @@ def test_a_model_that_never_loads_is_refused_in_one_line(folder: Path) -> None:
 
 FORGED = {
     "nothing that is ours": ("b'hello\\n'", "says b'hello', which is no message of ours"),
-    "a check that was not to run": (
-        "messages.line(messages.Ended('explain.lrp', 1, 1))",
-        "says that 'explain.lrp' has finished, which was not to run",
+    "another check's end": ("messages.line(messages.Ended('explain.lrp', 1, 1))", "says 'ended' out of turn"),
+    "the end of a check that there is not": (
+        "messages.line(messages.Ended('../../x', 1, 1))", "which is no message of ours",
     ),
-    "a check that there is not": (
-        "messages.line(messages.Ended('../../x', 1, 1))", "says that '../../x' has finished, which was not to run",
+    "its own end": (
+        "messages.line(messages.Ended('intake.preflight', 1, 1))", "left no intake.preflight.json",
     ),
-    "an outcome that is not there": (
-        "messages.line(messages.Ended('performance.accuracy', 1, 1))", "left no performance.accuracy.json",
+    "another plan": ("messages.line(messages.Planned('{}'))", "says 'planned' out of turn"),
+    "another trial of the lock": ("messages.line(messages.Tested(()))", "says 'tested' out of turn"),
+    "the start of the check that runs": (
+        "messages.line(messages.Started('intake.preflight'))", "says 'started' out of turn",
     ),
-    "another audit": ("messages.line(messages.Begun())", "not an audit"),
+    "a second beginning": ("messages.line(messages.Begun())", "says 'begun' out of turn"),
 }  # fmt: skip
 
 
@@ -242,9 +248,7 @@ def test_what_a_process_forges_is_not_used(folder: Path, name: str) -> None:
 class Evil(Net):
     def forward(self, x):
         from auditor.sandbox import messages
-        begun = Path(sys.argv[2], "out", "begun.json")
-        if {name == "another audit"}:
-            begun.write_text("{{}}")
+        begun = Path(sys.argv[2], "out", "subject.json")
         for fd in range(3, 20 if begun.exists() else 3):
             try:
                 os.write(fd, {message})
@@ -257,6 +261,79 @@ class Evil(Net):
     with pytest.raises(LoadError) as e:
         audit_apart(file, folder)
     assert reason in str(e.value) and "\n" not in str(e.value)
+
+
+LIES = {
+    "model": {
+        "file": "certified.pt", "sha256": "0" * 64, "format": "state_dict", "architecture": "torchvision:resnet50",
+        "evidence_grade": "data", "parameters": 3,
+    },
+    "data": {"file": "other.csv", "sha256": "1" * 64, "rows": 7, "sensitive": [], "classes": ["a", "b"]},
+    "name": "Certified", "audit_file_sha256": "2" * 64,
+}  # fmt: skip
+
+
+def test_what_was_audited_is_not_taken_from_the_process(folder: Path) -> None:
+    file = audit_file(folder, architecture="archs:Net")
+    (folder / "subject.json").write_text(json.dumps(LIES))
+
+    found = subject_of(folder, file, folder)
+
+    model, data = found["model"], found["data"]
+    assert (model["file"], model["architecture"], model["evidence_grade"]) == ("w.pt", "archs:Net", "code")
+    assert model["sha256"] == hashlib.sha256((folder / "w.pt").read_bytes()).hexdigest()
+    assert data["sha256"] == hashlib.sha256((folder / "d.csv").read_bytes()).hexdigest()
+    assert (data["file"], data["sensitive"], found["name"]) == ("d.csv", ["g"], "")
+    assert found["audit_file_sha256"] == file.digest()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "{}", "[]", '{"model": [], "data": {}}', '{"model": {"file": {}}, "data": {}}',
+        '{"model": {"n": NaN}, "data": {}}', '{"model": {}, "data": {"classes": [[1]]}}', "[" * 100_000,
+        json.dumps({"model": {"x": "y" * 1001}, "data": {}}),
+    ],
+)  # fmt: skip
+def test_a_subject_that_is_none_is_refused(folder: Path, told: str) -> None:
+    (folder / "subject.json").write_text(told)
+
+    with pytest.raises(LoadError, match="left no subject of ours; its audit is not used"):
+        subject_of(folder, audit_file(folder), folder)
+
+
+def test_a_process_that_says_nothing_and_does_not_end_is_ended(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "LAST_SECONDS", 0.5)
+    monkeypatch.setattr(parent, "available", lambda: "lock")  # bwrap keeps the way open until the limit is reached
+    code = """
+class Evil(Net):
+    def forward(self, x):
+        for fd in range(3, 20):
+            try:
+                os.close(fd)
+            except OSError:
+                pass
+        time.sleep(600)
+"""
+    with pytest.raises(LoadError, match="could not be opened: its process closed its only way to say anything"):
+        audit_apart(audit_file(folder, code, architecture="archs:Evil"), folder)
+
+
+def test_a_folder_deeper_than_python_can_follow_is_removed(tmp_path: Path) -> None:
+    at = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=at)
+        inner = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = inner
+    os.close(at)
+
+    found = process._held_in(tmp_path)
+    remove(tmp_path / "d")
+
+    assert found[1] == process.MOST_ENTRIES + 1
+
+    assert not (tmp_path / "d").exists()
 
 
 def test_a_sandbox_that_does_not_hold_loads_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
