@@ -23,7 +23,7 @@ from auditor.subject import Model, Targets
 __all__ = ["Line", "batch_norm", "batches", "dropout", "evaluation_mode", "passes"]
 
 ALONE = 4  # rows that are tried by themselves
-WITHOUT_MODES = "the program has no modes: it runs as it was saved"
+WITHOUT_MODES = "the program has no modes of its own: TorchScript runs as eval() leaves it, .pt2 as it was exported"
 Program = torch.jit.ScriptModule, torch.fx.GraphModule
 
 
@@ -45,10 +45,13 @@ def passes(model: Model, x: Tensor) -> Line:
         return Line(name, f"the same outputs for {len(x)} rows")
     apart = f"up to {float((first - second).abs().max()):.3g} apart"
     random = _random_operators(model, x)
-    drawn = f" ({', '.join(random)})" if random else ""
+    if not random:
+        what = "the model keeps a state from run to run, or draws numbers that cannot be seen"
+        caveat = f"Two runs on the same {len(x)} rows give outputs {apart}: {what}, so every figure holds for one run."
+        return Line(name, f"{apart}: it keeps a state, or draws numbers", caveat)
     caveat = (
-        f"Two runs on the same {len(x)} rows give outputs {apart}: the model draws random numbers as it runs{drawn}, "
-        "in evaluation mode too, so every figure holds for one draw."
+        f"Two runs on the same {len(x)} rows give outputs {apart}: the model draws random numbers as it runs "
+        f"({', '.join(random)}), in evaluation mode too, so every figure holds for one draw."
     )
     return Line(name, f"{apart}: it draws random numbers", caveat)
 
@@ -69,7 +72,9 @@ def batches(model: Model, x: Tensor) -> Line:
     if model.batch is not None:
         return Line(name, f"does not apply: the program takes {model.batch} rows at once")
     with torch.no_grad():
-        together, alone = model(x), torch.cat([model(row[None]) for row in x[:ALONE]])
+        together, again, alone = model(x), model(x), torch.cat([model(row[None]) for row in x[:ALONE]])
+    if not torch.allclose(together, again, rtol=1e-4, atol=1e-5):
+        return Line(name, "cannot be told: the same rows give other outputs each time")
     if torch.allclose(together[:ALONE], alone, rtol=1e-3, atol=1e-4):
         return Line(name, "the same outputs")
     apart = f"up to {float((together[:ALONE] - alone).abs().max()):.3g} apart"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from auditor.policy import unanswered
 from auditor.store import Record
 from auditor.types import Audit, Outcome, Status, Verdict
-from reports.findings import findings, in_a_line, judged, most_telling_size
+from reports.findings import doubts, findings, in_a_line, judged, most_telling_size
 from reports.legible import legible
 from reports.verdict import why
 from reports.words import STATUS, VERDICT, figure, slice_words, subject_name
@@ -73,6 +73,7 @@ def summary(record: Record) -> str:
     found = findings(audit)
     lines += [f"- **{STATUS[f.status]}**{_escaped(in_a_line(f).removeprefix(STATUS[f.status]))}" for f in found[:MOST]]
     lines += [f"- and {len(found) - MOST} more findings, in report.html"] if len(found) > MOST else []
+    lines += [f"- **Caveat** {_escaped(c)}" for c in doubts(audit)]
     lines += ["", "| check | status | figures |", "| --- | --- | --- |"]
     lines += [f"| `{o.check}` | {STATUS[o.status]} | {_figures(audit, o)} |" for o in audit.outcomes]
     return "\n".join(lines) + "\n"

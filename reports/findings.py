@@ -14,10 +14,12 @@ from reports.charts import Dot, mini
 from reports.parts import interval_words
 from reports.words import STATUS, advice, bound_words, counts, number, say
 
-__all__ = ["Finding", "findings", "headline", "in_a_line", "judged", "most_telling_size"]
+__all__ = ["Finding", "doubts", "findings", "headline", "in_a_line", "judged", "most_telling_size"]
 
 WORST_FIRST = (Status.FAIL, Status.ERROR, Status.WARN, Status.INCONCLUSIVE)
 TOPICS = ("performance", "explain", "robustness", "fairness", "data", "privacy")
+
+MOST_DOUBTS = 5
 
 
 @dataclass(frozen=True)
@@ -168,3 +170,9 @@ def most_telling_size(robust: list[Measure]) -> Measure | None:
 def _measures(audit: Audit, check: str) -> tuple[Measure, ...]:
     o = audit.outcome(check)
     return o.result.measures if o and o.result else ()
+
+
+def doubts(audit: Audit) -> list[str]:
+    """The first caveats of the preflight: reasons to doubt every figure of the audit, such as a wrong audit file."""
+    preflight = audit.outcome("intake.preflight")
+    return list(preflight.result.caveats[:MOST_DOUBTS]) if preflight and preflight.result else []

@@ -43,6 +43,27 @@ def test_dropout_in_evaluation_mode_is_named_by_its_operator(told: bool) -> None
         assert "(native_dropout), in evaluation mode too" in line.caveat or "(bernoulli" in line.caveat
 
 
+class Flipping(nn.Module):
+    """Says the opposite at every second call: a state, and no random number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sign = 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.sign = -self.sign
+        return self.sign * x[:, :3]
+
+
+def test_a_state_is_not_called_chance_nor_a_look_at_other_rows() -> None:
+    model, x = Model(Flipping(), CLASSES), torch.rand(8, 4)
+
+    line = passes(model, x)
+
+    assert "keeps a state from run to run" in line.caveat and "random numbers" not in line.caveat
+    assert batches(model, x).found == "cannot be told: the same rows give other outputs each time"
+
+
 def test_a_program_of_one_size_has_no_rows_alone() -> None:
     module = Small().eval()
 

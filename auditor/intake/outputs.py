@@ -17,7 +17,7 @@ __all__ = ["first_outputs", "settle"]
 
 ROWS = 64
 CLOSE = 1e-4
-BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)  # what programs are exported or traced with that take one size only
+BATCHES = (*range(1, 17), 20, 24, 32, 48, 50, 64, 96, 100, 128, 200, 256)  # what programs are made with of one size
 NAMED = ("logits", "out", "output", "scores")
 
 

@@ -151,7 +151,7 @@ class _Machine:
     def find(self, name: str) -> None:
         own = self.classes and name.startswith(self.classes) and not name.startswith(NATIVE)
         if name not in NAMES and not own:
-            allowed = "only tensors and plain containers are read: save the state_dict alone"
+            allowed = "only tensors and plain containers are read: save the state_dict alone, or allow trust = 'pickle'"
             msg = f"{self.name} asks for {name!r:.100}; {allowed}"
             raise LoadError(msg)
         self.stack.append(_Name(name))

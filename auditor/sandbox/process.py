@@ -127,7 +127,7 @@ def process(
         writable = [place / OUT, place / SCRATCH]
         own = [Path("/dev/null"), Path("/proc/self/clear_refs"), *devices(device)]
         job = {
-            "file": file.model_dump(mode="json") if file else None,
+            "file": file.model_dump(mode="json", exclude_unset=True) if file else None,
             "folder": str(folder.absolute()), "uploaded": uploaded, "method": method,
             "locked": isolation in LOCKED, "limits": asdict(limits),
             "readable": [*map(str, readable), str(place)], "writable": [*map(str, [*writable, *own])],

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
 import auditor
 from auditor.config import AuditFile
+from auditor.errors import UsageError
 from auditor.intake.recognise import INDEX
 
 __all__ = ["devices", "files_of_audit", "files_of_python"]
@@ -31,13 +32,35 @@ def files_of_audit(file: AuditFile, folder: Path) -> list[Path]:
         if name.startswith("package:"):
             named += _package(name.removeprefix("package:").partition("/")[0])
         elif path.name.endswith(INDEX):
-            named += [path, *path.parent.glob("*.safetensors")]
+            parts = list(path.parent.glob("*.safetensors"))
+            named += [path, *(p for p in parts if p.is_file())]
+            _need_inside(file, path.parent, [p for p in parts if p.is_symlink()])
         else:
-            named += [path, *_links(path)]
+            links = list(_links(path))
+            named += [path, *links]
+            _need_inside(file, path, links)
     if file.grade == "code":
         module = file.model.architecture.partition(":")[0] if file.model else ""
         named += [folder, *_package(module.partition(".")[0])]
     return [p.absolute() for p in named]
+
+
+def _need_inside(file: AuditFile, folder: Path, links: Iterable[Path]) -> None:
+    """UsageError for a link out of `folder` where the audit brings code, which could read whatever it leads to.
+
+    The files of a Hugging Face cache lie in `blobs`, two folders up.
+    """
+    if file.grade != "code":
+        return
+    inside = (folder.resolve(), folder.resolve().parent.parent / "blobs")
+    odd = next((p for p in links if not any(p.resolve().is_relative_to(i) for i in inside)), None)
+    if odd is not None:
+        where = odd.relative_to(folder)
+        msg = (
+            f"{str(where)!r:.100} in {folder.name!r} is a link that leads out of it, to where code of this audit could "
+            "read; copy what it leads to, or name that in the audit file"
+        )
+        raise UsageError(msg)
 
 
 def files_of_python() -> list[Path]:

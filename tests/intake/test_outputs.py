@@ -121,7 +121,7 @@ def test_the_logits_are_found_and_named(function: object, part: object) -> None:
 
 
 # ---- how many rows at once ---------------------------------------------------------------------------------------
-@pytest.mark.parametrize("size", [1, 4, 16])
+@pytest.mark.parametrize("size", [1, 4, 7, 100])
 def test_a_model_of_one_batch_size_is_driven_at_it(size: int) -> None:
     def fixed(x: Tensor) -> Tensor:
         assert len(x) == size

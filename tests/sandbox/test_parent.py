@@ -98,6 +98,20 @@ def test_an_audit_apart_is_the_audit_here(folder: Path) -> None:
     assert told[:3] == ["7 to run", "intake.preflight", "intake.preflight: measured"] and len(told) == 15
 
 
+def test_what_an_audit_file_leaves_out_is_left_out_in_the_process_too(folder: Path) -> None:
+    """What a model's own directory says wins over defaults, and not over what the audit file says."""
+    file = audit_file(folder)
+
+    with process.process(file, folder, "none", None) as running:
+        job = json.loads((running.folder / "job.json").read_text())
+    told = AuditFile.model_validate_json(json.dumps(job["file"]))
+
+    assert told == file and told.digest() == file.digest()
+    for section in ("model", "input", "data", "checks", "policy"):
+        assert getattr(told, section).model_fields_set == getattr(file, section).model_fields_set
+    assert told.input.model_fields_set == set()
+
+
 ESCAPE = """
 class Evil(Net):
     def forward(self, x):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from auditor.config import parse_audit_file
+from auditor.errors import UsageError
 from auditor.sandbox.bubblewrap import SYSTEM, can_wrap, wrapped
 from auditor.sandbox.reach import files_of_audit
 
@@ -101,3 +102,18 @@ def test_the_shards_of_an_index_are_read_with_it(folder: Path) -> None:
     found = {p.name for p in files_of_audit(parse_audit_file(given), audits)}
 
     assert found == {"m.safetensors.index.json", "d.csv", "a-1.safetensors", "a-2.safetensors"}
+
+
+def test_code_is_not_led_out_of_a_folder_by_its_links(folder: Path) -> None:
+    data = folder / "audits" / "pictures"
+    (data / "cat").mkdir(parents=True)
+    (data / "cat" / "near.png").symlink_to(data / "cat")
+    given = {"model": {"path": "w.pt", "architecture": "archs:net"}, "data": {"path": "pictures"}}
+    assert data in files_of_audit(parse_audit_file(given), folder / "audits")
+
+    (data / "cat" / "x").symlink_to(folder / "secret")
+
+    with pytest.raises(UsageError, match="'cat/x' in 'pictures' is a link that leads out of it"):
+        files_of_audit(parse_audit_file(given), folder / "audits")
+    given["model"]["architecture"] = "mlp:1-2"  # nothing runs that could read it
+    assert data / "cat" / "x" in files_of_audit(parse_audit_file(given), folder / "audits")
