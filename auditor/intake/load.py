@@ -22,6 +22,7 @@ from auditor.intake.pretrained import load_pretrained
 from auditor.intake.programs import load_pickle, load_program
 from auditor.intake.recognise import Format, recognise, sha256
 from auditor.intake.weights import digest, fill, need_finite_weights, read_weights
+from auditor.intake.zoos import ZOOS
 from auditor.subject import Data, Model, Normalize, as_it_is
 
 __all__ = ["Loaded", "load_model", "locate"]
@@ -109,7 +110,13 @@ def _weights(path: Path, kind: Format, spec: ModelSpec, folder: Path) -> Built:
         msg = f"{path.name!r} holds weights alone; say what they belong to with [model] architecture"
         raise UsageError(msg)
     built = build(spec.architecture, spec.arguments, folder)
-    return replace(built, caveats=fill(built.module, tensors, path.name))
+    try:
+        return replace(built, caveats=fill(built.module, tensors, path.name))
+    except LoadError as e:
+        if spec.architecture.partition(":")[0] not in ZOOS:
+            raise
+        msg = f"{e}; [model] arguments give a published architecture its sizes, such as num_classes"
+        raise LoadError(msg) from None
 
 
 def _pretrained(path: Path, spec: ModelSpec) -> Built:

@@ -93,8 +93,7 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], file: str) -> tuple[s
         raise LoadError(msg)
     for name, t in given.items():
         if t.shape != wanted[name].shape:
-            differs = f"{file!r}: {name} is {_shape(t)}, the architecture needs {_shape(wanted[name])}"
-            msg = f"{differs}; [model] arguments give an architecture its sizes, such as num_classes"
+            msg = f"{file!r}: {name} is {_shape(t)}, the architecture needs {_shape(wanted[name])}"
             raise LoadError(msg)
         if t.is_floating_point() != wanted[name].is_floating_point():
             msg = f"{file!r}: {name} is {t.dtype}, the architecture needs {wanted[name].dtype}"
