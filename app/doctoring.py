@@ -37,7 +37,7 @@ def _lines(isolation: Isolation, denied: Sequence[str]) -> Iterator[str]:
     limits = Limits.of_this_machine()
     memory = f"{limits.memory / GB:.3g} GB of memory" if limits.memory else "all memory"
     yield f"limits of one audit: {memory}, {limits.seconds / HOUR:.3g} hours, {limits.disk / GB:.3g} GB of disk"
-    yield f"architectures by name: {', '.join(map(_package, KNOWN_CODE[2:]))}"
+    yield f"for architectures by name, tried when they are asked for: {', '.join(map(_package, KNOWN_CODE[2:]))}"
 
 
 def _package(name: str) -> str:

@@ -42,7 +42,8 @@ def from_zoo(zoo: str, name: str, arguments: Mapping[str, Any]) -> nn.Module:
         importlib.import_module(zoo)
     except (ImportError, RuntimeError) as e:
         reason = f"{type(e).__name__}: {one_line(str(e), 120)}"
-        msg = f"architecture '{zoo}:{name:.80}' needs the package {zoo}, which cannot be imported here ({reason})"
+        needed = f"architecture '{zoo}:{name:.80}' needs the package {zoo}, which cannot be imported here ({reason})"
+        msg = f"{needed}; install torch-auditor[zoos], with a torchvision built for torch {torch.__version__}"
         raise UsageError(msg) from None
     try:
         with warnings.catch_warnings():
