@@ -93,11 +93,11 @@ class _Found:
         return late[0] if late else ""
 
     def stop(self, reason: str) -> None:
-        """The check that ran has failed with that reason; LoadError when none had begun."""
+        """The check that ran, or was to run next, has failed with that reason; LoadError when none had begun."""
         if not self.begun:
             msg = f"the model and data could not be opened: {reason}"
             raise LoadError(msg)
-        outcome = self.audit.outcome(self.running)
+        outcome = self.audit.outcome(self.running or self.next())
         if outcome is not None:
             self.planned = self.audit.with_outcome(replace(outcome, status=Status.ERROR, reason=f"{STOPPED}{reason}"))
 

@@ -87,28 +87,30 @@ class Process:
         deadline = time.monotonic() + self.limits.seconds
         with selectors.DefaultSelector() as selector:
             selector.register(pipe, selectors.EVENT_READ)
+            beyond = ""
             while True:
-                if selector.select(BEAT):
+                ready, before = selector.select(BEAT), beyond
+                beyond = self._beyond(told, deadline)
+                if beyond and (before or not ready):  # what it said until then is heard first
+                    raise Stopped(beyond)
+                if ready:
                     got = os.read(pipe, 1 << 16)
                     if not got:
                         return
                     told += len(got)
                     *whole, held = (held + got).split(b"\n")
-                    for line in whole:
-                        yield line
-                        self._need_within_limits(told, deadline)
-                self._need_within_limits(told, deadline)
+                    yield from whole
 
-    def _need_within_limits(self, told: int, deadline: float) -> None:
+    def _beyond(self, told: int, deadline: float) -> str:
+        """The limit that it has passed, "" when none."""
         if time.monotonic() > deadline:
-            why = f"it took longer than {_duration(self.limits.seconds)}"
-            raise Stopped(why)
+            return f"it took longer than {_duration(self.limits.seconds)}"
         if told > MOST_TOLD:
-            raise Stopped("its process said more than an audit has to say")
+            return "its process said more than an audit has to say"
         size, entries = _held_in(self.folder)
         if size > self.limits.disk or entries > MOST_ENTRIES:
-            why = f"it wrote more than {self.limits.disk / GB:.3g} GB, or {MOST_ENTRIES:,} files"
-            raise Stopped(why)
+            return f"it wrote more than {self.limits.disk / GB:.3g} GB, or {MOST_ENTRIES:,} files"
+        return ""
 
 
 @contextmanager
