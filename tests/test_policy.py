@@ -266,3 +266,14 @@ def test_a_bad_policy_is_refused_in_one_line(tmp_path: Path, text: str, message:
 def test_a_missing_policy_names_the_built_in_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot be read.*default"):
         load_policy("nowhere.toml", tmp_path)
+
+
+@pytest.mark.parametrize("counts", [(0, 0.5, 1.0), (5, 0.5, 1.0), (2, 0.5, 0.0)])
+def test_a_figure_of_no_samples_at_its_limit_is_undecided_and_judging_it_ends(counts: tuple[float, ...]) -> None:
+    figure = Measure("accuracy", "", 0.5, 0, 0.4, 0.6, "student", counts)
+
+    judged = judge(audit(figure), Policy("p", (limit(fail_below=0.5),)))
+
+    (judgement,) = judged.outcomes[0].judgements
+    assert judgement.status is Status.INCONCLUSIVE
+    assert "No number of samples would decide it" in judgement.sentence or "give no interval" in judgement.sentence
