@@ -1,4 +1,4 @@
-"""The real models and data beside the checkout; tests that use them skip, saying so, where they are absent."""
+"""The real models and data beside the checkout, without which tests skip, saying so; and what opening them gives."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from types import ModuleType
 import pytest
 
 from auditor.config import load_audit_file
-from auditor.opening import open_audit
+from auditor.opening import Opened, open_audit
+from auditor.subject import Model
 from tests.zoo import Case
 
-__all__ = ["AUDITS", "SHARED", "module_at", "needs_shared", "real"]
+__all__ = ["AUDITS", "SHARED", "model_of", "module_at", "needs_shared", "real"]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 AUDITS = SHARED / "audits"
@@ -31,6 +32,11 @@ def module_at(path: Path) -> ModuleType:
 def real(name: str) -> Case:
     """The model and the data of the real audit file `name`."""
     opened = open_audit(load_audit_file(AUDITS / f"{name}.toml"), AUDITS)
+    return Case(model_of(opened), opened.data)
+
+
+def model_of(opened: Opened) -> Model:
+    """The model of an opened audit; fails where there is none."""
     if opened.model is None:
-        pytest.fail(f"{name}.toml names no model")
-    return Case(opened.model, opened.data)
+        pytest.fail("the audit file names no model")
+    return opened.model

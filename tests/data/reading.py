@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from auditor.config import parse_audit_file
 from auditor.data.read import Read, read_data
 from auditor.subject import Data
 
-__all__ = ["MODEL", "SPEC", "picture", "read", "rows"]
+__all__ = ["MODEL", "SPEC", "picture", "read", "rows", "texts"]
 
 
 MODEL = {"path": "m.pt", "architecture": "mlp:2-2"}
@@ -29,6 +30,13 @@ def read(folder: Path, data: dict[str, Any], **more: Any) -> Read:
 
 def rows(data: Data) -> np.ndarray[Any, Any]:
     return data.read(np.arange(len(data))).numpy()
+
+
+def texts(data: Data, *positions: int) -> list[str]:
+    """The texts of the rows at `positions`; fails where the data has none."""
+    if data.texts is None:
+        pytest.fail("the data has no texts")
+    return data.texts(np.array(positions, np.int64))
 
 
 def picture(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (6, 6)) -> None:

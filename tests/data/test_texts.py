@@ -16,6 +16,7 @@ from auditor.data.read import Read
 from auditor.errors import AuditError, LoadError, UsageError
 from auditor.feeds import Tokens
 from tests.data.reading import read as read_any
+from tests.data.reading import texts
 from tests.intake.pretrained import changed, tokenizer_in
 from tests.intake.zoo_packages import installed
 from tests.shared import SHARED, needs_shared
@@ -57,7 +58,7 @@ def test_every_file_gives_the_ids_of_the_package(folder: Path, name: str) -> Non
     assert [row[row >= 0].tolist() for row in x] == expected(folder / "t", CORPUS)
     assert found.data.y.tolist() == [0, 1, 1, 0, 1, 0]
     assert list(found.data.groups["sex"]) == list("fmfmfm")
-    assert found.data.texts is not None and found.data.texts(np.array([1, 4])) == [CORPUS[1], CORPUS[4]]
+    assert texts(found.data, 1, 4) == [CORPUS[1], CORPUS[4]]
     assert found.facts["kind"] == "text" and found.facts["most_tokens"] == 24
     longest = len(installed("transformers").AutoTokenizer.from_pretrained(folder / "t")(CORPUS[5])["input_ids"])
     assert longest > 60
@@ -96,9 +97,8 @@ def test_rows_that_are_left_out_are_counted_in_nothing(folder: Path) -> None:
     found = read(folder, "d.csv", where={"sex": "f"})
 
     assert found.data.row_ids.tolist() == [0, 2, 4] and found.data.caveats == ()
-    assert found.data.texts is not None and found.data.texts(np.array([2])) == ["[PAD] good [PAD]"]
-    last = found.data.at(np.array([2])).texts
-    assert last is not None and last(np.array([0])) == ["[PAD] good [PAD]"]
+    assert texts(found.data, 2) == ["[PAD] good [PAD]"]
+    assert texts(found.data.at(np.array([2])), 0) == ["[PAD] good [PAD]"]
 
 
 def test_a_text_that_names_the_padding_is_no_padding(folder: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_text_that_names_the_padding_is_no_padding(folder: Path) -> None:
 def test_the_column_is_found_where_only_one_is_left(folder: Path) -> None:
     spec = {"path": "d.csv", "target": "y", "sensitive": ["sex"]}
     found = read_any(folder, spec, input=INPUT)
-    assert found.data.texts is not None and found.data.texts(np.array([0])) == [CORPUS[0]]
+    assert texts(found.data, 0) == [CORPUS[0]]
 
     with pytest.raises(UsageError, match=r"has 2 columns that could hold the texts \(text, sex\); name it"):
         read_any(folder, {"path": "d.csv", "target": "y"}, input=INPUT)
@@ -127,11 +127,10 @@ def test_the_column_is_found_where_only_one_is_left(folder: Path) -> None:
 def test_a_reference_is_read_by_the_same_tokenizer(folder: Path) -> None:
     found = read(folder, "d.csv", reference="d.jsonl")
 
-    assert found.reference is not None
     assert torch.equal(found.reference.read(np.arange(6)), found.data.read(np.arange(6)))
     unnamed = {"path": "d.csv", "target": "y", "sensitive": ["sex"], "reference": "d.jsonl"}
     again = read_any(folder, unnamed, input=INPUT).reference  # the column that was found, though more are left here
-    assert again is not None and torch.equal(again.read(np.arange(6)), found.data.read(np.arange(6)))
+    assert torch.equal(again.read(np.arange(6)), found.data.read(np.arange(6)))
 
 
 @pytest.mark.parametrize(
@@ -179,15 +178,14 @@ def test_real_files_are_read_to_the_last_row(folder: Path) -> None:
     lines = (SHARED / "text" / "sst2_dev.tsv").read_text("utf-8").splitlines()
     spec = {"header": False, "columns": ["text", "y"], "target": "y"}
     found = read(folder, str(SHARED / "text" / "sst2_dev.tsv"), **spec)
-    assert found.data.texts is not None
 
-    assert [f"{t}\t{y}" for t, y in zip(found.data.texts(np.arange(len(lines))), found.data.y, strict=True)] == lines
+    assert [f"{t}\t{y}" for t, y in zip(texts(found.data, *range(len(lines))), found.data.y, strict=True)] == lines
 
     with (SHARED / "text" / "sms_spam.csv").open(encoding="utf-8", newline="") as f:
         rows = list(csv.DictReader(f))
     spam = read(folder, str(SHARED / "text" / "sms_spam.csv"), target="label")
-    assert spam.classes == ("ham", "spam") and spam.data.texts is not None
-    assert spam.data.texts(np.arange(len(rows))) == [row["text"] for row in rows]
+    assert spam.classes == ("ham", "spam")
+    assert texts(spam.data, *range(len(rows))) == [row["text"] for row in rows]
 
 
 def test_a_text_may_be_long_and_not_endless(folder: Path) -> None:

@@ -19,6 +19,7 @@ from auditor.feeds import channels_last
 from auditor.intake.outputs import settle
 from auditor.opening import Opened, open_audit
 from auditor.subject import Data, Model, Normalize, as_it_is
+from tests.shared import model_of
 from tests.zoo import Last
 
 SAID = "The model takes images with the channels last (N, H, W, C); it was driven so."
@@ -104,11 +105,10 @@ def test_the_layout_can_be_said(tmp_path: Path) -> None:
         expected = dense()(torch.from_numpy(pixels).float() / 255)
 
     found = opened(tmp_path, pixels, np.zeros(12, int), layout="channels_last")
-    assert found.model is not None
 
     with torch.no_grad():
-        assert torch.allclose(found.model(found.data.read(np.arange(12))), expected, atol=1e-5)
-    assert settle(found.model, found.data)[1] == (SAID,)
+        assert torch.allclose(model_of(found)(found.data.read(np.arange(12))), expected, atol=1e-5)
+    assert settle(model_of(found), found.data)[1] == (SAID,)
 
 
 def test_rows_of_numbers_have_no_layout(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_where_it_was_not_said_the_preflight_finds_that_it_would_be_right(tmp_pa
 
     better = better_preprocessing(model, Data.of(x, y), seed=0)
 
-    assert better is not None and better.name == "the channels last (layout)"
+    assert better.name == "the channels last (layout)"
     assert better.alternative == 64
     with torch.no_grad():
         assert better_preprocessing(model, Data.of(x, dense()(x).argmax(1)), seed=0) is None

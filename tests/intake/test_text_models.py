@@ -16,7 +16,7 @@ from auditor.errors import LoadError, NotApplicable
 from auditor.intake.outputs import settle
 from auditor.opening import Opened, open_audit
 from tests.intake.pretrained import tokenizer_in
-from tests.shared import module_at
+from tests.shared import model_of, module_at
 
 TEXTS = ["a good film", "the bad plot indeed", "one", "a good plot , not a bad film"]
 ARCHS = """
@@ -88,8 +88,7 @@ def test_it_is_called_as_its_forward_asks(folder: Path, name: str, program: bool
     given = {"path": "s.pt", "trust": "program"} if program else {"path": "w.pt", "architecture": f"archs:{name}"}
 
     found = opened(folder, **given)
-    assert found.model is not None
-    model, caveats = settle(found.model, found.data)
+    model, caveats = settle(model_of(found), found.data)
 
     with torch.no_grad():
         ours = model(found.data.read(np.arange(len(TEXTS))))
@@ -105,8 +104,7 @@ def test_a_program_exported_by_position_is_called_so(folder: Path) -> None:
     torch.export.save(torch.export.export(net, sample, dynamic_shapes=(sizes, sizes)), folder / "e.pt2")
 
     found = opened(folder, path="e.pt2", trust="program")
-    assert found.model is not None
-    model, _ = settle(found.model, found.data)
+    model, _ = settle(model_of(found), found.data)
 
     x = found.data.read(np.arange(len(TEXTS)))
     with torch.no_grad():
@@ -124,7 +122,6 @@ def test_pictures_are_not_given_to_a_text_model(folder: Path) -> None:
 
 def test_texts_are_not_hardened(folder: Path) -> None:
     found = opened(folder, path="w.pt", architecture="archs:Ids")
-    assert found.model is not None
 
     with pytest.raises(NotApplicable, match="a text has no small changes"):
-        pgd(found.model, found.data, seed=0)
+        pgd(model_of(found), found.data, seed=0)
