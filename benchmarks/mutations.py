@@ -31,7 +31,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from auditor.errors import AuditError
 from auditor.intake.inspection import inspect_model
@@ -42,6 +42,7 @@ from auditor.sandbox.limits import GB, Limits
 from auditor.sandbox.lock import lock
 from auditor.sandbox.reach import files_of_python
 from auditor.subject import Data, Model
+from tests.intake.modelfiles import Small
 
 CASES, SECONDS = 2000, 20
 REFUSED_BY_LOOK, REFUSED_BY_LOADER, LOADED = "refused by the look", "refused as it was loaded", "loaded correctly"
@@ -51,18 +52,6 @@ WORDS = (
     b"posix\nsystem", b"builtins\neval", b"torch.save", b"torch.from_file('/etc/passwd')", b"..", b"\x00" * 8,
     b"\xff" * 8, b"-1", b"1e999", b"9" * 40, b"[" * 400, b"__import__('os')", b"torch.ops.aten.from_file.default",
 )  # fmt: skip
-
-
-class Network(nn.Module):
-    """A convolution, a normalisation, a branch and a linear layer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv, self.norm, self.head = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.head(torch.relu(self.norm(self.conv(x))).mean((2, 3)))
-        return y
 
 
 @dataclass(frozen=True)
@@ -88,7 +77,7 @@ class Ended:
 def originals(folder: Path) -> dict[str, Path]:
     """The network in every format."""
     torch.manual_seed(0)
-    module, x = Network().eval(), torch.rand(2, 1, 8, 8)
+    module, x = Small().eval(), torch.rand(2, 1, 8, 8)
     paths = {
         kind: folder / name
         for kind, name in {

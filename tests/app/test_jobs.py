@@ -24,6 +24,7 @@ from auditor.errors import UsageError
 from auditor.sandbox.isolation import available
 from auditor.store import load
 from tests.app.uploaded import AUDIT_FILE, CHECKS, again, finished, queued, table, until
+from tests.sandbox.models import needs_lock
 
 ENDLESS = 10_000  # the most steps that an attack may take: minutes
 
@@ -100,7 +101,7 @@ def test_a_worker_runs_what_is_queued_and_ends_with_its_parent() -> None:
     assert found.finished == found.checks and not found.running
 
 
-@pytest.mark.skipif(available() == "none", reason="nothing would hold a program on this machine")
+@needs_lock
 def test_an_uploaded_program_runs_in_the_sandbox() -> None:
     module = nn.Sequential(nn.Linear(2, 2, bias=False))
     module[0].weight.data = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])

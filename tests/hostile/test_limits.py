@@ -9,8 +9,8 @@ import pytest
 
 from app.cli import invoke
 from auditor.sandbox.limits import Limits
-from auditor.sandbox.lock import can_lock
 from tests.hostile.verdicts import entries, need_verdict
+from tests.sandbox.models import needs_lock
 
 FILE = """[model]
 path = "{path}"
@@ -23,7 +23,7 @@ only = ["performance.*"]
 
 
 @pytest.mark.apart
-@pytest.mark.skipif(not can_lock(), reason="no Landlock and seccomp on this machine")
+@needs_lock
 def test_programs_without_end_or_measure_are_stopped(
     hostile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

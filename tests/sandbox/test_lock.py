@@ -16,8 +16,8 @@ from auditor.sandbox.isolation import available
 from auditor.sandbox.limits import GB, Limits
 from auditor.sandbox.lock import can_lock
 from auditor.sandbox.reach import files_of_python
+from tests.sandbox.models import needs_lock
 
-needs_lock = pytest.mark.skipif(not can_lock(), reason="no Landlock and seccomp on this machine")
 SMALL = Limits(memory=4 * GB, seconds=60, disk=1 << 20)
 
 LOCKED = """
