@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from auditor.errors import NotApplicable
+from auditor.explain.composites import COMPOSITES, Composite
 from auditor.explain.followed import followed
-from auditor.explain.ledger import Ledger
+from auditor.explain.functions import Function, plain_name
+from auditor.explain.ledger import Flow, Ledger
 from auditor.explain.linearised import Linearised
+from auditor.explain.places import Places
 from auditor.subject import Model
 
 __all__ = ["Relevance", "lrp"]
 
-SAME = 1e-4
+SAME, CLOSED = 1e-5, 1e-4
 
 
 @dataclass(frozen=True)
 class Relevance:
     """Shares of one logit for each of N samples.
 
-    `shares` (N, ...) are the input's, shaped like it; `constants` (N,) is the sum of what biases and other constants
-    hold, `constant_share` (N,) their part of all |shares|, from 0 to 1;
+    `shares` (N, ...) are the input's, shaped like it, one a token for texts; `constants` (N,) is the sum of what biases
+    and other constants hold, `constant_share` (N,) their part of all |shares|, from 0 to 1;
     `logit` (N,) what was explained; `ledger_error` (N,) |all shares - logit| / max(|logit|, 0.01 * sum of |shares|);
-    `unknown` names functions without a rule.
+    `unknown` names functions without a rule; `flows` is what passed each layer that has weights, by name.
     """
 
     shares: Tensor
@@ -34,70 +40,164 @@ class Relevance:
     logit: Tensor
     ledger_error: Tensor
     unknown: tuple[str, ...]
+    flows: Mapping[str, Flow]
+
+    def peak(self) -> Tensor:
+        """(N,) the largest |relevance| of an input element or of a channel on the way."""
+        peaks = [f.peak for f in self.flows.values() if f.peak is not None]
+        return torch.stack([self.shares.flatten(1).abs().amax(1), *peaks]).amax(0)
 
 
-def lrp(model: Model, x: Tensor, target: Tensor, *, gamma: float = 0.0) -> Relevance:
+def lrp(
+    model: Model,
+    x: Tensor,
+    target: Tensor,
+    *,
+    composite: Composite = COMPOSITES["epsilon"],
+    expected: Tensor | None = None,
+    rows: int = 0,
+) -> Relevance:
     """Shares of the logit of class `target` (N,) for inputs (N, ...); the model is frozen and in evaluation mode.
 
-    `gamma` favours what speaks for a convolution's output; 0 is LRP-0, which is input x gradient on ReLU networks.
+    For a model that gives a value, of that value. `expected` are the model's logits for `x` where they are known; so many
+    `rows` are explained at once, all for 0.
     NotApplicable when the model cannot be followed: a program that cannot be followed, no gradient to the input, or
-    an output that changes when it is followed.
+    an output that changes by more than 1e-5 of the largest when it is followed.
     """
     model = followed(model, x)
     if any(isinstance(m, torch.jit.ScriptModule) for m in model.module.modules()):
         msg = "a part of the model is TorchScript, which hides its functions; give that part as a module"
         raise NotApplicable(msg)
-    rows = [_one(model, x[i : i + 1], int(target[i]), gamma) for i in range(len(x))]
-    return Relevance(
-        shares=torch.cat([r.shares for r in rows]),
-        constants=torch.cat([r.constants for r in rows]),
-        constant_share=torch.cat([r.constant_share for r in rows]),
-        logit=torch.cat([r.logit for r in rows]),
-        ledger_error=torch.cat([r.ledger_error for r in rows]),
-        unknown=tuple(sorted({name for r in rows for name in r.unknown})),
-    )
+    if expected is None:
+        with torch.no_grad():
+            expected = model(x.clone())  # a copy, since some models write into their input
+    size = model.batch or rows or max(1, len(x))
+    parts = []
+    for rows, wanted, known in zip(x.split(size), target.split(size), expected.split(size), strict=True):
+        parts += _closed(model, rows, wanted, known, composite)
+    return _joined(parts)
 
 
-def _one(model: Model, x: Tensor, target: int, gamma: float) -> Relevance:
-    """One sample at a time: constants are shared by a batch, and each sample's ledger is its own."""
-    with torch.no_grad():
-        plain = model(x.clone())  # a copy, since some models write into their input
-    leaf = x.detach().to(model.device).requires_grad_()
-    ledger = Ledger(gamma)
-    with Linearised(ledger):
-        logits = model(leaf.clone())
-    if float((logits.detach() - plain).abs().max()) > SAME * max(1.0, float(plain.abs().max())):
+def _closed(model: Model, x: Tensor, target: Tensor, expected: Tensor, composite: Composite) -> list[Relevance]:
+    """One batch; sample by sample where the ledgers do not close, as when the samples lie along another axis."""
+    whole = _batch(model, x, target, expected, composite)
+    if len(x) == 1 or model.batch is not None or bool((whole.ledger_error <= CLOSED).all()):
+        return [whole]
+    rows = [_batch(model, x[i : i + 1], target[i : i + 1], expected[i : i + 1], composite) for i in range(len(x))]
+    worse = float(whole.ledger_error.max()) <= max(float(r.ledger_error.max()) for r in rows)
+    return [whole] if worse else rows
+
+
+def _batch(model: Model, x: Tensor, target: Tensor, expected: Tensor, composite: Composite) -> Relevance:
+    n = len(x)
+    if model.batch is not None and n < model.batch:
+        fill = model.batch - n
+        x, target, expected = (torch.cat([t, t[-1:].expand(fill, *t.shape[1:])]) for t in (x, target, expected))
+    leaf = x.detach().to(model.device)
+    leaf = leaf.requires_grad_() if leaf.is_floating_point() else leaf
+    entry = leaf.clone()  # some models write into their input
+    ledger = Ledger(composite, entry)
+    if composite.first == "box":
+        ledger.box = _box(model, x)
+    linearised = Linearised(ledger)
+    with linearised, ledger.watching(model.module):
+        logits = linearised.standing(model(entry))
+    known = expected.detach().to(logits.device)
+    if float((logits.detach() - known).abs().max()) > SAME * max(1.0, float(known.abs().max())):
         msg = "following the model's functions changes its output"
         raise NotApplicable(msg)
-    logit = _unsquashed(model, logits, ledger)[0, target]
+    explained = _unsquashed(model, logits, ledger)
+    logit = explained.gather(1, target.to(explained.device)[:, None])[:, 0]
     if not logit.requires_grad:
         msg = "the model gives no gradient to its input"
         raise NotApplicable(msg)
-    leaves = [leaf, *ledger.constants]
-    gradients = torch.autograd.grad(logit, leaves, allow_unused=True)
-    if gradients[0] is None:
+    own = [leaf] if leaf.requires_grad else []
+    found = torch.autograd.grad(logit.sum(), [*own, ledger.root], allow_unused=True)
+    if (not own or found[0] is None) and ledger.located is None:
         msg = "the model's output does not depend on its input"
         raise NotApplicable(msg)
-    shares = [part.detach() * g for part, g in zip(leaves, gradients, strict=True) if g is not None]
-    total = torch.stack([s.sum() for s in shares]).sum().cpu()
-    size = torch.stack([s.abs().sum() for s in shares]).sum().cpu()
-    own, value = shares[0].cpu(), logit.detach().cpu()
-    error = (total - value).abs() / torch.maximum(value.abs(), 0.01 * size).clamp_min(1e-12)
-    constant = (1 - own.abs().sum() / size.clamp_min(1e-12)).clamp(0, 1)
+    shares = torch.zeros(x.shape, dtype=logit.dtype) if ledger.located is None else ledger.located.cpu()
+    if own and found[0] is not None:
+        shares = shares + (leaf.detach() * found[0]).cpu()
+    return _balanced(ledger, shares, logit.detach().cpu(), n)
+
+
+def _balanced(ledger: Ledger, shares: Tensor, logit: Tensor, n: int) -> Relevance:
+    """The shares of the first `n` samples beside what they must add up to."""
+    total = shares.flatten(1).sum(1) + ledger.constants
+    own = shares.flatten(1).abs().sum(1)
+    size = own + ledger.constants_size
+    error = (total - logit).abs() / torch.maximum(logit.abs(), 0.01 * size).clamp_min(1e-12)
+    part = (1 - own / size.clamp_min(1e-12)).clamp(0, 1)
+    flows = {name: flow.first(n) for name, flow in ledger.flows().items()}
+    unknown = tuple(sorted(ledger.unknown))
+    return Relevance(shares[:n], ledger.constants[:n], part[:n], logit[:n], error[:n], unknown, flows)
+
+
+def _joined(parts: Sequence[Relevance]) -> Relevance:
+    if len(parts) == 1:
+        return parts[0]
+    names = dict.fromkeys(name for p in parts for name in p.flows)
     return Relevance(
-        own, (total - own.sum())[None], constant[None], value[None], error[None], tuple(sorted(ledger.unknown))
+        **{
+            f: torch.cat([getattr(p, f) for p in parts])
+            for f in ("shares", "constants", "constant_share", "logit", "ledger_error")
+        },
+        unknown=tuple(sorted({name for p in parts for name in p.unknown})),
+        flows={name: Flow.joined([p.flows[name] for p in parts if name in p.flows]) for name in names},
     )
 
 
 def _unsquashed(model: Model, logits: Tensor, ledger: Ledger) -> Tensor:
-    """The logits (1, C), from before the final softmax or sigmoid where the model ends in one."""
+    """The logits (N, C), from before a final softmax or sigmoid; a value (N,) as the only one."""
     if model.output != "probabilities":
-        return logits
+        return logits.reshape(len(logits), -1)
     before = ledger.squashed
-    if before is None or before.numel() not in (1, logits.shape[1]):
+    if before is None or before.numel() not in (len(logits), logits.numel()):
         msg = "the model gives probabilities, and no softmax or sigmoid is found that could be taken off"
         raise NotApplicable(msg)
-    if before.numel() == 1:
-        z = before.reshape(1, 1)
+    if before.numel() == len(logits):
+        z = before.reshape(-1, 1)
         return torch.cat([-z / 2, z / 2], 1)
-    return before.reshape(1, -1)
+    return before.reshape(len(logits), -1)
+
+
+# ---- the ends of the input's range, as the first layer sees them ---------------------------------------------------
+class _SeenError(Exception):
+    """The first convolution of the input was reached."""
+
+
+class _FirstInput(TorchFunctionMode):
+    """Stops at the first convolution whose input is the model's own, and keeps that input."""
+
+    def __init__(self, x: Tensor) -> None:
+        super().__init__()
+        self.places = Places(x)
+        self.seen: Tensor | None = None
+
+    def __torch_function__(
+        self, func: Function, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        keywords, name = dict(kwargs or {}), plain_name(func)
+        x = args[0] if args else keywords.get("input")
+        if "conv" in name and self.places.of(x) is not None:
+            self.seen = x
+            raise _SeenError
+        result: Any = func(*args, **keywords)
+        self.places.follow(name, func, args, keywords, result)
+        return result
+
+
+def _box(model: Model, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The smallest and the largest legal input as the first convolution sees them, of one sample (1, ...)."""
+    ends = []
+    for bound in model.bounds:
+        end = torch.as_tensor(bound, dtype=x.dtype).expand(x[:1].shape).clone()
+        mode = _FirstInput(end)
+        try:
+            with torch.no_grad(), mode:
+                model(end)
+        except _SeenError:
+            pass
+        ends.append(end if mode.seen is None else mode.seen[:1])
+    return ends[0], ends[1]

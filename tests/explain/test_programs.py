@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from auditor.explain.composites import COMPOSITES
 from auditor.explain.gradcam import gradcam
 from auditor.explain.layers import layer_outputs
 from auditor.explain.lrp import lrp
@@ -47,8 +48,8 @@ def test_grad_cam_finds_the_same_layer_and_map(name: str, form: str) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", NETS)
 def test_lrp_closes_its_ledger_and_shares_alike(name: str, form: str) -> None:
-    expected = lrp(Model(net(name), CLASSES), inputs(name), TARGET, gamma=1.0)
-    found = lrp(program(name, form), inputs(name), TARGET, gamma=1.0)
+    expected = lrp(Model(net(name), CLASSES), inputs(name), TARGET, composite=COMPOSITES["epsilon_gamma"])
+    found = lrp(program(name, form), inputs(name), TARGET, composite=COMPOSITES["epsilon_gamma"])
 
     assert float(found.ledger_error.max()) < LEDGER
     assert found.unknown == ()
@@ -99,10 +100,13 @@ def test_real_models_are_explained_alike_once_exported(name: str) -> None:
     x = case.data.take(3, 0).read(np.arange(3))
     with case.model.frozen():
         target = case.model(x).argmax(1)
-        expected, cam = lrp(case.model, x, target, gamma=1.0), gradcam(case.model, x, target)
+        expected, cam = (
+            lrp(case.model, x, target, composite=COMPOSITES["epsilon_gamma"]),
+            gradcam(case.model, x, target),
+        )
         made = still(exported(case.model.module, case.model.normalize(x[:1]), dynamic=False))
     model = replace(case.model, module=made, batch=1)
-    found, again = lrp(model, x, target, gamma=1.0), gradcam(model, x, target)
+    found, again = lrp(model, x, target, composite=COMPOSITES["epsilon_gamma"]), gradcam(model, x, target)
 
     assert float(found.ledger_error.max()) < LEDGER
     assert close(found.shares, expected.shares, SHARES)

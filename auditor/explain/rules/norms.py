@@ -1,0 +1,128 @@
+"""Norms: deviations are constant factors; what a norm adds is a constant. No layers are merged.
+
+A batch norm is an affine layer of one input an output, so the composite's rule for convolutions goes to it as well:
+otherwise what the convolution before it gives and what the norm adds would cancel at a multiple of the logit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from auditor.explain.composites import Epsilon, Gamma
+from auditor.explain.functions import Function
+from auditor.explain.ledger import Ledger
+from auditor.explain.rules.weighted import weighed
+
+__all__ = [
+    "batch_norm", "group_norm", "instance_norm", "layer_norm", "native_batch_norm", "native_group_norm",
+    "native_layer_norm", "rms_norm",
+]  # fmt: skip
+
+
+def batch_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """Batch norm in evaluation: a scale and a constant a channel."""
+    x: Tensor = args[0]
+    weight, bias, mean, var, training, _, eps = args[1:8]
+    if training or mean is None:
+        ledger.unknown.add("batch_norm in training")
+        return func(*args, **kwargs)  # type: ignore[no-any-return]
+    shape = (1, -1, *[1] * (x.ndim - 2))
+    scale = torch.rsqrt(var.detach() + eps) * (1 if weight is None else weight.detach())
+    shift = ((0 if bias is None else bias.detach()) - mean.detach() * scale).view(shape)
+    y: Tensor = func(*args, **kwargs)
+    rule = ledger.composite.convolution
+    if isinstance(rule, Epsilon):
+        return ledger.constant(y, shift)
+    scale, value = scale.view(shape), y.detach()
+    given = x.detach() * scale
+    for_x, for_shift = (given > 0) == (value > 0), (shift > 0) == (value > 0)
+    if isinstance(rule, Gamma):
+        up_x, up_shift = (1 + rule.gamma * same for same in (for_x, for_shift))
+        total = given * up_x + shift * up_shift
+        share = torch.where(total == 0, 0, value / torch.where(total == 0, 1, total))
+        up_x, up_shift = up_x * share, up_shift * share
+    else:
+        own, other = given * for_x + shift * for_shift, given * ~for_x + shift * ~for_shift
+        up, down = (torch.where(t == 0, 0, value / torch.where(t == 0, 1, t)) for t in (own, other))
+        up_x, up_shift = (torch.where(same, rule.alpha * up, -rule.beta * down) for same in (for_x, for_shift))
+    return ledger.constant(weighed(value, (x, scale * up_x)), value - given * up_x)
+
+
+def layer_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """x minus its mean, over its deviation."""
+    del func
+    given = _named(("input", "normalized_shape", "weight", "bias", "eps"), args, kwargs)
+    x, dims = given["input"], tuple(range(-len(given["normalized_shape"]), 0))
+    return _scaled(ledger, _centred(x, dims, given.get("eps", 1e-5)), given.get("weight"), given.get("bias"))
+
+
+def rms_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """x over its root mean square."""
+    del func
+    given = _named(("input", "normalized_shape", "weight", "eps"), args, kwargs)
+    x, dims = given["input"], tuple(range(-len(given["normalized_shape"]), 0))
+    eps = given.get("eps") or torch.finfo(x.dtype).eps
+    root = torch.rsqrt(x.detach().square().mean(dims, keepdim=True) + eps)
+    return _scaled(ledger, x * root, given.get("weight"), None)
+
+
+def group_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """Like layer norm, over groups of channels."""
+    del func
+    given = _named(("input", "num_groups", "weight", "bias", "eps"), args, kwargs)
+    x = given["input"]
+    y = _centred(x.reshape(len(x), given["num_groups"], -1), (-1,), given.get("eps", 1e-5)).reshape(x.shape)
+    return _scaled(ledger, y, given.get("weight"), given.get("bias"), (-1, *[1] * (x.ndim - 2)))
+
+
+def instance_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """Like layer norm, over each channel's own places."""
+    del func
+    x, weight, bias, mean, var, use_input_stats, momentum, eps, *_ = args
+    if not use_input_stats:
+        found = torch.batch_norm(x, weight, bias, mean, var, False, momentum, eps, False)
+        return batch_norm(ledger, lambda *_, **__: found, (x, weight, bias, mean, var, False, momentum, eps), kwargs)
+    y = _centred(x, tuple(range(2, x.ndim)), eps)
+    return _scaled(ledger, y, weight, bias, (-1, *[1] * (x.ndim - 2)))
+
+
+# What decomposed programs call returns what a backward pass would need too; nobody uses that when a model is run.
+def native_batch_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """aten._native_batch_norm_legit_no_training."""
+    *layer, momentum, eps = args
+    found = func(*args, **kwargs)[0]
+    return batch_norm(ledger, lambda *_, **__: found, (*layer, False, momentum, eps), {}), None, None
+
+
+def native_layer_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """aten.native_layer_norm."""
+    return layer_norm(ledger, func, args, kwargs), None, None
+
+
+def native_group_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """aten.native_group_norm."""
+    x, weight, bias, _, _, _, groups, eps = args
+    return group_norm(ledger, func, (x, groups, weight, bias, eps), kwargs), None, None
+
+
+def _centred(x: Tensor, dims: tuple[int, ...], eps: float) -> Tensor:
+    centred = x - x.mean(dims, keepdim=True)
+    return centred * torch.rsqrt(centred.detach().square().mean(dims, keepdim=True) + eps)
+
+
+def _scaled(
+    ledger: Ledger, y: Tensor, weight: Tensor | None, bias: Tensor | None, shape: tuple[int, ...] | None = None
+) -> Tensor:
+    if weight is not None:
+        y = y * (weight.detach() if shape is None else weight.detach().view(shape))
+    if bias is None:
+        return y
+    held = bias.detach() if shape is None else bias.detach().view(shape)
+    return ledger.constant(y + held, held)
+
+
+def _named(names: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    return dict(zip(names, args, strict=False)) | kwargs
