@@ -1,8 +1,8 @@
-"""The rows that explanations show: the same for every method, with the pictures and bars the report draws of them."""
+"""The rows that explanations show: the same for every method, with the pictures, bars and words the report draws."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from auditor.errors import NotApplicable
 from auditor.registry import Context
-from auditor.subject import Column, Model
+from auditor.subject import Column, Integers, Model, Words
 from auditor.types import Image, Scalar, Table
 
 __all__ = [
@@ -21,13 +21,16 @@ __all__ = [
     "explained_samples",
     "heatmap",
     "is_image",
+    "need_explainable",
     "need_pictures_or_columns",
     "original",
     "pixels",
+    "word_table",
 ]
 
 SHOWN = 12
 MOST_COLUMNS = 4096
+SPECIAL = "(special tokens)"
 Map = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
@@ -65,6 +68,14 @@ def explained_samples(ctx: Context, n: int) -> list[Sample]:
 def is_image(ctx: Context) -> bool:
     """Whether inputs are images (C, H, W)."""
     return len(ctx.data.shape) == 3
+
+
+def need_explainable(ctx: Context) -> None:
+    """NotApplicable where inputs are neither images nor texts nor rows of columns, or of too many columns."""
+    if ctx.is_text:
+        _need_words(ctx)
+    else:
+        need_pictures_or_columns(ctx)
 
 
 def need_pictures_or_columns(ctx: Context) -> None:
@@ -126,3 +137,27 @@ def bars(sample: Sample, columns: Sequence[Column], effects: Sequence[float], na
         rest = float(sum(effects[i] for i in order[SHOWN:]))
         rows.append((f"{len(order) - SHOWN} further columns", "", rest))
     return Table(sample.title, ("column", "value", name), tuple(rows))
+
+
+# ---- texts -------------------------------------------------------------------------------------------------------
+def word_table(ctx: Context, sample: Sample, shares: Tensor, name: str) -> Table:
+    """The words of a text in reading order, each with the sum of the `shares` (T,) of its tokens.
+
+    A last row holds the sum of what is no word ([CLS], [SEP], padding), where there is any: the rows add up to the sum
+    of the shares. The column of the sums is called `name`.
+    """
+    (text,) = _need_words(ctx)(np.flatnonzero(ctx.data.row_ids == sample.row)[:1])
+    values = shares.detach().double().cpu().numpy()
+    places = text.of_token[: len(values)]
+    sums = np.bincount(places + 1, weights=values, minlength=len(text.words) + 1)
+    rows: list[tuple[Scalar, ...]] = list(zip(text.words, sums[1:].tolist(), strict=True))
+    if (places < 0).any():
+        rows.append((SPECIAL, float(sums[0])))
+    return Table(sample.title, ("word", name), tuple(rows))
+
+
+def _need_words(ctx: Context) -> Callable[[Integers], list[Words]]:
+    if ctx.data.words is None:
+        msg = "it is not known which words the inputs are pieces of"
+        raise NotApplicable(msg)
+    return ctx.data.words

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from auditor.errors import LoadError, NotApplicable
 
-__all__ = ["Batch", "Column", "Data", "Given", "Labels", "Model", "Normalize"]
+__all__ = ["Batch", "Column", "Data", "Given", "Labels", "Model", "Normalize", "Words"]
 
 Output = Literal["logits", "probabilities", "value"]
 Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -223,11 +223,24 @@ class Batch:
     row_ids: Integers
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of one text in reading order, as they stand in it.
+
+    `of_token` (T,) is the index of the word that each token position is a piece of, -1 for special tokens and behind
+    the end. Of a text that was cut, the words behind the cut are not there.
+    """
+
+    words: tuple[str, ...]
+    of_token: Integers
+
+
 @dataclass(frozen=True)
 class Data:
     """N samples, read in batches. `read` gives the inputs (k, ...) of k rows (positions) as float32.
 
-    Of texts it gives token ids (k, T) as int64, -1 behind the end; `texts` are the texts themselves, None for others.
+    Of texts it gives token ids (k, T) as int64, -1 behind the end; `texts` are the texts themselves and `words` what
+    their tokens are pieces of, None for others.
 
     `y` (N,) holds class indices (numbers for regression), `row_ids` (N,) the rows' numbers in their file. `positive` is
     the favourable class, None when no class is. `given` holds predictions that came with the data.
@@ -242,6 +255,7 @@ class Data:
     given: Given | None = None
     caveats: tuple[str, ...] = ()
     texts: Callable[[Integers], list[str]] | None = None
+    words: Callable[[Integers], list[Words]] | None = None
 
     @classmethod
     def of(
@@ -280,7 +294,7 @@ class Data:
 
     def at(self, rows: Integers) -> Data:
         """The samples at `rows` (positions), in that order."""
-        read, texts, given = self.read, self.texts, self.given
+        read, texts, words, given = self.read, self.texts, self.words, self.given
         if given is not None:
             some = None if given.probabilities is None else given.probabilities[rows]
             given = Given(given.classes, given.predicted[rows], some)
@@ -292,6 +306,7 @@ class Data:
             groups=_at(self.groups, rows),
             given=given,
             texts=None if texts is None else lambda inner: texts(rows[inner]),
+            words=None if words is None else lambda inner: words(rows[inner]),
         )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from auditor.feeds import Packed, Part, Tokens, channels_last
-from auditor.subject import Column, Data, Model, Normalize
+from auditor.subject import Column, Data, Integers, Model, Normalize, Words
 
 ROWS = 24
 SIDE = 8
@@ -247,7 +247,14 @@ def texts() -> Case:
     x = torch.randint(0, 10, (ROWS, 6), generator=generator)
     x[torch.arange(6) >= torch.randint(1, 7, (ROWS, 1), generator=generator)] = -1
     found = case(Bag(), x, 2, feed=Tokens(pad=0), bounds=(-1.0, 9.0))
-    return Case(found.model, replace(found.data, columns=(), texts=lambda rows: [f"text {i}" for i in rows]))
+
+    def words(rows: Integers) -> list[Words]:
+        of_token = np.arange(6)
+        held = [[f"word{i}" for i in row[row >= 0].tolist()] for row in found.data.read(rows)]
+        return [Words(tuple(row), np.where(of_token < len(row), of_token, -1)) for row in held]
+
+    texts = lambda rows: [" ".join(row.words) for row in words(rows)]  # noqa: E731
+    return Case(found.model, replace(found.data, columns=(), texts=texts, words=words))
 
 
 class TwoInputs(nn.Module):

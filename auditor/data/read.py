@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +226,8 @@ def _data(
     caveats += group_notes(groups)
     if source.kind == "table" and source.inputs is not None and not is_regression(file):
         caveats += column_notes(source.inputs(np.arange(len(y))).numpy(), y, source.features)
-    return Data(read, y, source.row_ids, groups, source.features, None, given, tuple(caveats), source.texts), classes
+    data = Data(read, y, source.row_ids, groups, source.features, None, given, tuple(caveats))
+    return replace(data, texts=source.texts, words=source.words), classes
 
 
 def _no_inputs(rows: Integers) -> Tensor:

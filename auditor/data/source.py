@@ -9,7 +9,7 @@ from torch import Tensor
 
 from auditor.data.columns import Columns
 from auditor.feeds import Packed, Tokens
-from auditor.subject import Column, Integers
+from auditor.subject import Column, Integers, Words
 
 __all__ = ["Source"]
 
@@ -20,8 +20,9 @@ class Source:
 
     `inputs` gives the inputs (k, ...) of k rows (positions), None for a table of predictions; `row_ids` are the rows'
     numbers in the file; `features` says what each element of a table's input vector is; `kind` is what the inputs are.
-    `about` gives caveats about k rows; `texts` their texts, from `text_column`, None where they have none; `feed` makes
-    the arguments of a module of the inputs, None where it takes them as they are.
+    `about` gives caveats about k rows; `texts` their texts, from `text_column`, and `words` what their tokens are
+    pieces of, None where they have none; `feed` makes the arguments of a module of the inputs, None where it takes
+    them as they are.
     """
 
     file: str
@@ -35,12 +36,14 @@ class Source:
     sha256: Callable[[Integers], str] = lambda _: ""
     about: Callable[[Integers], tuple[str, ...]] = lambda _: ()
     texts: Callable[[Integers], list[str]] | None = None
+    words: Callable[[Integers], list[Words]] | None = None
     text_column: str = ""
     feed: Tokens | Packed | None = None
 
     def at(self, rows: Integers) -> Source:
         """The same file with `rows` (positions) only."""
-        inputs, digest, about, texts = self.inputs, self.sha256, self.about, self.texts
+        inputs, digest, about = self.inputs, self.sha256, self.about
+        texts, words = self.texts, self.words
         return replace(
             self,
             columns=self.columns.at(rows),
@@ -49,4 +52,5 @@ class Source:
             sha256=lambda inner: digest(rows[inner]),
             about=lambda inner: about(rows[inner]),
             texts=None if texts is None else lambda inner: texts(rows[inner]),
+            words=None if words is None else lambda inner: words(rows[inner]),
         )

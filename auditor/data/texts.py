@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,12 +18,13 @@ from auditor.config import DataSpec
 from auditor.data.columns import ArrowColumns, need
 from auditor.data.source import Source
 from auditor.data.tables import beside, header_of, read_table
+from auditor.data.words import Span, spans, words_of
 from auditor.errors import LoadError, UsageError
 from auditor.feeds import Tokens
 from auditor.intake.huggingface import BESIDE, VOCABULARIES, need_data_alone
 from auditor.intake.pretrained import load_tokenizer
 from auditor.intake.recognise import sha256
-from auditor.subject import Integers
+from auditor.subject import Integers, Words
 
 __all__ = ["Reader", "read_texts", "reader_at"]
 
@@ -55,6 +58,40 @@ class Reader:
         cut = iter(self.tokenizer(long, truncation=True, max_length=self.length)["input_ids"] if long else ())
         kept = (next(cut) if n > self.length else found for found, n in zip(whole, lengths, strict=True))
         return [np.asarray(found, np.int32) for found in kept], lengths
+
+    def words(self, text: str) -> Words:
+        """What the tokens of `text` are pieces of."""
+        found = self.tokenizer([text], truncation=True, max_length=self.length)
+        if not found.is_fast:
+            return self._words_by_parts(text, found["input_ids"][0])
+        (held,) = found.encodings
+        places = [None if i is None else o for i, o in zip(held.sequence_ids, held.offsets, strict=True)]
+        return words_of(text, places, self.length, cut=bool(held.overflowing))
+
+    def _words_by_parts(self, text: str, ids: Sequence[int]) -> Words:
+        """As `words`, for a tokenizer that cannot say where its tokens stand: each part of the text on its own.
+
+        Only where that gives the tokens of the whole text; else every token counts as a word, as the tokenizer spells
+        it.
+        """
+        special = self.tokenizer.get_special_tokens_mask(ids, already_has_special_tokens=True)
+        kept = [i for i, s in zip(ids, special, strict=True) if not s]
+        for ends in ([b for _, b in spans(text)], [m.end() for m in re.finditer(r"\S+", text)]):
+            places: list[Span] = []
+            alone: list[int] = []
+            for part in pairwise([0, *ends[:-1], len(text)]):
+                if len(alone) > len(kept):
+                    break
+                of_part = self.tokenizer.encode(text[slice(*part)], add_special_tokens=False)
+                alone += of_part
+                places += [part] * len(of_part)
+            if alone[: len(kept)] == kept:
+                placed = iter(places)
+                tokens = [None if s else next(placed) for s in special]
+                return words_of(text, tokens, self.length, cut=len(alone) > len(kept))
+        of_token = np.full(self.length, -1)
+        of_token[: len(ids)] = np.where(special, -1, np.cumsum(np.logical_not(special)) - 1)
+        return Words(tuple(self.tokenizer.decode([i]) for i in kept), of_token)
 
 
 def reader_at(path: Path, longest: int | None, given: int | None) -> Reader:
@@ -119,7 +156,8 @@ def read_texts(path: Path, spec: DataSpec, reader: Reader) -> Source:
     held = _Texts(texts, reader)
     return replace(
         source, inputs=held.inputs, kind="text", text_column=column, about=held.about,
-        texts=lambda rows: [texts[i] for i in rows], feed=reader.feed,
+        texts=lambda rows: [texts[i] for i in rows], words=lambda rows: [reader.words(texts[i]) for i in rows],
+        feed=reader.feed,
     )  # fmt: skip
 
 
