@@ -19,7 +19,7 @@ from auditor.subject import Model
 from benchmarks._architectures import ARCHITECTURES, Architecture, need_operators
 
 BAR = 1e-4
-WAYS: dict[str, Composite] = {**COMPOSITES, "AttnLRP": with_attention("epsilon", "attnlrp")}
+WAYS: dict[str, Composite] = dict([*COMPOSITES.items(), ("AttnLRP", with_attention("epsilon", "attnlrp"))])
 
 
 def largest(architecture: Architecture, composite: Composite) -> float:

@@ -231,8 +231,11 @@ def test_the_preflight_comes_first_and_cannot_be_left_out() -> None:
         (Selection(only=("robustnes.*",)), r"no check matches 'robustnes\.\*'; known: .*robustness.curve"),
         (Selection(skip=("lrp",)), r"no check matches 'lrp'"),
         (Selection(settings={"explain.lpr": {}}), r"'explain.lpr', which is no check; known: .*explain.lrp"),
-        (Selection(settings={"explain.lrp": {"sampels": 3}}), r"no setting 'sampels'; it has: samples, gamma"),
-        (Selection(settings={"explain.lrp": {"gamma": -1}}), r"explain.lrp.gamma = -1: .*greater than or equal to 0"),
+        (Selection(settings={"explain.lrp": {"sampels": 3}}), r"no setting 'sampels'; it has: samples, composite"),
+        (
+            Selection(settings={"explain.lrp": {"composite": "gama"}}),
+            r"composite = 'gama': .*epsilon_gamma",
+        ),
         (Selection(settings={"explain.lrp": {"samples": "many"}}), r"explain.lrp.samples = 'many'"),
         (Selection(settings={"robustness.curve": {"epsilons": [0.1, -0.2]}}), r"epsilons = .*greater than 0"),
         (Selection(settings={"robustness.curve": {"norm": "l7"}}), r"norm = 'l7': .*'linf'"),

@@ -25,8 +25,8 @@ __all__ = ["Flow", "Ledger"]
 class Flow:
     """What passes one layer, for N samples: `relevance` (N,) reaches its output, `absorbed` (N,) its constants take.
 
-    `peak` (N,) is the largest |relevance| of a channel, or of a token. `relevance` and `peak` are None where the samples do
-    not lie along the first axis.
+    `peak` (N,) is the largest |relevance| of a channel, or of a token. `relevance` and `peak` are None where the
+    samples do not lie along the first axis.
     """
 
     relevance: Tensor | None
@@ -160,9 +160,8 @@ class Ledger:
 
     def _pass(self, name: str, output: Tensor, gradient: Tensor) -> None:
         rows = output.shape[1] if output.ndim > 2 else 1  # channels, or tokens
-        parts = torch.einsum(
-            "nri,nri->nr", *(t.reshape(self.samples, -1, t[0].numel() // rows) for t in (output, gradient))
-        )
+        y, g = (t.reshape(self.samples, -1, t[0].numel() // rows) for t in (output, gradient))
+        parts = torch.einsum("nri,nri->nr", y, g)
         total, peak = parts.sum(1).cpu(), parts.abs().amax(1).cpu()
         if name in self._reached:  # a layer that runs several times: all its runs together
             before, highest = self._reached[name]

@@ -59,8 +59,8 @@ def lrp(
 ) -> Relevance:
     """Shares of the logit of class `target` (N,) for inputs (N, ...); the model is frozen and in evaluation mode.
 
-    For a model that gives a value, of that value. `expected` are the model's logits for `x` where they are known; so many
-    `rows` are explained at once, all for 0.
+    For a model that gives a value, of that value. `expected` are the model's logits for `x` where they are known; so
+    many `rows` are explained at once, all for 0.
     NotApplicable when the model cannot be followed: a program that cannot be followed, no gradient to the input, or
     an output that changes by more than 1e-5 of the largest when it is followed.
     """
@@ -73,15 +73,15 @@ def lrp(
             expected = model(x.clone())  # a copy, since some models write into their input
     size = model.batch or rows or max(1, len(x))
     parts = []
-    for rows, wanted, known in zip(x.split(size), target.split(size), expected.split(size), strict=True):
-        parts += _closed(model, rows, wanted, known, composite)
+    for part, wanted, known in zip(x.split(size), target.split(size), expected.split(size), strict=True):
+        parts += _closed(model, part, wanted, known, composite)
     return _joined(parts)
 
 
 def _closed(model: Model, x: Tensor, target: Tensor, expected: Tensor, composite: Composite) -> list[Relevance]:
     """One batch; sample by sample where the ledgers do not close, as when the samples lie along another axis."""
     whole = _batch(model, x, target, expected, composite)
-    if len(x) == 1 or model.batch is not None or bool((whole.ledger_error <= CLOSED).all()):
+    if len(x) == 1 or bool((whole.ledger_error <= CLOSED).all()):
         return [whole]
     rows = [_batch(model, x[i : i + 1], target[i : i + 1], expected[i : i + 1], composite) for i in range(len(x))]
     worse = float(whole.ledger_error.max()) <= max(float(r.ledger_error.max()) for r in rows)
@@ -90,7 +90,7 @@ def _closed(model: Model, x: Tensor, target: Tensor, expected: Tensor, composite
 
 def _batch(model: Model, x: Tensor, target: Tensor, expected: Tensor, composite: Composite) -> Relevance:
     n = len(x)
-    if model.batch is not None and n < model.batch:
+    if model.batch is not None and 1 < n < model.batch:  # a single one is filled up by the handle
         fill = model.batch - n
         x, target, expected = (torch.cat([t, t[-1:].expand(fill, *t.shape[1:])]) for t in (x, target, expected))
     leaf = x.detach().to(model.device)

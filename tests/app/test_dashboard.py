@@ -100,7 +100,7 @@ def filled(at: AppTest) -> AppTest:
 def test_the_form_shows_the_audit_file_it_makes_and_queues_it(home: Jobs) -> None:
     before = jobs.every()
     at = filled(opened("new"))
-    at.number_input(key="explain.lrp.gamma.quick").set_value(0.5)
+    at.selectbox(key="explain.lrp.composite.quick").set_value("epsilon_plus")
     at.text_input(key="robustness.curve.epsilons.quick").set_value("[0.1, 0.2]")
     at.multiselect(key="checks").set_value(["performance.accuracy", "explain.lrp", "robustness.curve"]).run()
     shown = tomllib.loads(at.code[0].value)
@@ -123,7 +123,7 @@ def test_the_form_shows_the_audit_file_it_makes_and_queues_it(home: Jobs) -> Non
         "checks": {
             "profile": "quick",
             "only": ["explain.lrp", "performance.accuracy", "robustness.curve"],
-            "explain.lrp": {"gamma": 0.5},
+            "explain.lrp": {"composite": "epsilon_plus"},
             "robustness.curve": {"epsilons": [0.1, 0.2]},
         },
     }  # fmt: skip

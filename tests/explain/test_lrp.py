@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from auditor.errors import NotApplicable
-from auditor.explain.composites import COMPOSITES, Composite, Gamma
+from auditor.explain.composites import COMPOSITES, Composite, Named
 from auditor.explain.lrp import Relevance, lrp
 from auditor.subject import Model
 from tests import zoo
@@ -244,20 +244,20 @@ class _Attend:
         return self.layer(x, x, x, need_weights=self.need_weights)[0].mean(1)
 
 
-@pytest.mark.parametrize("gamma", [0.0, 1.0])
+@pytest.mark.parametrize("composite", COMPOSITES)
 @pytest.mark.parametrize("name", LAYERS)
-def test_the_ledger_closes_on_layers(name: str, gamma: float) -> None:
+def test_the_ledger_closes_on_layers(name: str, composite: Named) -> None:
     make, x = LAYERS[name]
     torch.manual_seed(1)
-    found = explained(make(), x, 1, composite=Composite(convolution=Gamma(gamma)))
+    found = explained(make(), x, 1, composite=COMPOSITES[composite])
 
     assert float(found.ledger_error.max()) < 1e-8
     assert found.unknown == ()
 
 
-@pytest.mark.parametrize("gamma", [0.0, 1.0])
+@pytest.mark.parametrize("composite", COMPOSITES)
 @pytest.mark.parametrize("name", sorted(set(zoo.ZOO) - {"constant", "texts"}))
-def test_the_ledger_closes_on_the_zoo_in_float32(name: str, gamma: float) -> None:
+def test_the_ledger_closes_on_the_zoo_in_float32(name: str, composite: Named) -> None:
     from auditor.intake.outputs import settle
 
     case = zoo.ZOO[name]()
@@ -265,7 +265,7 @@ def test_the_ledger_closes_on_the_zoo_in_float32(name: str, gamma: float) -> Non
     x = next(case.data.batches(6)).x
     with model.frozen():
         plain = model(x)
-        found = lrp(model, x, plain.argmax(1), composite=Composite(convolution=Gamma(gamma)))
+        found = lrp(model, x, plain.argmax(1), composite=COMPOSITES[composite])
 
     assert float(found.ledger_error.max()) < 1e-4
     assert torch.equal(found.shares.isfinite(), torch.ones_like(x, dtype=torch.bool))
@@ -282,8 +282,8 @@ def test_a_program_of_torch_export_is_followed_like_the_module() -> None:
         for p in program.parameters():
             p.requires_grad_(False)
     with case.model.frozen():
-        expected = lrp(case.model, x, target, composite=Composite(convolution=Gamma(1.0)))
-    found = lrp(Model(program, case.model.classes), x, target, composite=Composite(convolution=Gamma(1.0)))
+        expected = lrp(case.model, x, target, composite=COMPOSITES["epsilon_gamma"])
+    found = lrp(Model(program, case.model.classes), x, target, composite=COMPOSITES["epsilon_gamma"])
 
     assert torch.allclose(found.shares, expected.shares, atol=1e-6)
     assert float(found.ledger_error.max()) < 1e-4

@@ -169,7 +169,8 @@ class _Weighed(torch.autograd.Function):
 def weighed(value: Tensor, *parts: tuple[Tensor, Tensor]) -> Tensor:
     """`value` whose gradient goes to each part (y, factor) of the same shape, times the factor."""
     found: Tensor = _Weighed.apply(  # type: ignore[no-untyped-call]
-        value, *(y for y, _ in parts), *(f for _, f in parts))
+        value, *(y for y, _ in parts), *(f for _, f in parts)
+    )
     return found
 
 
