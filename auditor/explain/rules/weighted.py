@@ -18,6 +18,7 @@ from torch import Tensor
 from auditor.explain.composites import AlphaBeta, Epsilon, Gamma, Rule
 from auditor.explain.functions import Function, live, plain_name
 from auditor.explain.ledger import Ledger
+from auditor.explain.rules.products import product
 
 __all__ = ["addmm", "batch_norm", "convolution", "linear"]
 
@@ -101,12 +102,13 @@ def batch_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: di
 def addmm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """bias + a @ b: a linear layer where b is a weight."""
     bias, a, b = args[:3]
-    y: Tensor = func(*args, **kwargs)
-    if kwargs.get("beta", 1) != 1 or kwargs.get("alpha", 1) != 1 or live(b) or live(bias):
-        if live(a) and live(b):
-            ledger.unknown.add("addmm of two inputs")
-        return y if live(bias) else ledger.constant(y, bias * kwargs.get("beta", 1))
-    return _ruled(ledger, _Layer(a, b.detach(), bias.detach(), torch.matmul), ledger.composite.dense, y)
+    scale, factor = kwargs.get("beta", 1), kwargs.get("alpha", 1)
+    if live(b) or live(bias):
+        found = product(ledger, torch.matmul, (a, b), {}) * factor
+        held = bias * scale if scale else torch.zeros_like(bias)
+        return found + held if live(bias) else ledger.constant(found + held, held)
+    layer = _Layer(a, b.detach() * factor, bias.detach() * scale if scale else None, torch.matmul)
+    return _ruled(ledger, layer, ledger.composite.dense, func(*args, **kwargs))
 
 
 def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor | None, list[Any]]:
