@@ -9,6 +9,8 @@ from torch import Tensor
 
 __all__ = ["METHODS", "correlation", "grad_cam", "grad_cam_pp", "hires_cam", "layer_cam"]
 
+FLAT = 1e-6
+
 
 def grad_cam(activations: Tensor, gradients: Tensor) -> Tensor:
     """Each channel weighted by its mean gradient, what speaks against left out (Selvaraju et al. 2017, eq. 1 and 2)."""
@@ -49,8 +51,14 @@ METHODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def correlation(a: Tensor, b: Tensor) -> Tensor:
-    """(N,) Pearson's correlation of maps (N, h, w), -1 to 1; NaN where either is flat."""
-    a, b = (m.flatten(1).double() for m in (a, b))
-    a, b = (m / m.abs().amax(1, keepdim=True) for m in (a, b))  # squares of small maps would vanish
-    a, b = (m - m.mean(1, keepdim=True) for m in (a, b))
-    return ((a * b).sum(1) / ((a * a).sum(1) * (b * b).sum(1)).sqrt()).float()
+    """(N,) Pearson's correlation of maps (N, h, w), -1 to 1; NaN where either is flat, to 1e-6 of its largest value."""
+    (a, flat), (b, other) = _centred(a), _centred(b)
+    found = (a * b).sum(1) / ((a * a).sum(1) * (b * b).sum(1)).sqrt()
+    return found.masked_fill(flat | other, torch.nan).float()
+
+
+def _centred(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Maps (N, h * w) less their mean, in units of their largest value, and (N,) which of them are flat."""
+    m = maps.flatten(1).double()
+    m = m / m.abs().amax(1, keepdim=True)  # squares of small numbers would vanish
+    return m - m.mean(1, keepdim=True), ~(m.amax(1) - m.amin(1) > FLAT)

@@ -77,8 +77,8 @@ def _one_run(model: Model, rows: Tensor, target: Tensor, layers: frozenset[str])
 
     def keep(name: str, output: Tensor) -> Tensor:
         repeated.update({name} & outputs.keys())
-        outputs[name] = output
-        return output.clone()  # the next layer may work in place
+        outputs[name] = output.view_as(output)  # a layer that gives its input back has a gradient of its own
+        return outputs[name].clone()  # the next layer may work in place
 
     with torch.enable_grad():
         own = leaf(rows, model)

@@ -16,7 +16,7 @@ from tests.explain.nets import CLASSES, IMAGES, ROWS, TARGET, close, net, progra
 
 
 def by_hand(model: Model, layer: str, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Logits, input gradient, the layer's output and its gradient, one sample at a time and without hooks on tensors."""
+    """Logits, input gradient, the layer's output and its gradient, sample by sample and with nothing cloned."""
     parts = []
     for row, t in zip(x, target.tolist(), strict=True):
         seen: list[Tensor] = []
