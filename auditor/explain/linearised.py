@@ -9,15 +9,15 @@ value x gradient: the ledger. No layers are merged, and no class of module needs
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from auditor.explain.functions import Function, is_composed, plain_name, without_dispatch
 from auditor.explain.ledger import Ledger
-from auditor.explain.rules import LINEAR, RULES, Function, live, plain_name
+from auditor.explain.rules import LINEAR, RULES, live
 
 __all__ = ["Linearised"]
 
@@ -38,9 +38,9 @@ class Linearised(TorchFunctionMode):
         keywords, name = dict(kwargs or {}), plain_name(func)
         if not any(live(a) for a in (*args, *keywords.values())):
             return func(*args, **keywords)
-        if _is_composed(func):
+        if is_composed(func):
             with self:
-                return _without_dispatch(func)(*args, **keywords)
+                return without_dispatch(func)(*args, **keywords)
         if (rule := RULES.get(name)) is not None:
             return rule(self.ledger, func, args, keywords)
         if name in VIEWS and not keywords and not isinstance(args[1], torch.dtype):
@@ -51,21 +51,3 @@ class Linearised(TorchFunctionMode):
         if name in LINEAR and args and self.ledger.is_gate(args[0]) and isinstance(result, Tensor):
             self.ledger.gate(result)
         return result
-
-
-def _is_composed(func: Function) -> bool:
-    """Whether `func` is written in Python on top of functions that come through here themselves."""
-    if not isinstance(func, FunctionType) or func.__module__ not in {"torch.nn.functional", "torch.functional"}:
-        return False
-    return any(n.startswith("has_torch_function") for n in func.__code__.co_names)
-
-
-def _without_dispatch(func: Function) -> Function:
-    """The body of a Python function of torch, which would otherwise hand the call back here before it runs."""
-    assert isinstance(func, FunctionType)  # noqa: S101 - see _is_composed
-    off = dict.fromkeys(
-        ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"), lambda *_: False
-    )
-    body = FunctionType(func.__code__, {**func.__globals__, **off}, func.__name__, func.__defaults__, func.__closure__)
-    body.__kwdefaults__ = func.__kwdefaults__
-    return body
