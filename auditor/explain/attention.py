@@ -19,7 +19,7 @@ from auditor.explain.followed import followed
 from auditor.explain.watched import Watched, Weights
 from auditor.subject import Model
 
-__all__ = ["Attended", "attention", "attention_gradient", "entropy", "readers", "rollout"]
+__all__ = ["Attended", "attention", "attention_gradient", "readers", "rollout"]
 
 SAME = 1e-4
 READ = 1e-6
@@ -185,16 +185,6 @@ def readers(found: Attended) -> Tensor:
     read = (size > READ * size.amax(1, keepdim=True)).float()
     read = torch.where(read.any(1, keepdim=True), read, torch.ones_like(read))
     return read / read.sum(1, keepdim=True)
-
-
-def entropy(weights: Tensor) -> Tensor:
-    """(N, H, Tq): how evenly each token of (N, H, Tq, Tk) spreads its attention: 0 on one token, 1 on all alike.
-
-    Of those that it takes anything from; 0 where it takes from one alone or from none.
-    """
-    seen = (weights > 0).sum(-1)
-    bits = -torch.xlogy(weights, weights).sum(-1)
-    return torch.where(seen > 1, bits / seen.clamp_min(2).log(), 0).clamp(0, 1)
 
 
 def _start(found: Attended) -> Tensor:

@@ -1,4 +1,4 @@
-"""The functions that a forward pass calls: what they are named, and those that torch writes in Python on top of others."""
+"""The functions that a forward pass calls: their names, and those that torch writes in Python on top of others."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from auditor.errors import NotApplicable
-from auditor.explain.attention import Attended, attention, attention_gradient, entropy, readers, rollout
+from auditor.explain.attention import Attended, attention, attention_gradient, readers, rollout
+from auditor.explain.heads import entropy
 from auditor.feeds import Tokens
 from auditor.subject import Model
 from tests.explain.nets import CLASSES, FORMS, IMAGES, TARGET, ViT, close, net, program
