@@ -1,74 +1,101 @@
-"""Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391), with HiResCAM from the same pass as its witness."""
+"""Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) and its variants of one pass, on a layer that is found by rule."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from auditor.errors import NotApplicable
+from auditor.errors import NotApplicable, UsageError
+from auditor.explain.cams import METHODS, correlation
 from auditor.explain.followed import followed
-from auditor.explain.layers import layer_gradient, layer_outputs
+from auditor.explain.grids import Grid, grids
+from auditor.explain.passes import Pass, need_finite, one_pass
 from auditor.subject import Model
 
-__all__ = ["Cam", "gradcam"]
+__all__ = ["Cam", "cam_of", "cam_pass", "gradcam", "named_grids"]
+
+AT_ONCE = 16  # in ViTs that are read out from the class token, the last with a gradient is the 14th from the end
+NAMED = 5
 
 
 @dataclass(frozen=True)
 class Cam:
     """Maps of N samples on the grid of one layer.
 
-    `maps` (N, h, w) are at least 0; `agreement` (N,) is each map's correlation with HiResCAM, which is exact where the
-    rest of the network is linear (Draelos & Carin 2020, arXiv:2011.08891), NaN where either map is flat.
+    `variants` are the maps (N, h, w) by method, at least 0 but for HiResCAM, which keeps what speaks against the class.
     """
 
-    maps: Tensor
-    agreement: Tensor
     layer: str
+    variants: Mapping[str, Tensor]
+
+    @property
+    def maps(self) -> Tensor:
+        """Grad-CAM's maps (N, h, w), at least 0."""
+        return self.variants["Grad-CAM"]
+
+    @property
+    def agreement(self) -> Tensor:
+        """(N,) the correlation of Grad-CAM with HiResCAM, NaN where either map is flat."""
+        return self.agreement_of("Grad-CAM")
+
+    def agreement_of(self, method: str) -> Tensor:
+        """(N,) the correlation of a method's maps with what speaks for the class in HiResCAM's.
+
+        HiResCAM is exact where the rest of the network is linear. NaN where either map is flat.
+        """
+        return correlation(self.variants[method], self.variants["HiResCAM"].clamp_min(0))
 
 
 def gradcam(model: Model, x: Tensor, target: Tensor) -> Cam:
     """Grad-CAM of class `target` (N,) for images (N, C, H, W); the model is frozen and in evaluation mode.
 
-    The layer is the last with spatial extent whose gradient is not zero. Tokens (N, T, D) of a square grid are folded
-    back into it, a class token left out. NotApplicable when there is no such layer, or for a program that cannot be
-    followed.
+    The layer is the last with spatial extent whose gradient is not zero. Tokens (N, T, D) are folded back into their
+    grid, class tokens left out. NotApplicable when there is no such layer, or for a program that cannot be followed.
     """
+    found, places = cam_pass(model, x, target)
+    (name,) = places
+    return cam_of(found, name, places[name])
+
+
+def cam_pass(model: Model, x: Tensor, target: Tensor) -> tuple[Pass, dict[str, Grid]]:
+    """The pass of images (N, C, H, W), and the one layer among its own that the rule chooses, with its grid.
+
+    NotApplicable when no layer has spatial extent and a gradient.
+    """
+    need_finite(x)
     model = followed(model, x)
-    for name in reversed([n for n, output in layer_outputs(model, x[:1]).items() if _grid(output) is not None]):
-        activations, gradients = map(_folded, layer_gradient(model, name, x, target))
-        if bool(gradients.any()):
-            break
-    else:
-        msg = "no layer of the model has spatial extent and a gradient"
+    places = grids(model, x[:1])
+    names = list(places)
+    if not names:
+        msg = "no layer of the model has spatial extent"
         raise NotApplicable(msg)
-    weights = gradients.mean((2, 3), keepdim=True)
-    maps = (weights * activations).sum(1).clamp_min(0)
-    exact = (gradients * activations).sum(1).clamp_min(0)
-    return Cam(maps.cpu(), _correlation(maps, exact).cpu(), name)
+    for end in range(len(names), 0, -AT_ONCE):
+        among = names[max(0, end - AT_ONCE) : end]
+        found = one_pass(model, x, target, among)
+        for name in reversed(among):
+            if bool(places[name].folded(found.layers[name][1]).any()):
+                return found, {name: places[name]}
+    msg = f"no layer of the model has spatial extent and a gradient: it is 0 in all {len(names)} layers with a grid"
+    if model.output == "probabilities":
+        msg += "; the model gives probabilities, which have no gradient where they are rounded to 0 or 1"
+    raise NotApplicable(msg)
 
 
-def _grid(output: Tensor) -> tuple[int, int] | None:
-    """Height and width of an output (N, C, h, w), or of tokens (N, T, D); None where it has no grid larger than 1."""
-    if output.ndim == 4:
-        h, w = output.shape[2:]
-        return (h, w) if min(h, w) > 1 else None
-    if output.ndim == 3:
-        side = math.isqrt(output.shape[1])
-        return (side, side) if side > 1 and output.shape[1] - side * side in (0, 1) else None
-    return None
+def named_grids(model: Model, x: Tensor, layers: tuple[str, ...]) -> dict[str, Grid]:
+    """The grids of the named layers for images (N, C, H, W); UsageError for one that does not exist or has no grid."""
+    need_finite(x)
+    places = grids(model, x[:1])
+    for name in layers:
+        if name not in places:
+            near = ", ".join(map(repr, list(places)[-NAMED:])) or "none"
+            msg = f"no layer {name!r} with spatial extent runs in the model; the last that do: {near}"
+            raise UsageError(msg)
+    return {name: places[name] for name in layers}
 
 
-def _folded(tokens: Tensor) -> Tensor:
-    """Tokens (N, T, D) as a grid (N, D, h, w), a leading class token left out; grids as they are."""
-    if tokens.ndim == 4:
-        return tokens
-    n, t, d = tokens.shape
-    side = math.isqrt(t)
-    return tokens[:, t - side * side :].transpose(1, 2).reshape(n, d, side, side)
-
-
-def _correlation(a: Tensor, b: Tensor) -> Tensor:
-    a, b = (m.flatten(1) - m.flatten(1).mean(1, keepdim=True) for m in (a, b))
-    return (a * b).sum(1) / ((a * a).sum(1) * (b * b).sum(1)).sqrt()
+def cam_of(found: Pass, layer: str, grid: Grid) -> Cam:
+    """All maps of one layer of a pass."""
+    activations, gradients = (grid.folded(t) for t in found.layers[layer])
+    return Cam(layer, {method: f(activations, gradients).cpu() for method, f in METHODS.items()})

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auditor.errors import NotApplicable
-from auditor.explain.gradcam import gradcam
+from auditor.errors import NotApplicable, UsageError
+from auditor.explain.gradcam import gradcam, named_grids
+from auditor.explain.grids import Grid
 from auditor.subject import Model
 from tests import zoo
 
@@ -149,3 +150,89 @@ def test_a_dead_layer_gives_an_empty_map_without_an_agreement() -> None:
 
     assert not found.maps.any()
     assert bool(found.agreement.isnan().all())
+
+
+# ---- the layer: by rule, or by name ------------------------------------------------------------------------------
+def test_the_rule_goes_back_further_than_one_pass_looks() -> None:
+    """Twenty layers behind the last that the logits depend on have a grid and no gradient."""
+
+    class Late(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 4)
+            self.idle = nn.ModuleList([nn.Identity() for _ in range(20)])
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.conv(x)
+            for idle in self.idle:
+                idle(y)
+            return self.head(y.mean((2, 3)))
+
+    assert gradcam(Model(Late().eval(), CLASSES), X, TARGET).layer == "conv"
+
+
+def test_layers_are_found_by_name_and_others_refused_in_one_line() -> None:
+    model = Model(conv_net(), CLASSES)
+
+    assert named_grids(model, X, ("0", "2")) == {"0": Grid(16, 16), "2": Grid(7, 7)}
+    with pytest.raises(UsageError, match=r"no layer '9' with spatial extent .* the last that do: '0', '1', '2', '3'$"):
+        named_grids(model, X, ("2", "9"))
+    with pytest.raises(UsageError, match="no layer '6' with spatial extent"):  # it runs, and has no grid
+        named_grids(model, X, ("6",))
+
+
+def test_a_model_whose_logits_depend_on_no_layer_says_so() -> None:
+    net = conv_net()
+    net[6].weight.data.zero_()
+
+    with pytest.raises(
+        NotApplicable, match="no layer of the model has spatial extent and a gradient: it is 0 in all 4"
+    ):
+        gradcam(Model(net, CLASSES), X, TARGET)
+
+
+def test_probabilities_that_are_rounded_to_one_are_named_as_the_reason() -> None:
+    net = conv_net()
+    net[6].bias.data = torch.tensor([200.0, 0.0, 0.0, 0.0])
+    model = Model(nn.Sequential(*net, nn.Softmax(1)), CLASSES, output="probabilities")
+
+    with pytest.raises(NotApplicable, match="which have no gradient where they are rounded to 0 or 1"):
+        gradcam(model, X, torch.zeros(6, dtype=torch.long))
+
+
+# ---- models of other kinds ---------------------------------------------------------------------------------------
+def test_a_model_that_returns_a_tuple_is_explained_by_the_part_that_holds_its_logits() -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = conv_net()
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return x, self.net(x)
+
+    found = gradcam(Model(Both().eval(), CLASSES, part=1), X, TARGET)
+
+    assert found.layer == "net.3"
+    assert torch.equal(found.maps, gradcam(Model(conv_net(), CLASSES), X, TARGET).maps)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-6])
+def test_half_precision_gives_the_maps_of_single_precision(size: float) -> None:
+    """Also where every gradient is too small for half precision."""
+    net = conv_net()
+    net[6].weight.data.mul_(size)
+    net.half()
+    half = gradcam(Model(net, CLASSES), X, TARGET)
+    single = gradcam(Model(net.float(), CLASSES), X, TARGET)
+
+    assert half.layer == single.layer
+    assert torch.allclose(half.maps, single.maps, atol=float(single.maps.max()) * 0.02)
+
+
+def test_nan_inputs_are_refused_in_words() -> None:
+    x = X.clone()
+    x[2, 0, 3, 3] = torch.nan
+
+    with pytest.raises(NotApplicable, match="1 of 6 inputs hold NaN or infinity; what is explained must be finite"):
+        gradcam(Model(conv_net(), CLASSES), x, TARGET)
