@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 from auditor.types import Better, Measure
 
-__all__ = ["METHODS", "Interval", "difference", "interval", "mean", "rate", "ratio", "tails"]
+__all__ = ["METHODS", "Interval", "difference", "interval", "mean", "rank_correlation", "rate", "ratio", "tails"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,17 @@ def tails(method: str, counts: Sequence[float], bound: float) -> tuple[float, fl
         return (1 - outside) / 2
 
     return smallest(0), smallest(1)
+
+
+def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
+    """Spearman's rank correlation, from -1 to 1; None for fewer than 3 pairs, and where all of one side are equal."""
+    from scipy.stats import rankdata
+
+    if len(a) < 3 or min(a) == max(a) or min(b) == max(b):
+        return None
+    first, second = ([r - (len(x) + 1) / 2 for r in rankdata(x).tolist()] for x in (a, b))
+    size = math.sqrt(math.fsum(r * r for r in first) * math.fsum(r * r for r in second))
+    return max(-1.0, min(1.0, math.fsum(r * q for r, q in zip(first, second, strict=True)) / size))
 
 
 # ---- measures with an interval -----------------------------------------------------------------------------------

@@ -37,9 +37,13 @@ class Entry:
     place: Tensor | None = None
     axis: int = 0
 
-    def at(self, rows: Tensor) -> Entry:
-        """The entry of the samples `rows` (positions) alone; their places are still those of all samples."""
-        return replace(self, values=self.values[rows], place=None if self.place is None else self.place[rows])
+    def at(self, rows: Tensor, width: int) -> Entry:
+        """The entry of the samples `rows` (positions) alone, of inputs with `width` elements each."""
+        if self.place is None:
+            return replace(self, values=self.values[rows])
+        place = self.place[rows]
+        first = (torch.arange(len(rows)) * width).view(-1, *[1] * (place.ndim - 1))
+        return replace(self, values=self.values[rows], place=torch.where(place < 0, -1, place % width + first))
 
 
 # ---- finding them ------------------------------------------------------------------------------------------------
@@ -68,8 +72,9 @@ def entries(model: Model, x: Tensor) -> tuple[Entry, ...]:
     parts = [_entries(*run) for run in _runs(model, x)]
     if len({len(p) for p in parts}) > 1:
         raise NotApplicable(OTHERWISE)
-    width = x[0].numel() * (model.batch or len(x))
-    embedded = [_joined(runs, width).at(torch.arange(len(x))) for runs in zip(*parts, strict=True)]
+    width = x[0].numel()
+    joined = (_joined(runs, width * (model.batch or len(x))) for runs in zip(*parts, strict=True))
+    embedded = [e.at(torch.arange(len(x)), width) for e in joined]
     if x.is_floating_point():
         return (Entry(x.detach()), *embedded)
     if not embedded:
@@ -156,7 +161,7 @@ def gradients_at(
     leaves = [v.detach().to(model.device).requires_grad_() for v in values]
     with torch.enable_grad():
         logits = logits_from(model, x, known, [v.clone() for v in leaves])  # some models write into their input
-        logit = logits.gather(1, target.to(logits.device)[:, None])[:, 0]
+        logit = logits.reshape(len(x), -1).gather(1, target.to(logits.device)[:, None])[:, 0]
         need_gradient(logit)
         gradients = gradients_of(logit, leaves, half=is_half(model, values))
     return logit.detach().cpu(), [g.cpu() for g in gradients]
