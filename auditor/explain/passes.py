@@ -13,7 +13,7 @@ from auditor.explain.followed import followed
 from auditor.explain.layers import driven, heard, leaf, own_rows
 from auditor.subject import HALVES, Model
 
-__all__ = ["Pass", "need_finite", "one_pass"]
+__all__ = ["Pass", "gradients_of", "is_half", "need_finite", "need_gradient", "one_pass"]
 
 EXPONENTS = (15, 10, 5, 0)  # 2 ** 15 is the largest power of two in half precision
 
@@ -88,9 +88,9 @@ def _one_run(model: Model, rows: Tensor, target: Tensor, layers: frozenset[str])
             msg = f"the layer {missing[0]!r} does not run for every input"
             raise NotApplicable(msg)
         logit = logits.gather(1, target.to(logits.device)[:, None])[:, 0]
-        _need_gradient(logit)
+        need_gradient(logit)
         last = {name: outputs[name] for name in layers}
-        gradients = _gradients(logit, [own, *last.values()], half=_is_half(model, outputs.values()))
+        gradients = gradients_of(logit, [own, *last.values()], half=is_half(model, outputs.values()))
     of_layers = {
         name: (own_rows(rows, model, _wide(output.detach())), own_rows(rows, model, gradient))
         for (name, output), gradient in zip(last.items(), gradients[1:], strict=True)
@@ -98,7 +98,8 @@ def _one_run(model: Model, rows: Tensor, target: Tensor, layers: frozenset[str])
     return Pass(logits.detach().cpu(), gradients[0].cpu(), of_layers, frozenset(repeated))
 
 
-def _need_gradient(logit: Tensor) -> None:
+def need_gradient(logit: Tensor) -> None:
+    """NotApplicable for logits (N,) that are not finite, and for those that no gradient can be taken of."""
     odd = int((~logit.isfinite()).sum())
     if odd:
         msg = f"the model gives NaN or infinity for {odd} of {len(logit)} inputs; what is explained must be finite"
@@ -108,8 +109,12 @@ def _need_gradient(logit: Tensor) -> None:
         raise NotApplicable(msg)
 
 
-def _gradients(logit: Tensor, to: Sequence[Tensor], *, half: bool) -> list[Tensor]:
-    """The gradients of the sum of `logit` (N,) to each tensor, 0 where it does not depend on it."""
+def gradients_of(logit: Tensor, to: Sequence[Tensor], *, half: bool) -> list[Tensor]:
+    """The gradients of the sum of `logit` (N,) to each tensor, 0 where it does not depend on it.
+
+    They are of single precision at least. With `half` the sum is multiplied by a power of two as `one_pass` says.
+    NotApplicable for a function that has no derivative.
+    """
     asked = [t for t in to if t.requires_grad]
     found: list[Tensor | None] = []
     for exponent in EXPONENTS if half else (0,):
@@ -129,7 +134,7 @@ def _gradients(logit: Tensor, to: Sequence[Tensor], *, half: bool) -> list[Tenso
     return [torch.zeros_like(_wide(t.detach())) if g is None else g for t, g in zip(to, gradients, strict=True)]
 
 
-def _is_half(model: Model, outputs: Collection[Tensor]) -> bool:
+def is_half(model: Model, outputs: Collection[Tensor]) -> bool:
     """Whether gradients pass through numbers that end at 6e-8."""
     return any(t.dtype is torch.float16 for t in (*model.module.parameters(), *outputs))
 
