@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.config import load_spec
+from auditor.config import load_audit_file
 from auditor.errors import AuditError, one_line
-from auditor.opening import open_subject
+from auditor.opening import open_audit
 from auditor.subject import Model
 from benchmarks._architectures import need_operators
-from benchmarks._explained import LEDGER, SUBJECTS, TOLERANCE, Explained, Subject, explain
+from benchmarks._explained import LEDGER, STEPS, SUBJECTS, TOLERANCE, Explained, Subject, explain
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "explained.md"
@@ -37,7 +37,7 @@ def real() -> list[Subject]:
     """The real models of the audit files in ../shared/data, none where they are absent."""
 
     def opened(path: Path) -> tuple[Model, Tensor]:
-        found = open_subject(load_spec(path))
+        found = open_audit(load_audit_file(path), path.parent)
         assert found.model is not None  # noqa: S101 - they all have one
         return found.model, found.data.read(np.arange(ROWS))
 
@@ -80,9 +80,10 @@ of gradients: four inputs each, on one core of a shared machine ({versions}). Wr
 - **Grad-CAM**: the layer that the rule chose, and its grid.
 - **LRP ledger**: the largest error of all composites of rules and of AttnLRP; {LEDGER:g} is the bar, and {closed} of
   {len(found)} are under it. **constants**: what biases and norms hold of all |shares| under LRP-0.
-- **IG completeness**: the largest error of integrated gradients from a baseline of zeros, with 16 to 512 steps.
+- **IG completeness**: the largest error of integrated gradients of two inputs from a baseline of zeros, with
+  {STEPS[0]} to {STEPS[-1]} steps; an audit goes on to 512.
 - **attention**: what was found of it.
-- **ms**: for one input, by all of these (eight passes of LRP among them).
+- **ms**: for one input, by Grad-CAM and LRP.
 
 ## Misses
 {chr(10).join(misses) or "None."}
