@@ -11,7 +11,8 @@ import pandas as pd
 from auditor.types import Audit, Image, Outcome, Table
 from reports.images import LARGEST
 from reports.pillars.common import ran, result_of
-from reports.pillars.explanations import QUALITY, quality
+from reports.pillars.methods import QUALITY, is_bars, is_words, quality, tables_of
+from reports.texts import short, strongest
 from reports.words import number
 
 __all__ = [
@@ -36,9 +37,10 @@ def titles(audit: Audit) -> dict[str, str]:
 def _explained(audit: Audit) -> Iterator[tuple[Outcome, Image | Table]]:
     """What the methods that explain single rows say of them."""
     for o in ran(audit, "explain"):
-        if o.result and o.check in QUALITY:
-            yield from ((o, image) for image in o.result.images)
-            yield from ((o, table) for table in o.result.tables)
+        images = o.result.images if o.result else ()
+        pictured = {i.title for i in images if i.role == "original"}
+        yield from ((o, image) for image in images if image.title in pictured)
+        yield from ((o, table) for table in tables_of(o) if is_bars(table) or is_words(table))
 
 
 def _turned(audit: Audit) -> list[str]:
@@ -64,14 +66,20 @@ def _images(audit: Audit, title: str) -> list[tuple[Outcome, Image]]:
 
 
 def bars(audit: Audit, title: str) -> list[tuple[Outcome, Table]]:
-    """Every method's columns of the row with their effects."""
+    """Every method's columns or words of the row with their effects."""
     return [(o, t) for o, t in _explained(audit) if isinstance(t, Table) and t.title == title]
 
 
 def effects(table: Table) -> pd.DataFrame:
-    """What each column does, with its value."""
-    labels = [f"{row[0]} = {row[1]}" if row[1] != "" else str(row[0]) for row in table.rows]
-    values = [float(row[2] or 0) for row in table.rows]
+    """What each column does, with its value; the strongest words of a text, with their places in it."""
+    if is_words(table):
+        shares = [float(row[1] or 0) for row in table.rows]
+        order = strongest(shares)
+        labels = [f"{short(str(table.rows[i][0]))} ({i + 1})" for i in order]  # a label that comes twice would be one
+        values = [shares[i] for i in order]
+    else:
+        labels = [f"{row[0]} = {row[1]}" if row[1] != "" else str(row[0]) for row in table.rows]
+        values = [float(row[2] or 0) for row in table.rows]
     return pd.DataFrame({"label": labels, "value": values, "does": ["raises" if v > 0 else "lowers" for v in values]})
 
 
@@ -81,10 +89,10 @@ def chart(table: Table) -> dict[str, Any]:
     axis = {"labelLimit": 150, "labelOverlap": False}
     return {
         "mark": "bar",
-        "height": 24 * len(table.rows) + 70,  # the axis is part of it
+        "height": 24 * len(effects(table)) + 70,  # the axis is part of it
         "encoding": {
             "y": {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": axis},
-            "x": {"field": "value", "type": "quantitative", "title": table.columns[2]},
+            "x": {"field": "value", "type": "quantitative", "title": table.columns[1 if is_words(table) else 2]},
             "color": {"field": "does", "type": "nominal", "title": None, **colour},
         },
     }

@@ -262,7 +262,27 @@ GLOSSARY = (
     ),
     Term("Heatmap", "A picture of which parts moved the answer: orange speaks for it, blue against.", ("explain.",)),
     Term("Logit", "The number that the model turns into a probability.", ("explain.",)),
+    Term(
+        "Relevance",
+        "The share of the logit that a part of the input holds: all shares and those of constants add up to it.",
+        ("explain.lrp",),
+    ),
     Term("Ledger error", "What LRP's shares leave out of the logit they explain. 0 is exact.", ("explain.lrp",)),
+    Term(
+        "Baseline",
+        "The input that stands for no information: integrated gradients explain the difference to its output.",
+        ("explain.integrated_gradients",),
+    ),
+    Term(
+        "Completeness error",
+        "What the shares of integrated gradients leave out of the difference to the baseline. 0 is exact.",
+        ("explain.integrated_gradients",),
+    ),
+    Term(
+        "Attention",
+        "Where the model fetches what it mixes: routing, not importance. What it fetches may not matter.",
+        ("explain.attention",),
+    ),
     Term("Fidelity", "How well LIME's simple model follows the real one nearby. 1 is exactly.", ("explain.lime",)),
     Term("Repeat error", "How far two runs of SHAP lie apart, against the size of its values.", ("explain.shap",)),
     Term(

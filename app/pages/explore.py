@@ -36,7 +36,7 @@ def show_maps(record: Record, title: str) -> None:
 
 
 def show_bars(record: Record, title: str) -> None:
-    """Every method's columns as bars, strongest first."""
+    """Every method's columns or words as bars, strongest first."""
     found = sample.bars(record.audit, title)
     if not found:
         return
@@ -45,7 +45,7 @@ def show_bars(record: Record, title: str) -> None:
         with place:
             st.markdown(f"**{plain(o.title)}**")
             st.vega_lite_chart(
-                sample.effects(table), sample.chart(table), alt=f"{o.title}, strongest columns first; figures below"
+                sample.effects(table), sample.chart(table), alt=f"{o.title}, strongest first; figures below"
             )
             show_worth(o, title)
             with st.expander("The figures"):

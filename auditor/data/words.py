@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from auditor.characters import is_unspaced
 from auditor.subject import Words
 
 __all__ = ["spans", "words_of"]
@@ -18,10 +19,6 @@ Span = tuple[int, int]
 SPACE, LETTER, SINGLE, POINT, EMOJI, MARK = "space", "letter", "single", "point", "emoji", "mark"
 JOINER, APOSTROPHES, HYPHENS = "\u200d", "'\u2019\u02bc\u05f3\u05f4", "-\u2010\u2011"
 CLITIC = re.compile(r"['\u2019](?:s|t|d|m|re|ve|ll)(?!\w)", re.IGNORECASE)
-UNSPACED = re.compile(  # scripts that put no space between words: Thai, Lao, Myanmar, Khmer, kana, ideographs
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff"
-    "\uff66-\uff9f\U00020000-\U0003ffff]"
-)
 PICTURES = re.compile("[\u2600-\u27bf\u2b00-\u2bff\u231a-\u23ff\U0001f000-\U0001faff]")
 FLAGS = ("\U0001f1e6", "\U0001f1ff")
 
@@ -53,7 +50,7 @@ def _kind(text: str, i: int) -> str:
         return SPACE
     if category[0] == "M" or category == "Cf" or "\U0001f3fb" <= c <= "\U0001f3ff":
         return MARK
-    if UNSPACED.match(c):
+    if is_unspaced(c):
         return SINGLE
     if PICTURES.match(c):
         return EMOJI

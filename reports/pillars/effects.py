@@ -1,0 +1,148 @@
+"""What moved the answer in single rows of columns and single texts: bars, and running text with its strongest words."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from markupsafe import Markup
+
+from auditor.types import Outcome, Scalar, Table
+from reports.charts import Bar, bars, figure_svg
+from reports.parts import Chart, Folded, Grid, Pictures, Prose, grid_of
+from reports.pillars.methods import UNITS, is_bars, is_words, quality_words, tables_of
+from reports.texts import SPECIAL, Running, excerpt, short, strongest, words_of
+from reports.words import counted, number
+
+__all__ = ["WordLegend", "bar_rows", "left_out", "upper", "word_rows"]
+
+ROWS, OPEN_ROWS = 8, 2
+MOST_WORDS = 1000
+NOTE = "Filled bars raise, outlined bars lower."
+Draw = Callable[[Outcome, Table], Any]
+
+
+@dataclass(frozen=True)
+class WordLegend:
+    """How tinted words are read."""
+
+    kind: ClassVar[str] = "wordlegend"
+
+
+def bar_rows(outcomes: Sequence[Outcome]) -> list[Any]:
+    """Every method's columns of each row as bars."""
+    return _rows(outcomes, is_bars, _bar_chart)
+
+
+def word_rows(outcomes: Sequence[Outcome]) -> list[Any]:
+    """Each text as every method sees it."""
+    return _rows(outcomes, is_words, _running)
+
+
+def left_out(n: int) -> list[Prose]:
+    """What to say of rows that were explained and are not shown."""
+    return [Prose(f"{counted(n, 'more row')} explained: figures in audit.json, maps in evidence.", small=True)] * (
+        n > 0
+    )
+
+
+def upper(text: str) -> str:
+    """`text` with a capital first letter; class names keep theirs."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _rows(outcomes: Sequence[Outcome], is_drawn: Callable[[Table], bool], draw: Draw) -> list[Any]:
+    """The rows that most methods explain, each with all of them; those behind the first are folded."""
+    held: dict[str, list[tuple[Outcome, Table]]] = {}
+    for o in outcomes:
+        for table in tables_of(o):
+            if is_drawn(table) and table.rows:
+                held.setdefault(table.title, []).append((o, table))
+    titles = sorted(held, key=lambda t: -len({o.check for o, _ in held[t]}))  # a stable sort: errors stay first
+    groups = [(t, [draw(o, table) for o, table in held[t]]) for t in titles[:ROWS]]
+    opened = [block for t, blocks in groups[:OPEN_ROWS] for block in (Pictures(upper(t), ()), *blocks)]
+    folded = [Folded(upper(t), blocks) for t, blocks in groups[OPEN_ROWS:]]
+    return [*opened, *folded, *left_out(len(titles) - ROWS)]
+
+
+# ---- bars --------------------------------------------------------------------------------------------------------
+def _bar_chart(o: Outcome, table: Table) -> Chart:
+    effects = []
+    for row in table.rows:
+        value = _figure(row[2])
+        repeats = [_figure(v) for v in row[3:5]] or [value]
+        label = f"{row[0]} = {row[1]}" if row[1] != "" else str(row[0])
+        effects.append(Bar(label, value, min(repeats), max(repeats)))
+    note = NOTE
+    if len(table.columns) > 3:
+        note += " The thin line joins what two runs said."
+    figures = grid_of(table, f"{o.title}, {table.title}")
+    return _chart(o, table.title, table.columns[2], effects, figures, note)
+
+
+def _chart(
+    o: Outcome, title: str, name: str, effects: Sequence[Bar], figures: Grid, note: str, named: str = "{}"
+) -> Chart:
+    most = max(effects, key=lambda b: abs(b.value))
+    label, said, quality = named.format(most.label), _said(most.value, name), quality_words(o, title)
+    key = "b" + hashlib.sha256(f"{o.check} {title} {name}".encode()).hexdigest()[:10]
+    unit = UNITS.get(name, "")
+    sides = ("lowers", f"raises {unit}") if unit else ("negative", f"positive {name}")
+    svg = figure_svg(key, f"{o.title}, {title}", f"{label} {said}", bars(effects, *sides))
+    answer = _sentence(label, said, quality)
+    return Chart(f"{o.title}.", answer, svg, figures, note)
+
+
+def _said(value: float, name: str) -> str:
+    """What the strongest does, with what it does it to."""
+    if name in UNITS:
+        return f"{'raises' if value > 0 else 'lowers'} {UNITS[name]} most"
+    return f"has the {'largest' if value >= 0 else 'most negative'} {name}"
+
+
+def _sentence(label: str, said: str, quality: str) -> Markup:
+    """The answer of a chart; the label stands apart, since it may run from right to left."""
+    return Markup("<bdi>{}</bdi> {}{}.").format(label, said, f"; {quality}" if quality else "")
+
+
+def _figure(value: Scalar) -> float:
+    """A figure of a table; 0 where it cannot be said."""
+    found = float(value or 0.0)
+    return found if math.isfinite(found) else 0.0
+
+
+# ---- texts -------------------------------------------------------------------------------------------------------
+def _running(o: Outcome, table: Table) -> Running | Prose:
+    rows, name = list(table.rows), table.columns[1]
+    special = _figure(rows.pop()[1]) if rows[-1][0] == SPECIAL else None
+    texts, shares = [str(row[0]) or " " for row in rows], [_figure(row[1]) for row in rows]
+    if not texts:
+        return Prose(f"{o.title}: the text has no words.")
+    words = words_of(texts, shares)
+    seen = excerpt(words, shares)
+    whole = words[:MOST_WORDS] if len(seen) < len(words) else []
+    chart = _strongest(o, table.title, name, texts, shares)
+    more, rest = max(0, len(words) - MOST_WORDS), _rest(special, sum(shares), name)
+    signs = ("for", "against") if min(shares) < 0 else ("strong", "")  # of attention no word speaks against
+    return Running(o.title, chart.answer, seen, whole, more, signs, rest, chart)
+
+
+def _strongest(o: Outcome, title: str, name: str, texts: Sequence[str], shares: Sequence[float]) -> Chart:
+    """The words that matter most as bars, with their places in the text."""
+    order = strongest(shares)
+    effects = [Bar(short(texts[i]), shares[i], shares[i], shares[i]) for i in order]
+    rows = tuple((short(texts[i]), i + 1, shares[i]) for i in order)
+    caption = f"{o.title}, {title}: strongest words"
+    figures = grid_of(Table(caption, ("word", "place in the text", name), rows))
+    return _chart(o, title, name, effects, figures, NOTE, "\u201c{}\u201d")
+
+
+def _rest(special: float | None, words: float, name: str) -> str:
+    """What is no word, and what all adds up to."""
+    whole = f"{number(words + (special or 0.0), 3)} in all"
+    if special is None:
+        return f"The {name} of the words adds up to {whole}."
+    return f"Special tokens, which are no words, hold {number(special, 3)} of {whole} ({name})."

@@ -1,0 +1,72 @@
+"""What is known of each method that explains: its own figure, what its tables say, and which of them are drawn."""
+
+from __future__ import annotations
+
+from auditor.types import Measure, Outcome, Scalar, Table
+from reports.words import number
+
+__all__ = ["QUALITY", "UNITS", "is_bars", "is_words", "other_tables", "quality", "quality_words", "tables_of"]
+
+QUALITY = {
+    "explain.gradcam": (
+        "hirescam_correlation",
+        "Agreement with HiResCAM, which needs no averaging. 1 is full agreement.",
+    ),
+    "explain.lrp": ("ledger_error", "What the shares leave out of the logit they explain. 0 is exact."),
+    "explain.integrated_gradients": (
+        "completeness_error",
+        "What the shares leave out of the difference to the baseline. 0 is exact.",
+    ),
+    "explain.attention": (
+        "occlusion_correlation",
+        "Rank correlation with occlusion: attention is routing, not importance. 1 is full agreement.",
+    ),
+    "explain.shap": ("repeat_error", "How far two runs lie apart, against the size of the values. 0 is no distance."),
+    "explain.lime": (
+        "fidelity",
+        "How well the simple model follows the real one nearby. 1 is exactly, below .5 do not read it.",
+    ),
+}
+UNITS = {"relevance": "the logit", "effect": "the probability", "weight": "the probability"}
+
+
+# ---- its own figure ----------------------------------------------------------------------------------------------
+def quality(o: Outcome, title: str) -> Measure | None:
+    """A method's own figure for the row of that title; for the whole when the title is empty."""
+    if o.result is None or o.check not in QUALITY:
+        return None
+    row = title.partition(":")[0].removeprefix("row ")
+    where = f"row={row}" if title else ""
+    return next((m for m in o.result.measures if m.name == QUALITY[o.check][0] and m.slice == where), None)
+
+
+def quality_words(o: Outcome, title: str) -> str:
+    """The method's own figure for a row as words; empty where it has none."""
+    m = quality(o, title)
+    return f"{m.name.replace('_', ' ')} {number(m.value)}" if m else ""
+
+
+# ---- its tables --------------------------------------------------------------------------------------------------
+def tables_of(o: Outcome) -> tuple[Table, ...]:
+    """The tables of a check; none where it has no result."""
+    return o.result.tables if o.result else ()
+
+
+def is_bars(table: Table) -> bool:
+    """Whether it holds columns of one row with their effects: column, value, effect, and what repeats gave."""
+    figures = [v for row in table.rows for v in row[2:]]
+    return table.columns[:2] == ("column", "value") and len(table.columns) > 2 and all(map(_is_figure, figures))
+
+
+def is_words(table: Table) -> bool:
+    """Whether it holds the words of one text in reading order with their shares."""
+    return len(table.columns) == 2 and table.columns[0] == "word" and all(_is_figure(row[1]) for row in table.rows)
+
+
+def other_tables(o: Outcome) -> tuple[Table, ...]:
+    """The tables of a check that are neither bars nor words."""
+    return tuple(t for t in tables_of(o) if not is_bars(t) and not is_words(t))
+
+
+def _is_figure(value: Scalar) -> bool:
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))

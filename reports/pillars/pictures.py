@@ -1,0 +1,61 @@
+"""What moved the answer in single pictures: each beside every method's map of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from auditor.store import Record
+from auditor.types import Image, Outcome
+from reports.images import overlay, photo
+from reports.parts import Folded, Picture, Pictures
+from reports.pillars.effects import OPEN_ROWS, ROWS, left_out, upper
+from reports.pillars.methods import quality_words
+
+__all__ = ["picture_rows"]
+
+BLANK = 128  # grey, where a map has no picture under it
+
+
+def picture_rows(record: Record, outcomes: list[Outcome]) -> list[Any]:
+    """A row of pictures a sample: itself and every method's map; those that most methods explain."""
+    others: dict[str, list[tuple[Outcome, Image]]] = {}
+    originals: dict[str, Image] = {}
+    for o in outcomes:
+        for image in o.result.images if o.result else ():
+            held = others.setdefault(image.title, [])
+            if image.role == "original":
+                originals[image.title] = image
+            else:
+                held.append((o, image))
+    titles = sorted(others, key=lambda t: -len(others[t]))[:ROWS]  # a stable sort: errors stay first
+    rows = [_row(record, t, originals.get(t), others[t]) for t in titles]
+    left = left_out(len(others) - len(titles))
+    opened = OPEN_ROWS if left else 4
+    if len(rows) <= opened:
+        return rows
+    return [*rows[:opened], Folded(f"{len(rows) - opened} further rows", rows[opened:]), *left]
+
+
+def _row(record: Record, title: str, original: Image | None, others: list[tuple[Outcome, Image]]) -> Pictures:
+    name, _, said = title.partition(": ")
+    base = record.arrays[original.array] if original else None
+    cells = []
+    if original and base is not None:
+        cells.append(Picture(photo(base), original.alt, "Original", name, _is_small(base)))
+    for o, image in others:
+        array = record.arrays[image.array]
+        under = base if base is not None else _blank(array)
+        source = overlay(under, array) if array.ndim == 2 else photo(array)
+        cells.append(Picture(source, image.alt, o.title, quality_words(o, title), _is_small(under)))
+    return Pictures(upper(said or title), cells)
+
+
+def _blank(shown: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A grey picture of the size of `shown` (H, W) or (H, W, 3)."""
+    return np.full((*shown.shape[:2], 3), BLANK, np.uint8)
+
+
+def _is_small(pixels: np.ndarray[Any, Any]) -> bool:
+    return bool(max(pixels.shape) <= 64)
