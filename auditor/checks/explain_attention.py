@@ -146,8 +146,9 @@ def _caveats(found: list[_Row], measures: list[Measure]) -> list[str]:
     words = " and ".join(
         f"{'not known' if v is None else f'{v:.2f}'} for {m}" for v, m in zip(said, METHODS, strict=True)
     )
-    read, parts = max(r.read for r in found), found[0].parts
-    one = "the one token that the logit is read from" if read == 1 else f"the {read} tokens that the logit is read from"
+    least, most, parts = min(r.read for r in found), max(r.read for r in found), found[0].parts
+    some = f"the {most} tokens that" if least == most else f"the {least} to {most} tokens that"
+    one = f"{'the one token that' if most == 1 else some} the logit is read from"
     caveats = [
         f"Attention is routing, not importance: its rank correlation with occlusion is {words}.",
         f"The scores say what came to {one}.",

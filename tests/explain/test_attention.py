@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from auditor.errors import NotApplicable
 from auditor.explain.attention import Attended, attention, attention_gradient, readers, rollout
-from auditor.explain.heads import entropy
+from auditor.explain.heads import distance, entropy
 from auditor.feeds import Tokens
 from auditor.subject import Model
 from tests.explain.nets import CLASSES, FORMS, IMAGES, TARGET, ViT, close, net, program
@@ -292,6 +292,16 @@ def test_entropy_is_0_on_one_token_and_1_on_all() -> None:
 
     assert entropy(weights)[0, 0].tolist() == pytest.approx([0, 1, 1, 0], abs=1e-6)
     assert entropy(torch.tensor([[[[0.9, 0.1]]]]))[0, 0, 0] == pytest.approx(0.469, abs=1e-3)  # bits of a coin
+
+
+def test_distance_is_the_mean_way_between_tokens_that_have_a_place() -> None:
+    """Token 1 takes half from 3 cells below and half from itself; what goes to token 0, which has no place, is out."""
+    nan = float("nan")
+    places = torch.tensor([[nan, nan], [0.0, 0.0], [3.0, 4.0]])
+    weights = torch.tensor([[[[0.2, 0.4, 0.4], [0.5, 0.25, 0.25], [0.0, 0.0, 1.0]]]])
+
+    assert distance(weights, places).tolist() == [[pytest.approx((2.5 + 0) / 2)]]
+    assert bool(distance(weights, torch.full((3, 2), nan)).isnan().all())
 
 
 # ---- what is not attention, or has no map ------------------------------------------------------------------------
