@@ -80,6 +80,33 @@ def test_an_encoder_layers_fused_kernel_hides_nothing() -> None:
     assert torch.allclose(found.weights[0], expected, atol=1e-6)
 
 
+class Padded(nn.Module):
+    """torch's own encoder on texts, the mean over the tokens that are there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed, layer = nn.Embedding(30, 8), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.layers, self.head = nn.TransformerEncoder(layer, 2), nn.Linear(8, 3)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        y = self.layers(self.embed(input_ids), src_key_padding_mask=attention_mask == 0)
+        mask = attention_mask[..., None]
+        return self.head((y * mask).sum(1) / mask.sum(1))
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+def test_padding_is_taken_from_by_nobody_and_never_read() -> None:
+    module = Padded().eval().requires_grad_(False)
+    feed = Tokens(pad=0, names=("input_ids", "attention_mask"))
+    found = attention(Model(module, CLASSES, feed=feed), TEXTS, TARGET)
+    present = (TEXTS >= 0).float()
+
+    for weights in found.weights:
+        assert not (weights * (1 - present)[:, None, None]).any()
+    assert torch.allclose(readers(found), present / present.sum(1, keepdim=True))
+
+
 def heads(x: Tensor) -> Tensor:
     return x.unflatten(-1, (2, 4)).transpose(1, 2)
 
