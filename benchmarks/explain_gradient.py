@@ -275,7 +275,8 @@ def curves(model: Model, x: Tensor, target: Tensor, scores: Tensor) -> tuple[flo
     """Mean probability of the class over FRACTIONS of the cells taken away, and of those alone that are there."""
     order, grid = scores.argsort(1, descending=True), SIDE // CELL
     mean = x.mean((2, 3), keepdim=True).expand_as(x)
-    gone, back = [], []
+    gone: list[float] = []
+    back: list[float] = []
     for fraction in FRACTIONS:
         chosen = torch.zeros_like(scores).scatter_(1, order[:, : int(fraction * scores.shape[1])], 1)
         mask = chosen.view(len(x), 1, grid, grid).repeat_interleave(CELL, 2).repeat_interleave(CELL, 3)

@@ -44,10 +44,12 @@ class Parts:
 
 def drops(model: Model, x: Tensor, target: int, parts: Parts, size: int) -> Tensor:
     """(parts,) by how much the logit of class `target` drops without each part of `x`, `size` inputs run at once."""
+    if not len(parts.without):
+        return torch.zeros(0)
     with torch.no_grad():
         whole = model(x[None])[0, target].cpu()
         logits = torch.cat([model(rows)[:, target].cpu() for rows in parts.without.flatten(0, 1).split(size)])
-    return whole - logits.view(len(parts.without), -1).mean(1)
+    return whole - logits.view(parts.without.shape[:2]).mean(1)
 
 
 def image_parts(image: Tensor, read: Tensor) -> Parts:

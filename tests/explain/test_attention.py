@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from auditor.errors import NotApplicable
 from auditor.explain.attention import Attended, attention, attention_gradient, readers, rollout
-from auditor.explain.heads import entropy
+from auditor.explain.heads import distance, entropy
 from auditor.feeds import Tokens
 from auditor.subject import Model
 from tests.explain.nets import CLASSES, FORMS, IMAGES, TARGET, ViT, close, net, program
@@ -78,6 +78,33 @@ def test_an_encoder_layers_fused_kernel_hides_nothing() -> None:
 
     assert [w.shape for w in found.weights] == [(3, 2, 5, 5)] * 2
     assert torch.allclose(found.weights[0], expected, atol=1e-6)
+
+
+class Padded(nn.Module):
+    """torch's own encoder on texts, the mean over the tokens that are there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed, layer = nn.Embedding(30, 8), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.layers, self.head = nn.TransformerEncoder(layer, 2), nn.Linear(8, 3)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        y = self.layers(self.embed(input_ids), src_key_padding_mask=attention_mask == 0)
+        mask = attention_mask[..., None]
+        return self.head((y * mask).sum(1) / mask.sum(1))
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+def test_padding_is_taken_from_by_nobody_and_never_read() -> None:
+    module = Padded().eval().requires_grad_(False)
+    feed = Tokens(pad=0, names=("input_ids", "attention_mask"))
+    found = attention(Model(module, CLASSES, feed=feed), TEXTS, TARGET)
+    present = (TEXTS >= 0).float()
+
+    for weights in found.weights:
+        assert not (weights * (1 - present)[:, None, None]).any()
+    assert torch.allclose(readers(found), present / present.sum(1, keepdim=True))
 
 
 def heads(x: Tensor) -> Tensor:
@@ -292,6 +319,16 @@ def test_entropy_is_0_on_one_token_and_1_on_all() -> None:
 
     assert entropy(weights)[0, 0].tolist() == pytest.approx([0, 1, 1, 0], abs=1e-6)
     assert entropy(torch.tensor([[[[0.9, 0.1]]]]))[0, 0, 0] == pytest.approx(0.469, abs=1e-3)  # bits of a coin
+
+
+def test_distance_is_the_mean_way_between_tokens_that_have_a_place() -> None:
+    """Token 1 takes half from 3 cells below and half from itself; what goes to token 0, which has no place, is out."""
+    nan = float("nan")
+    places = torch.tensor([[nan, nan], [0.0, 0.0], [3.0, 4.0]])
+    weights = torch.tensor([[[[0.2, 0.4, 0.4], [0.5, 0.25, 0.25], [0.0, 0.0, 1.0]]]])
+
+    assert distance(weights, places).tolist() == [[pytest.approx((2.5 + 0) / 2)]]
+    assert bool(distance(weights, torch.full((3, 2), nan)).isnan().all())
 
 
 # ---- what is not attention, or has no map ------------------------------------------------------------------------
