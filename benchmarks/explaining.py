@@ -82,6 +82,9 @@ of gradients: four inputs each, on one core of a shared machine ({versions}). Wr
   {len(found)} are under it. **constants**: what biases and norms hold of all |shares| under LRP-0.
 - **IG completeness**: the largest error of integrated gradients of two inputs from a baseline of zeros, with
   {STEPS[0]} to {STEPS[-1]} steps; an audit goes on to 512.
+  Deep networks with random weights change their gradient at every step of the path (Balduzzi et al. 2017,
+  arXiv:1702.08591), so that few points say little of the rest: that is what the samples above 1 % are, and an audit
+  counts them.
 - **attention**: what was found of it.
 - **ms**: for one input, by Grad-CAM and LRP.
 
