@@ -85,8 +85,8 @@ def interleaved(jobs: Mapping[str, Job], rounds: int = ROUNDS) -> dict[str, list
 
 def against(found: Mapping[str, list[float]], name: str, *bare: str) -> float:
     """The middle of the rounds' ratios of a job to the sum of others."""
-    return statistics.median(
-        own / sum(parts) for own, *parts in zip(found[name], *(found[b] for b in bare), strict=True)
+    return float(
+        np.median([own / sum(parts) for own, *parts in zip(found[name], *(found[b] for b in bare), strict=True)])
     )
 
 

@@ -51,7 +51,6 @@ def explain_attention(ctx: Context, *, samples: int = sizes(4, 16, 64)) -> Resul
     Removal makes inputs that the model has never seen. Attention in windows, or between tokens that are merged on the
     way, has no map of the whole input: the check does not apply.
     """
-    ctx.need_classes()
     ctx.need_model()
     need_explainable(ctx)
     found = [_of_row(ctx, s) for s in explained_samples(ctx, samples)]

@@ -77,7 +77,7 @@ def _watched(model: Model, x: Tensor, target: Tensor) -> Attended:
     if not float((logits.detach() - plain).abs().max()) <= tolerance * max(1.0, float(plain.abs().max())):
         msg = "watching the model's attention changes its output"
         raise NotApplicable(msg)
-    logit = logits.gather(1, target.to(logits.device)[:, None])[:, 0]
+    logit = logits.reshape(len(logits), -1).gather(1, target.to(logits.device)[:, None])[:, 0]
     found = [w.tensor for w in seen]
     gradients = torch.autograd.grad(logit.sum(), found, allow_unused=True) if logit.requires_grad else [None]
     if all(g is None for g in gradients):

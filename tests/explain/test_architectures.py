@@ -10,7 +10,7 @@ from benchmarks._explained import LEDGER, SUBJECTS, explain
 HERE = {
     "torchvision:mobilenet_v3_small": ("features", "no"),
     "torchvision:densenet121": ("features", "no"),
-    "torchvision:swin_t": ("permute", "12 layers, 84 heads"),
+    "torchvision:swin_t": ("permute", "12 layers, 138 heads"),
     "torchvision:vit_b_16": ("encoder", "12 layers, 144 heads"),
     "transformers:BertForSequenceClassification": ("no image", "2 layers, 4 heads"),
     "transformers:ViTForImageClassification": ("vit", "2 layers, 4 heads"),

@@ -161,8 +161,9 @@ class _Back:
         positive, y = self.layer.part(leaf, 1), self.layer.apply(leaf, self.layer.weight)
         above, own = self._own(positive)
         share = _over(self.value, self.value + gamma * own).mul_(g)
-        to_p = torch.where(above, gamma, -gamma) * share
-        to_y = torch.where(above, 1.0, 1.0 + gamma) * share
+        more = share * gamma
+        to_p = torch.where(above, more, -more)
+        to_y = torch.where(above, share, share + more)
         self.keep(self.layer.bias_part(1), to_p)
         self.keep(self.layer.bias if self.layer.bias is not None else 0.0, to_y)
         return _vjp(leaf, (positive, to_p), (y, to_y))
@@ -184,9 +185,11 @@ class _Back:
         for sign in (1, -1):
             part, bias = self.layer.part(leaf, sign), self.layer.bias_part(sign)
             total = part.detach() + bias
-            times = torch.where(above if sign > 0 else ~above, rule.alpha, -rule.beta)
-            share = _over(self.value, total).mul_(times).mul_(g)
+            own = above if sign > 0 else ~above
+            share = _over(self.value, total).mul_(g)
+            share = torch.where(own, share * rule.alpha, share * -rule.beta)
             self.keep(bias, share)
+            times = torch.where(own, rule.alpha, -rule.beta).to(share.dtype)
             kept.append((total == 0) * times)
             found.append((part, share))
         self._unclaimed(kept[0] + kept[1], g)
