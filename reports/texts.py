@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from auditor.characters import is_unspaced
+from auditor.types import Scalar, Table
 from reports.parts import Chart
 
-__all__ = ["SPECIAL", "Running", "Word", "excerpt", "short", "strongest", "words_of"]
+__all__ = [
+    "SPECIAL", "Running", "Word", "excerpt", "figure_in", "parts_of", "plain", "short", "strongest", "words_of",
+]  # fmt: skip
 
 SPECIAL = "(special tokens)"  # the last row of a table of words, where there are any
 STEPS = (0.1, 0.3, 0.55, 0.8)  # of the strongest word: from where on a word is tinted, and how
@@ -52,6 +56,19 @@ class Running:
     strongest: Chart
 
 
+def parts_of(table: Table) -> tuple[list[str], list[float], float | None]:
+    """The words of a table of words, their shares, and the share of what is no word; None where all of it is."""
+    rows = list(table.rows)
+    special = figure_in(rows.pop()[1]) if rows and rows[-1][0] == SPECIAL else None
+    return [str(row[0]) or " " for row in rows], [figure_in(row[1]) for row in rows], special
+
+
+def figure_in(value: Scalar) -> float:
+    """A figure of a table; 0 where it cannot be said."""
+    found = float(value or 0.0)
+    return found if math.isfinite(found) else 0.0
+
+
 def words_of(texts: Sequence[str], shares: Sequence[float]) -> list[Word]:
     """Words with their strength, measured against the strongest of them."""
     top = max(map(abs, shares), default=0.0)
@@ -75,6 +92,12 @@ def excerpt(words: Sequence[Word], shares: Sequence[float]) -> list[Word]:
         end = stop
     left = len(words) - end
     return [*found, *([Word("", left_out=left)] if left else [])]
+
+
+def plain(words: Sequence[Word]) -> str:
+    """The words as one line of text."""
+    shown = (f"\u2026 {w.left_out:,} words \u2026" if w.left_out else w.text for w in words)
+    return "".join(f" {t}" if w.spaced else t for w, t in zip(words, shown, strict=True)).strip()
 
 
 def strongest(shares: Sequence[float]) -> list[int]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from markupsafe import Markup
 
-from auditor.types import Outcome, Scalar, Table
+from auditor.types import Outcome, Table
 from reports.charts import Bar, bars, figure_svg
 from reports.parts import Chart, Folded, Grid, Pictures, Prose, grid_of
 from reports.pillars.methods import UNITS, is_bars, is_words, quality_words, tables_of
-from reports.texts import SPECIAL, Running, excerpt, short, strongest, words_of
+from reports.texts import Running, excerpt, figure_in, parts_of, short, strongest, words_of
 from reports.words import counted, number
 
 __all__ = ["WordLegend", "bar_rows", "left_out", "upper", "word_rows"]
@@ -72,8 +71,8 @@ def _rows(outcomes: Sequence[Outcome], is_drawn: Callable[[Table], bool], draw: 
 def _bar_chart(o: Outcome, table: Table) -> Chart:
     effects = []
     for row in table.rows:
-        value = _figure(row[2])
-        repeats = [_figure(v) for v in row[3:5]] or [value]
+        value = figure_in(row[2])
+        repeats = [figure_in(v) for v in row[3:5]] or [value]
         label = f"{row[0]} = {row[1]}" if row[1] != "" else str(row[0])
         effects.append(Bar(label, value, min(repeats), max(repeats)))
     note = NOTE
@@ -108,17 +107,10 @@ def _sentence(label: str, said: str, quality: str) -> Markup:
     return Markup("<bdi>{}</bdi> {}{}.").format(label, said, f"; {quality}" if quality else "")
 
 
-def _figure(value: Scalar) -> float:
-    """A figure of a table; 0 where it cannot be said."""
-    found = float(value or 0.0)
-    return found if math.isfinite(found) else 0.0
-
-
 # ---- texts -------------------------------------------------------------------------------------------------------
 def _running(o: Outcome, table: Table) -> Running | Prose:
-    rows, name = list(table.rows), table.columns[1]
-    special = _figure(rows.pop()[1]) if rows[-1][0] == SPECIAL else None
-    texts, shares = [str(row[0]) or " " for row in rows], [_figure(row[1]) for row in rows]
+    texts, shares, special = parts_of(table)
+    name = table.columns[1]
     if not texts:
         return Prose(f"{o.title}: the text has no words.")
     words = words_of(texts, shares)

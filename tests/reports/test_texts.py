@@ -19,6 +19,8 @@ from tests.reports.records import HOSTILE, record
 from tests.reports.test_html import Page
 from tests.reports.test_style import contrast, palette
 
+CHINESE = "\u8fd9\u90e8\u7535\u5f71\u5f88\u597d\u3002\u4e0d\u597d"
+ARABIC = "\u0641\u064a\u0644\u0645 \u0631\u0627\u0626\u0639\u060c"
 TITLE = "row 3: good, called bad (0.81)"
 
 
@@ -35,6 +37,17 @@ def explained(*tables: Table, check: str = "explain.lrp", images: tuple[Image, .
     outcome = Outcome(check, "Method", "", Status.MEASURED, "", {}, (), Result(measures, tables, images))
     others = tuple(o for o in found.audit.outcomes if not o.check.startswith("explain."))
     return replace(found, audit=replace(found.audit, outcomes=(*others, outcome)))
+
+
+def texts() -> Record:
+    """An English, an Arabic, a Chinese, a long and a hostile text, all behind each other."""
+    draw = np.random.default_rng(0)
+    held = ["a good but dull film ...", ARABIC, CHINESE, "a good film , they say . " * 100, " ".join(HOSTILE)]
+    tables = []
+    for i, text in enumerate(held):
+        shares = {text[a:b]: float(draw.normal()) for a, b in spans(text)}
+        tables.append(table(text, shares, f"row {i}: good (0.{i}1)"))
+    return explained(*tables)
 
 
 def section(found: Record) -> str:
@@ -54,10 +67,6 @@ def test_the_last_row_has_the_name_that_the_engine_gives_it() -> None:
 
 
 # ---- one text ----------------------------------------------------------------------------------------------------
-CHINESE = "\u8fd9\u90e8\u7535\u5f71\u5f88\u597d\u3002\u4e0d\u597d"
-ARABIC = "\u0641\u064a\u0644\u0645 \u0631\u0627\u0626\u0639\u060c"
-
-
 @pytest.mark.parametrize(
     ("text", "read"),
     [
