@@ -20,7 +20,8 @@ SPECIAL = "(special tokens)"  # the last row of a table of words, where there ar
 STEPS = (0.1, 0.3, 0.55, 0.8)  # of the strongest word: from where on a word is tinted, and how
 MOST_WHOLE, STRONGEST, AROUND, NEAR = 150, 10, 6, 3
 LONGEST = 60  # characters of one word
-CLOSING, QUOTES = ".,;:!?\u2026%\u060c\u061b\u061f", ("'", '"')
+NOT = ("n't", "n\u2019t")  # which some data sets hold apart from its verb
+CLOSING, QUOTES = ".,;:!?\u2026%\u060c\u061b\u061f", {"'": "'", '"': '"', "`": "'", "``": "''"}
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,10 @@ def _spaced(texts: Sequence[str]) -> list[bool]:
     before, opened = "", ""
     for text in texts:
         closes = bool(opened) and opened == text
+        opens = not closes and text in QUOTES
         found.append(bool(before) and not closes and not _are_joined(before, text))
-        opened = "" if closes else text if text in QUOTES else opened
-        before = "(" if opened and opened == text else text  # an opening quote is as an opening bracket
+        opened = "" if closes else QUOTES[text] if opens else opened
+        before = "(" if opens else text  # what follows an opening quote stands as behind an opening bracket
     return found
 
 
@@ -142,5 +144,5 @@ def _are_joined(before: str, after: str) -> bool:
     first = unicodedata.category(after[0])
     is_sign = all(unicodedata.category(c)[0] in "PS" for c in after)
     closes = is_sign and (first in {"Pe", "Pf"} or all(c in CLOSING or c in QUOTES for c in after))
-    clitic = after[0] in "'\u2019" and len(after) > 1 and after[1].isalpha()
+    clitic = (after[0] in "'\u2019" and len(after) > 1 and after[1].isalpha()) or after.lower() in NOT
     return clitic or (closes and after not in QUOTES)

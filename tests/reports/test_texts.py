@@ -70,7 +70,8 @@ def test_the_last_row_has_the_name_that_the_engine_gives_it() -> None:
 @pytest.mark.parametrize(
     ("text", "read"),
     [
-        ("it 's good , is n't it ?", "it's good, is n't it?"),
+        ("it 's good , is n't it ?", "it's good, isn't it?"),
+        ("they shout ` good ! ' and `` bad '' twice", "they shout `good!' and ``bad'' twice"),
         ('a "good" film (once)... :-)', 'a "good" film (once)... :-)'),
         (CHINESE, CHINESE),
         (ARABIC, ARABIC),
