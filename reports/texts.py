@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from auditor.characters import is_unspaced
@@ -89,7 +89,8 @@ def excerpt(words: Sequence[Word], shares: Sequence[float]) -> list[Word]:
         if start > end:
             found.append(Word("", left_out=start - end))
         stop = min(len(words), max(end, i + AROUND + 1))
-        found += words[start:stop]
+        shown = list(words[start:stop])
+        found += [replace(shown[0], spaced=True), *shown[1:]] if start > end else shown
         end = stop
     left = len(words) - end
     return [*found, *([Word("", left_out=left)] if left else [])]

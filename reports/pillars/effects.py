@@ -83,15 +83,16 @@ def _bar_chart(o: Outcome, table: Table) -> Chart:
 
 
 def _chart(
-    o: Outcome, title: str, name: str, effects: Sequence[Bar], figures: Grid, note: str, named: str = "{}"
+    o: Outcome, title: str, name: str, effects: Sequence[Bar], figures: Grid, note: str, quotes: str = ""
 ) -> Chart:
     most = max(effects, key=lambda b: abs(b.value))
-    label, said, quality = named.format(most.label), _said(most.value, name), quality_words(o, title)
+    said, quality = _said(most.value, name), quality_words(o, title)
     key = "b" + hashlib.sha256(f"{o.check} {title} {name}".encode()).hexdigest()[:10]
     unit = UNITS.get(name, "")
     sides = ("lowers", f"raises {unit}") if unit else ("negative", f"positive {name}")
-    svg = figure_svg(key, f"{o.title}, {title}", f"{label} {said}", bars(effects, *sides))
-    answer = _sentence(label, said, quality)
+    svg = figure_svg(key, f"{o.title}, {title}", f"{most.label} {said}", bars(effects, *sides))
+    label = (quotes[:1], most.label, quotes[1:])  # what it names may run from right to left
+    answer = Markup("{}<bdi>{}</bdi>{} {}{}.").format(*label, said, f"; {quality}" if quality else "")
     return Chart(f"{o.title}.", answer, svg, figures, note)
 
 
@@ -100,11 +101,6 @@ def _said(value: float, name: str) -> str:
     if name in UNITS:
         return f"{'raises' if value > 0 else 'lowers'} {UNITS[name]} most"
     return f"has the {'largest' if value >= 0 else 'most negative'} {name}"
-
-
-def _sentence(label: str, said: str, quality: str) -> Markup:
-    """The answer of a chart; the label stands apart, since it may run from right to left."""
-    return Markup("<bdi>{}</bdi> {}{}.").format(label, said, f"; {quality}" if quality else "")
 
 
 # ---- texts -------------------------------------------------------------------------------------------------------
@@ -129,7 +125,7 @@ def _strongest(o: Outcome, title: str, name: str, texts: Sequence[str], shares: 
     rows = tuple((short(texts[i]), i + 1, shares[i]) for i in order)
     caption = f"{o.title}, {title}: strongest words"
     figures = grid_of(Table(caption, ("word", "place in the text", name), rows))
-    return _chart(o, title, name, effects, figures, NOTE, "\u201c{}\u201d")
+    return _chart(o, title, name, effects, figures, NOTE, "\u201c\u201d")
 
 
 def _rest(special: float | None, words: float, name: str) -> str:

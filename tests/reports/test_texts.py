@@ -87,7 +87,7 @@ def test_sign_and_strength_are_classes_words_and_lines_and_not_colour_alone() ->
     assert '<span class="p4">good</span><bdi class="vh"> (for)</bdi>' in html
     assert '<span class="n4">dull</span><bdi class="vh"> (against)</bdi>' in html
     assert '<span class="n1">but</span>' in html and '<span class="p1">film</span>' in html
-    assert "\u201cgood\u201d</bdi> raises the logit most; ledger error 0.001." in html
+    assert "\u201c<bdi>good</bdi>\u201d raises the logit most; ledger error 0.001." in html
     style = stylesheet()
     assert re.search(r"\.words span[^}]*text-decoration: underline solid", style)
     assert re.search(r"\.words \.n1[^}]*text-decoration-style: dotted", style)
@@ -122,7 +122,7 @@ def test_where_no_word_speaks_against_none_is_said_to_speak_for() -> None:
     attended = Table(TITLE, ("word", "attention"), (("a", 0.1), ("film", 0.9)))
     html = section(explained(attended, check="explain.attention"))
 
-    assert "\u201cfilm\u201d</bdi> has the largest attention" in html
+    assert "\u201c<bdi>film</bdi>\u201d has the largest attention" in html
     assert "(strong)" in html and "(for)" not in html and "raises" not in html.replace("bars raise", "")
 
 
@@ -148,6 +148,14 @@ def test_of_a_long_text_the_strongest_parts_are_seen_and_the_rest_counted() -> N
         for w in seen:
             assert w.left_out > 3 or w.text == f"w{position}" or (w.left_out and position + w.left_out == n)
             position += w.left_out or 1
+
+
+def test_a_word_after_a_gap_stands_apart_from_it() -> None:
+    text = f"{'x ' * 200}do n't go {'x ' * 200}"
+    seen = shown(section(explained(Table(TITLE, ("word", "relevance"), tuple(
+        (w, float(i == 207)) for i, w in enumerate(text.split()))))))[0].strip()  # fmt: skip
+
+    assert seen.startswith("\u2026 201 words \u2026 n't go x")
 
 
 def test_the_whole_of_a_long_text_is_behind_a_click() -> None:
