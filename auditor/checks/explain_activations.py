@@ -123,13 +123,15 @@ def _caveats(ctx: Context, found: Sequence[Activity]) -> list[str]:
             "Not all of these layers are activation functions: what such a function would silence behind them is "
             "counted as `never above 0`, not as dead."
         )
-    for a in found:
-        if a.repeated:
-            said.append(f"Layer {a.units.layer!r} runs several times; its last run is counted.")
-        if a.odd:
-            said.append(f"Layer {a.units.layer!r} gives NaN or infinity {a.odd} times; those values are left out.")
+    if repeated := [a.units.layer for a in found if a.repeated]:
+        said.append(f"Counted with their last run, as they run several times: {', '.join(repeated)}.")
+    said += [
+        f"Layer {a.units.layer!r} gives NaN or infinity {a.odd} times; those values are left out."
+        for a in found
+        if a.odd
+    ]
     if not ctx.is_regression and not bool(found[-1].selectivity.isfinite().any()):
-        said.append("No unit can be said to prefer a class: the rows are of one class, or no unit's mean moves.")
+        said.append("No unit can be said to prefer a class: too few rows of each, or of one class alone.")
     return said
 
 
