@@ -39,12 +39,13 @@ def explain_activations(
     """What the units of the network do: which never move, which are pinned to an end, and which rows excite them.
 
     What it measures: for `samples` rows (0: all), each class in its share, the units (channels of images, the last axis
-    of tokens and vectors) of at most twelve activation functions spread over the depth, or of `layers`, by their names
-    in the model. `dead_units` is the share of units that give the same value, to 1e-6 of the layer's range, at every
-    place of every row: behind a ReLU those that are never above 0. `saturated_units` is the share of units of
-    sigmoid, tanh and clipped functions with 95 % of their values within 1 % of an end. None where no layer has ends.
-    Of the last layer, the `units` that tell one class from the rest best are shown with the rows that excite them most:
-    `selectivity` is how far the class's mean lies above that of all other rows, in standard deviations.
+    of tokens and vectors) of at most twelve layers spread over the depth: activation functions, blocks where no
+    function is a module, or `layers`, by their names in the model. `dead_units` is the share of units that give the
+    same value, to 1e-6 of the layer's range, at every place of every row: behind a ReLU those that are never above 0.
+    `saturated_units` is the share of units of sigmoid, tanh and clipped functions with 95 % of their values within 1 %
+    of an end. None where no layer has ends. Of the last layer, the `units` that tell one class from the rest best are
+    shown with the rows that excite them most: `selectivity` is how far the class's mean lies above that of all other
+    rows, in standard deviations.
 
     How to read it: many dead or saturated units are capacity that training lost; pictures made from gradients are blind
     to them. The interval is about units: the layer's are taken as drawn from those that such a training gives. That a
@@ -122,13 +123,15 @@ def _caveats(ctx: Context, found: Sequence[Activity]) -> list[str]:
             "Not all of these layers are activation functions: what such a function would silence behind them is "
             "counted as `never above 0`, not as dead."
         )
-    for a in found:
-        if a.repeated:
-            said.append(f"Layer {a.units.layer!r} runs several times; its last run is counted.")
-        if a.odd:
-            said.append(f"Layer {a.units.layer!r} gives NaN or infinity {a.odd} times; those values are left out.")
+    if repeated := [a.units.layer for a in found if a.repeated]:
+        said.append(f"Counted with their last run, as they run several times: {', '.join(repeated)}.")
+    said += [
+        f"Layer {a.units.layer!r} gives NaN or infinity {a.odd} times; those values are left out."
+        for a in found
+        if a.odd
+    ]
     if not ctx.is_regression and not bool(found[-1].selectivity.isfinite().any()):
-        said.append("No unit can be said to prefer a class: the rows are of one class, or no unit's mean moves.")
+        said.append("No unit can be said to prefer a class: too few rows of each, or of one class alone.")
     return said
 
 

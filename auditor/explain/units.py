@@ -48,9 +48,9 @@ class Units:
 def unit_layers(model: Model, x: Tensor, layers: Iterable[str] = ()) -> tuple[Units, ...]:
     """The units of `layers`; where none is named, of at most MOST layers spread over the depth of the network.
 
-    These are its activation functions; where none is a module, all layers but those that give the model's output. `x`
-    (1, ...) is one sample. UsageError for a layer that gives no numbers for each sample; NotApplicable where there is
-    none, or for a program that cannot be followed.
+    These are its activation functions; where none is a module, its blocks (layers of layers), or else all layers, but
+    for those that give the model's output. `x` (1, ...) is one sample. UsageError for a layer that gives no numbers for
+    each sample; NotApplicable where there is none, or for a program that cannot be followed.
     """
     model = followed(model, x)
     twice = torch.cat([x, x])
@@ -77,22 +77,23 @@ def _by_rule(model: Model, twice: Tensor, outputs: Mapping[str, Tensor]) -> list
         final = model.raw(twice).flatten()
     parts = dict(model.module.named_modules())
     inner = [name for name, output in outputs.items() if not torch.equal(output.float().flatten(), final)]
-    names = [name for name in inner if isinstance(parts[name], ACTIVATIONS)] or _distinct(
-        inner, outputs, twice.to(model.device)
-    )
+    functions = [name for name in inner if isinstance(parts[name], ACTIVATIONS)]
+    blocks = [name for name in inner if any(parts[name].children())]
+    seen = twice.to(model.device)
+    names = functions or _distinct(blocks, outputs, seen) or _distinct(inner, outputs, seen)
     if len(names) <= MOST:
         return names
     return [names[round(i * (len(names) - 1) / (MOST - 1))] for i in range(MOST)]
 
 
 def _distinct(names: list[str], outputs: Mapping[str, Tensor], x: Tensor) -> list[str]:
-    """The names without those that only hand on the input or what came before: blocks, changes of shape."""
-    kept, before = [], x.float().flatten()
+    """The names without those that hand on the input, or what a layer before them gave, in whatever shape."""
+    known, kept = [x.float().flatten()], []
     for name in names:
         values = outputs[name].float().flatten()
-        if not torch.equal(before, values):
+        if not any(torch.equal(values, other) for other in known):
+            known.append(values)
             kept.append(name)
-            before = values
     return kept
 
 

@@ -124,7 +124,7 @@ def test_rows_of_one_class_prefer_none() -> None:
     result = result_of(zoo.Case(case.model, one), CHECK)
 
     assert all(row[2] is None for row in result.tables[1].rows)
-    assert any(c.startswith("No unit can be said to prefer a class: the rows are of one class") for c in result.caveats)
+    assert any(c.startswith("No unit can be said to prefer a class: too few rows") for c in result.caveats)
 
 
 # ---- feature maps ------------------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def test_a_regression_has_dead_units_and_no_classes() -> None:
 
 
 def test_a_layer_that_runs_several_times_is_named() -> None:
-    said = "Layer 'first' runs several times; its last run is counted."
+    said = "Counted with their last run, as they run several times: first."
 
     assert said in result_of(zoo.ZOO["shared_weights"](), CHECK).caveats
 

@@ -215,6 +215,27 @@ def test_without_a_module_of_a_function_all_layers_but_the_last_are_seen() -> No
     assert [(u.layer, u.axis, u.is_function) for u in found] == [("stem", 1, False), ("body", 1, False)]
 
 
+class Block(nn.Module):
+    """A residual block whose functions are no modules, and whose shortcut hands its input on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.shortcut = nn.Conv2d(3, 3, 3, padding=1), nn.Sequential()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(self.conv(x) + self.shortcut(x))
+
+
+def test_blocks_are_seen_where_their_functions_are_no_modules() -> None:
+    """What ends a block is a ReLU: its dead units are seen though the ReLU is not. The body is its last block."""
+    body = nn.Sequential(Block(), Block())
+    body[1].conv.bias.data[1] = -99
+    found = seen(nn.Sequential(body, nn.Flatten(), nn.Linear(3 * 256, 3)), torch.rand(23, 3, 16, 16))
+
+    assert [a.units.layer for a in found] == ["0.0", "0.1"]
+    assert found[1].dead.tolist() == [False, True, False]
+
+
 def test_the_output_and_what_hands_on_the_input_are_no_units() -> None:
     """Of a classifier that ends in a softmax the logits are a layer like others."""
     linear, softmax = nn.Sequential(nn.Linear(3, 3)), nn.Sequential(nn.Linear(3, 3), nn.Softmax(1))
