@@ -42,14 +42,15 @@ def explain_lrp(
     """Which inputs moved the class: shares of its logit for every pixel, column or word, on any architecture.
 
     What it measures: for `samples` rows (0: all) the logit of the predicted class, or the value of a model without
-    classes, split over the input and over every constant of the network (biases, normalisations). `composite` names the rules by kind of layer: `epsilon` is
-    LRP-0 everywhere, which on ReLU networks is input x gradient; `epsilon_gamma` favours, in convolutions, what speaks
-    for an output; `epsilon_plus` lets only that count; `epsilon_alpha2_beta1` weighs it against the rest; `_flat` and
-    `_box` give the first convolution a rule of its own, by which black pixels get a share too. `attention` says where
-    relevance goes in attention: along the `values`, or by `attnlrp` half to the weights too.
-    `ledger_error` is what the split leaves out: |sum of all shares - logit| over max(|logit|, 0.01 * sum of |shares|),
-    the largest over the samples; 0 is exact. `constant_share` is the part of all |shares| that constants hold, from 0
-    to 1. The table of layers says how much of the logit reaches each layer's output, and how much its constants keep.
+    classes, split over the input and over every constant of the network (biases, normalisations). `composite` names the
+    rules by kind of layer: `epsilon` is LRP-0 everywhere, which on ReLU networks is input x gradient; `epsilon_gamma`
+    favours, in convolutions, what speaks for an output; `epsilon_plus` lets only that count; `epsilon_alpha2_beta1`
+    weighs it against the rest; `_flat` and `_box` give the first convolution a rule of its own, by which black pixels
+    get a share too. `attention` says where relevance goes in attention: along the `values`, or by `attnlrp` half to the
+    weights too. `ledger_error` is what the split leaves out: |sum of all shares - logit| over max(|logit|, 0.01 * sum
+    of |shares|), the largest over the samples; 0 is exact. `constant_share` is the part of all |shares| that constants
+    hold, from 0 to 1. The table of layers says how much of the logit reaches each layer's output, and how much its
+    constants keep.
 
     How to read it: orange speaks for the class, blue against it. A high constant share is no error: it says how much
     of the answer is decided by what the network learned rather than by this input.
