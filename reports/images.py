@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-__all__ = ["change", "overlay", "photo"]
+__all__ = ["change", "overlay", "photo", "strength"]
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 SMALL = 64
@@ -37,6 +37,16 @@ def overlay(pixels: Pixels, shares: np.ndarray[Any, Any]) -> str:
     alpha = np.abs(v) ** 0.8 * 0.92
     mixed = grey * (1 - alpha) + np.where(v > 0, FOR, AGAINST) * alpha
     return _encoded(Image.fromarray(np.uint8(np.clip(mixed, 0, 1) * 255 + 0.5)))
+
+
+def strength(sizes: np.ndarray[Any, Any], side: int = LARGEST // 2) -> str:
+    """Sizes (h, w), at least 0, as shades of grey: white is the largest, black is nothing."""
+    cells = np.asarray(sizes, np.float64)
+    top = float(cells.max())
+    shown = _enlarged(
+        cells / top if top > 0 else np.zeros_like(cells), (side * cells.shape[0] // max(cells.shape), side)
+    )
+    return _encoded(Image.fromarray(np.uint8(np.clip(shown, 0, 1) * 255 + 0.5)))
 
 
 def change(difference: np.ndarray[Any, Any]) -> tuple[str, float]:

@@ -192,5 +192,6 @@ def _feature_maps(ctx: Context, found: Sequence[Activity]) -> list[Image]:
         for k, (layer, of_layer) in enumerate(maps.items()):
             key = ctx.keep(f"row-{s.row}-layer-{k}", of_layer[i].numpy())
             h, w = of_layer.shape[1:]
-            images.append(Image(s.title, key, "map", f"Mean size of what layer {layer} gives, on a grid of {h} by {w}"))
+            words = f"{layer}: mean size of what the layer gives, on a grid of {h} by {w}"
+            images.append(Image(s.title, key, "features", words))
     return images

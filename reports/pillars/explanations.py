@@ -12,12 +12,13 @@ from reports.parts import Folded, Grid, Heading, Points, Section, grid_of, inter
 from reports.pillars.common import plain_blocks, ran, section_note
 from reports.pillars.effects import WordLegend, bar_rows, word_rows
 from reports.pillars.methods import QUALITY, other_tables, quality
-from reports.pillars.pictures import picture_rows
+from reports.pillars.pictures import ACTIVATIONS, activation_rows, picture_rows
 from reports.words import number
 
 __all__ = ["explanations"]
 
 MOST_OPEN = 12
+ROUTING = "explain.attention"
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,18 @@ def explanations(record: Record) -> Section | None:
     for o in outcomes:
         if o.check not in QUALITY and o.result is not None:
             blocks += plain_blocks(replace(o, result=replace(o.result, tables=other_tables(o))))
+            blocks += activation_rows(record, o) if o.check == ACTIVATIONS else []
     note, status = section_note(outcomes)
     return Section("explanations", "Explanations", _answer(known), blocks, note, status)
 
 
 def _answer(outcomes: list[Outcome]) -> str:
-    names = [o.title for o in outcomes]
+    names = [o.title for o in outcomes if o.check != ROUTING]
     if not names:
         return ""
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"{listed} show{'s' if len(names) == 1 else ''} what moved the answer; each with a figure of its own worth."
+    said = f"{listed} show{'s' if len(names) == 1 else ''} what moved the answer; each with a figure of its own worth."
+    return f"{said} Attention shows what was looked up on the way." if len(names) < len(outcomes) else said
 
 
 def _worth(outcomes: list[Outcome]) -> list[Grid]:

@@ -21,10 +21,6 @@ QUALITY = {
         "occlusion_correlation",
         "Rank correlation with occlusion: attention is routing, not importance. 1 is full agreement.",
     ),
-    "explain.activations": (
-        "dead_units",
-        "Share of units that gave one value for every row counted. 0 is none.",
-    ),
     "explain.shap": ("repeat_error", "How far two runs lie apart, against the size of the values. 0 is no distance."),
     "explain.lime": (
         "fidelity",

@@ -8,12 +8,14 @@ import numpy as np
 
 from auditor.store import Record
 from auditor.types import Image, Outcome
-from reports.images import overlay, photo
+from reports.images import overlay, photo, strength
 from reports.parts import Folded, Picture, Pictures
 from reports.pillars.effects import OPEN_ROWS, ROWS, left_out, upper
 from reports.pillars.methods import quality_words
 
-__all__ = ["picture_rows"]
+__all__ = ["ACTIVATIONS", "activation_rows", "picture_rows"]
+
+ACTIVATIONS = "explain.activations"
 
 BLANK = 128  # grey, where a map has no picture under it
 
@@ -23,7 +25,7 @@ def picture_rows(record: Record, outcomes: list[Outcome]) -> list[Any]:
     others: dict[str, list[tuple[Outcome, Image]]] = {}
     originals: dict[str, Image] = {}
     for o in outcomes:
-        for image in o.result.images if o.result else ():
+        for image in o.result.images if o.result and o.check != ACTIVATIONS else ():
             held = others.setdefault(image.title, [])
             if image.role == "original":
                 originals[image.title] = image
@@ -59,3 +61,24 @@ def _blank(shown: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 def _is_small(pixels: np.ndarray[Any, Any]) -> bool:
     return bool(max(pixels.shape) <= 64)
+
+
+def activation_rows(record: Record, outcome: Outcome) -> list[Any]:
+    """What layers give for single pictures, and the pictures that excite a unit most: sizes, whatever the class."""
+    rows: dict[str, list[Picture]] = {}
+    for image in outcome.result.images if outcome.result else ():
+        array = record.arrays[image.array]
+        of, _, said = image.title.partition(": ")
+        unit = of.startswith("unit ")
+        group = rows.setdefault(upper(of) if unit else upper(said or of), [])
+        if image.role == "features":
+            group.append(Picture(strength(array), image.alt, image.alt.partition(": ")[0], small=True))
+        else:
+            group.append(Picture(photo(array), image.alt, said if unit else "Original", "", _is_small(array)))
+    found = [Pictures(name, cells) for name, cells in rows.items()]
+    if not found:
+        return []
+    what = (
+        "What layers give for single rows, and the rows that excite a unit most: white is strongest, whatever the class"
+    )
+    return [Folded(what, found)]

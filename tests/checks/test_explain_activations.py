@@ -131,13 +131,13 @@ def test_rows_of_one_class_prefer_none() -> None:
 def test_two_rows_are_shown_with_a_map_of_every_layer_that_has_a_grid() -> None:
     case = zoo.inplace_relu()
     result, arrays = result_of(case, CHECK), arrays_of(case.model, case.data, CHECK)
-    maps = [i for i in result.images if i.role == "map"]
+    maps = [i for i in result.images if i.role == "features"]
     originals = {i.title for i in result.images if i.role == "original"}
 
     assert [arrays[i.array].shape for i in maps] == [(6, 6), (4, 4)] * 2
     assert len({i.title for i in maps}) == 2
     assert {i.title for i in maps} <= originals
-    assert "layer 1 gives, on a grid of 6 by 6" in maps[0].alt
+    assert maps[0].alt.startswith("1: mean size of what the layer gives, on a grid of 6 by 6")
     assert all(arrays[i.array].min() >= 0 for i in maps)
 
 
