@@ -16,11 +16,11 @@ from torch.overrides import TorchFunctionMode
 from auditor.errors import NotApplicable
 from auditor.explain.followed import followed
 from auditor.explain.functions import Function, plain_name
-from auditor.explain.passes import gradients_of, is_half, need_gradient
+from auditor.explain.passes import gradients_of, need_gradient
 from auditor.explain.places import Places, scattered
 from auditor.subject import Model
 
-__all__ = ["Entry", "entered", "entries", "gathered", "gradients_at", "logits_from", "movable"]
+__all__ = ["Entry", "enterable", "entries", "gathered", "gradients_at", "logits_from", "movable"]
 
 OTHERWISE = "the network embeds some inputs otherwise than others, so that their paths cannot be followed"
 
@@ -47,7 +47,7 @@ class Entry:
 
 
 # ---- finding them ------------------------------------------------------------------------------------------------
-def entered(model: Model, x: Tensor) -> Model:
+def enterable(model: Model, x: Tensor) -> Model:
     """The model as `entries` can look into it: a program that embeds parts of the input (N, ...) is followed.
 
     NotApplicable when such a program cannot be followed.
@@ -152,18 +152,19 @@ def _logits(model: Model, x: Tensor, embedded: Sequence[tuple[int, Tensor]]) -> 
 
 
 def gradients_at(
-    model: Model, x: Tensor, target: Tensor, known: Sequence[Entry], values: Sequence[Tensor]
+    model: Model, x: Tensor, target: Tensor, known: Sequence[Entry], values: Sequence[Tensor], *, half: bool
 ) -> tuple[Tensor, list[Tensor]]:
     """The logits (M,) of class `target` (M,), and their gradients to the entries' `values` (M, ...).
 
-    One forward and one backward pass of M samples. NotApplicable for a model without gradients.
+    One forward and one backward pass of M samples; `half` as `gradients_of` says. NotApplicable for a model without
+    gradients.
     """
     leaves = [v.detach().to(model.device).requires_grad_() for v in values]
     with torch.enable_grad():
         logits = logits_from(model, x, known, [v.clone() for v in leaves])  # some models write into their input
         logit = logits.reshape(len(x), -1).gather(1, target.to(logits.device)[:, None])[:, 0]
         need_gradient(logit)
-        gradients = gradients_of(logit, leaves, half=is_half(model, values))
+        gradients = gradients_of(logit, leaves, half=half)
     return logit.detach().cpu(), [g.cpu() for g in gradients]
 
 
