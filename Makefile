@@ -41,6 +41,7 @@ bench: $(VENV)/.test
 # The table of architectures in the documentation.
 coverage: $(VENV)/.test
 	$(BIN)/python -m benchmarks.coverage
+	$(BIN)/python -m benchmarks.explaining
 
 # The sample reports and the picture of one in the README (needs Chromium).
 samples: $(VENV)/.test

@@ -12,12 +12,12 @@ from auditor.types import Audit, Image, Outcome, Table
 from reports.images import LARGEST
 from reports.pillars.common import ran, result_of
 from reports.pillars.methods import QUALITY, is_bars, is_words, quality, tables_of
-from reports.texts import short, strongest
+from reports.texts import excerpt, parts_of, plain, short, strongest, words_of
 from reports.words import number
 
 __all__ = [
     "bars", "change_pictures", "change_tables", "chart", "effects", "enlarged", "figure_of", "maps", "original",
-    "titles",
+    "text", "titles",
 ]  # fmt: skip
 
 CURVE = "robustness.curve"
@@ -70,12 +70,20 @@ def bars(audit: Audit, title: str) -> list[tuple[Outcome, Table]]:
     return [(o, t) for o, t in _explained(audit) if isinstance(t, Table) and t.title == title]
 
 
+def text(table: Table) -> str:
+    """The text that a table of words holds, the strongest parts of a long one; empty for columns."""
+    if not is_words(table):
+        return ""
+    words, shares, _ = parts_of(table)
+    return plain(excerpt(words_of(words, shares), shares))
+
+
 def effects(table: Table) -> pd.DataFrame:
     """What each column does, with its value; the strongest words of a text, with their places in it."""
     if is_words(table):
-        shares = [float(row[1] or 0) for row in table.rows]
+        words, shares, _ = parts_of(table)
         order = strongest(shares)
-        labels = [f"{short(str(table.rows[i][0]))} ({i + 1})" for i in order]  # a label that comes twice would be one
+        labels = [f"{short(words[i])} ({i + 1})" for i in order]  # a label that comes twice would be one
         values = [shares[i] for i in order]
     else:
         labels = [f"{row[0]} = {row[1]}" if row[1] != "" else str(row[0]) for row in table.rows]

@@ -150,12 +150,14 @@ class Context:
     def explained(self, n: int) -> Integers:
         """Positions of `n` rows to explain, the same for every check: half of them errors, where there are any, first.
 
-        0 means every row.
+        0 means every row. Of a model that gives a value, those furthest off take the place of errors.
         """
-        self.need_classes()
         draw = np.random.default_rng(derive_seed(self.root_seed, "explained")).permutation(len(self.data))
-        wrong, right = draw[~self.right[draw]], draw[self.right[draw]]
         n = min(n or len(draw), len(draw))
+        if self.predictions.values is not None:
+            furthest = np.argsort(-np.abs(self.predictions.values - self.data.y), kind="stable")[: n // 2]
+            return np.concatenate([furthest, draw[~np.isin(draw, furthest)][: n - len(furthest)]])
+        wrong, right = draw[~self.right[draw]], draw[self.right[draw]]
         errors = min(len(wrong), max(n // 2, n - len(right)))
         return np.concatenate([wrong[:errors], right[: n - errors]])
 

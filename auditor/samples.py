@@ -38,14 +38,16 @@ Map = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 class Sample:
     """One row to explain: its number in the file, input, predicted class and that class's probability.
 
-    `title` names it in the report, the same for every method.
+    `title` names it in the report, the same for every method; `answer` is what is explained: the class by its name, or
+    the value of a model without classes, whose `predicted` is 0 and whose `probability` is None.
     """
 
     row: int
     x: Tensor
     predicted: int
-    probability: float
+    probability: float | None
     title: str
+    answer: str
 
 
 def explained_samples(ctx: Context, n: int) -> list[Sample]:
@@ -55,13 +57,20 @@ def explained_samples(ctx: Context, n: int) -> list[Sample]:
     samples = []
     with torch.no_grad():
         for batch in ctx.data.at(rows).batches(ctx.batch_size):
-            p = model(batch.x).softmax(1).cpu()
+            outputs = model(batch.x).cpu()
+            if ctx.is_regression:
+                samples += [
+                    Sample(int(row), x, 0, None, f"row {row}: {y:.4g}, called {value:.4g}", f"the value {value:.4g}")
+                    for row, x, y, value in zip(batch.row_ids, batch.x, batch.y, outputs, strict=True)
+                ]
+                continue
+            p = outputs.softmax(1)
             for i in range(len(batch.y)):
                 predicted, actual = int(p[i].argmax()), int(batch.y[i])
                 called = f", called {model.classes[predicted]}" if predicted != actual else ""
                 row, probability = int(batch.row_ids[i]), float(p[i, predicted])
                 title = f"row {row}: {model.classes[actual]}{called} ({probability:.2f})"
-                samples.append(Sample(row, batch.x[i], predicted, probability, title))
+                samples.append(Sample(row, batch.x[i], predicted, probability, title, model.classes[predicted]))
     return samples
 
 

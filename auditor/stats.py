@@ -142,10 +142,13 @@ def tails(method: str, counts: Sequence[float], bound: float) -> tuple[float, fl
 
 
 def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Spearman's rank correlation, from -1 to 1; None for fewer than 3 pairs, and where all of one side are equal."""
+    """Spearman's rank correlation, from -1 to 1; equal numbers share their mean rank.
+
+    None for fewer than 3 pairs, where all of one side are equal, and with NaN or infinity.
+    """
     from scipy.stats import rankdata
 
-    if len(a) < 3 or min(a) == max(a) or min(b) == max(b):
+    if len(a) < 3 or not all(map(math.isfinite, (*a, *b))) or min(a) == max(a) or min(b) == max(b):
         return None
     first, second = ([r - (len(x) + 1) / 2 for r in rankdata(x).tolist()] for x in (a, b))
     size = math.sqrt(math.fsum(r * r for r in first) * math.fsum(r * r for r in second))

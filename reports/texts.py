@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from auditor.characters import is_unspaced
+from auditor.types import Scalar, Table
 from reports.parts import Chart
 
-__all__ = ["SPECIAL", "Running", "Word", "excerpt", "short", "strongest", "words_of"]
+__all__ = [
+    "SPECIAL", "Running", "Word", "excerpt", "figure_in", "parts_of", "plain", "short", "strongest", "words_of",
+]  # fmt: skip
 
 SPECIAL = "(special tokens)"  # the last row of a table of words, where there are any
 STEPS = (0.1, 0.3, 0.55, 0.8)  # of the strongest word: from where on a word is tinted, and how
 MOST_WHOLE, STRONGEST, AROUND, NEAR = 150, 10, 6, 3
 LONGEST = 60  # characters of one word
-CLOSING, QUOTES = ".,;:!?\u2026%\u060c\u061b\u061f", ("'", '"')
+NOT = ("n't", "n\u2019t")  # which some data sets hold apart from its verb
+CLOSING, QUOTES = ".,;:!?\u2026%\u060c\u061b\u061f", {"'": "'", '"': '"', "`": "'", "``": "''"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,19 @@ class Running:
     strongest: Chart
 
 
+def parts_of(table: Table) -> tuple[list[str], list[float], float | None]:
+    """The words of a table of words, their shares, and the share of what is no word; None where all of it is."""
+    rows = list(table.rows)
+    special = figure_in(rows.pop()[1]) if rows and rows[-1][0] == SPECIAL else None
+    return [str(row[0]) or " " for row in rows], [figure_in(row[1]) for row in rows], special
+
+
+def figure_in(value: Scalar) -> float:
+    """A figure of a table; 0 where it cannot be said."""
+    found = float(value or 0.0)
+    return found if math.isfinite(found) else 0.0
+
+
 def words_of(texts: Sequence[str], shares: Sequence[float]) -> list[Word]:
     """Words with their strength, measured against the strongest of them."""
     top = max(map(abs, shares), default=0.0)
@@ -71,10 +89,17 @@ def excerpt(words: Sequence[Word], shares: Sequence[float]) -> list[Word]:
         if start > end:
             found.append(Word("", left_out=start - end))
         stop = min(len(words), max(end, i + AROUND + 1))
-        found += words[start:stop]
+        shown = list(words[start:stop])
+        found += [replace(shown[0], spaced=True), *shown[1:]] if start > end else shown
         end = stop
     left = len(words) - end
     return [*found, *([Word("", left_out=left)] if left else [])]
+
+
+def plain(words: Sequence[Word]) -> str:
+    """The words as one line of text."""
+    shown = (f"\u2026 {w.left_out:,} words \u2026" if w.left_out else w.text for w in words)
+    return "".join(f" {t}" if w.spaced else t for w, t in zip(words, shown, strict=True)).strip()
 
 
 def strongest(shares: Sequence[float]) -> list[int]:
@@ -101,9 +126,10 @@ def _spaced(texts: Sequence[str]) -> list[bool]:
     before, opened = "", ""
     for text in texts:
         closes = bool(opened) and opened == text
+        opens = not closes and text in QUOTES
         found.append(bool(before) and not closes and not _are_joined(before, text))
-        opened = "" if closes else text if text in QUOTES else opened
-        before = "(" if opened and opened == text else text  # an opening quote is as an opening bracket
+        opened = "" if closes else QUOTES[text] if opens else opened
+        before = "(" if opens else text  # what follows an opening quote stands as behind an opening bracket
     return found
 
 
@@ -119,5 +145,5 @@ def _are_joined(before: str, after: str) -> bool:
     first = unicodedata.category(after[0])
     is_sign = all(unicodedata.category(c)[0] in "PS" for c in after)
     closes = is_sign and (first in {"Pe", "Pf"} or all(c in CLOSING or c in QUOTES for c in after))
-    clitic = after[0] in "'\u2019" and len(after) > 1 and after[1].isalpha()
+    clitic = (after[0] in "'\u2019" and len(after) > 1 and after[1].isalpha()) or after.lower() in NOT
     return clitic or (closes and after not in QUOTES)

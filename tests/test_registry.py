@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from auditor.audit import run
 from auditor.errors import UsageError
@@ -15,6 +17,7 @@ from auditor.progress import Finished, Listener
 from auditor.registry import CHECKS, Check, Context, check
 from auditor.selection import PREFLIGHT, Selection
 from auditor.settings import defaults, json_schema
+from auditor.subject import Data, Model
 from auditor.types import Result, Status
 from tests import zoo
 
@@ -115,3 +118,13 @@ def test_an_id_cannot_be_taken_twice() -> None:
 
     with pytest.raises(UsageError, match=f"{PREFLIGHT!r} is defined twice"):
         check(PREFLIGHT, title="x", source="y")(again)
+
+
+def test_of_a_value_the_rows_furthest_off_are_explained_first() -> None:
+    x = torch.arange(8.0)[:, None]
+    y = torch.tensor([0.0, 9.0, 2.0, 3.0, -4.0, 5.0, 6.0, 7.0])  # rows 1 and 4 are 8 off
+    model = Model(nn.Identity(), (), output="value")
+    found = Context(model, Data.of(x, y)).explained(4)
+
+    assert set(found[:2]) == {1, 4}
+    assert len(set(found.tolist())) == 4

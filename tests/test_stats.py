@@ -10,7 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as reference
 
-from auditor.stats import METHODS, difference, interval, mean, mover_r, newcombe, rate, ratio, student, tails, wilson
+from auditor.stats import (
+    METHODS,
+    difference,
+    interval,
+    mean,
+    mover_r,
+    newcombe,
+    rank_correlation,
+    rate,
+    ratio,
+    student,
+    tails,
+    wilson,
+)
 
 counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -117,3 +130,20 @@ def test_a_mean_of_a_few_values_claims_no_interval() -> None:
     assert few.value == 3.0
     assert few.low is few.high is None
     assert mean("m", []).value is None
+
+
+@given(st.lists(st.tuples(st.integers(-3, 3), st.floats(-5, 5)), min_size=3, max_size=30))
+def test_rank_correlation_is_scipys(pairs: list[tuple[int, float]]) -> None:
+    a, b = [float(x) for x, _ in pairs], [y for _, y in pairs]
+    found = rank_correlation(a, b)
+
+    if len(set(a)) == 1 or len(set(b)) == 1:
+        assert found is None
+    else:
+        assert found == pytest.approx(reference.spearmanr(a, b).statistic, abs=1e-9)
+
+
+@pytest.mark.parametrize("b", [[1.0, 1.0, 1.0], [1.0, math.nan, 2.0], [math.inf, 1.0, 2.0]])
+def test_rank_correlation_of_what_has_no_order_is_not_said(b: list[float]) -> None:
+    assert rank_correlation([1.0, 2.0, 3.0], b) is None
+    assert rank_correlation([1.0, 2.0], b[:2]) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +16,8 @@ from auditor.store import Record, load
 from auditor.types import Outcome, Table
 from reports.images import change, overlay, photo
 from reports.legible import legible
+
+MOST_ROWS = 40
 
 
 def show_maps(record: Record, title: str) -> None:
@@ -40,6 +43,8 @@ def show_bars(record: Record, title: str) -> None:
     found = sample.bars(record.audit, title)
     if not found:
         return
+    if said := sample.text(found[0][1]):
+        st.text(said)
     st.text("Bars to the right speak for the answer that was given, bars to the left against it.")
     for place, (o, table) in zip(st.columns(len(found)), found, strict=True):
         with place:
@@ -63,7 +68,8 @@ def show_worth(o: Outcome, title: str) -> None:
 def show_table(table: Table) -> None:
     """A table of the audit as it is: its cells are text, whatever they hold."""
     frame = pd.DataFrame(table.rows, columns=list(table.columns))
-    st.dataframe(frame, hide_index=True, height="content", alt=table.title)
+    height: Literal["content", "auto"] = "content" if len(frame) <= MOST_ROWS else "auto"  # a long one is scrolled
+    st.dataframe(frame, hide_index=True, height=height, alt=table.title)
 
 
 def show_change(record: Record, title: str) -> None:

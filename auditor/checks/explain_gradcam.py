@@ -42,7 +42,6 @@ def explain_gradcam(ctx: Context, *, samples: int = sizes(4, 16, 64), layers: tu
     A program (TorchScript, `.pt2`) is explained with its operators run one by one; a caveat says so. Its layers have
     the names that they had in the module; a frozen one has none left, and its last operator with a grid is taken.
     """
-    ctx.need_classes()
     model = ctx.need_model()
     if not is_image(ctx):
         what = "texts" if ctx.is_text else "inputs"
@@ -71,7 +70,7 @@ def _pictures(ctx: Context, shown: Sequence[Sample], cams: Sequence[Cam]) -> lis
             if not bool(cam.maps[i].isfinite().all()):
                 continue
             h, w = cam.maps.shape[1:]
-            words = f"Grad-CAM for {ctx.classes[s.predicted]} on a grid of {h} by {w}"
+            words = f"Grad-CAM for {s.answer} on a grid of {h} by {w}"
             if k == 0:
                 images.append(heatmap(ctx, s, cam.maps[i], words))
             else:
@@ -124,7 +123,7 @@ def _doubts(ctx: Context, shown: Sequence[Sample], cams: Sequence[Cam], repeated
         said.append(f"In {k} of {n} rows the class has no gradient to the input at all{why}: their maps say nothing.")
     if k := sum(bool(s.x.flatten().amax() == s.x.flatten().amin()) for s in shown):
         said.append(f"{k} of {n} images have one value everywhere: their maps show the network's own bias.")
-    if n > 1 and len({s.predicted for s in shown}) == 1:
+    if n > 1 and not ctx.is_regression and len({s.predicted for s in shown}) == 1:
         said.append(
             f"All {n} rows are called {ctx.classes[shown[0].predicted]}: no map shows what another class needs."
         )

@@ -41,8 +41,8 @@ def explain_lrp(
 ) -> Result:
     """Which inputs moved the class: shares of its logit for every pixel, column or word, on any architecture.
 
-    What it measures: for `samples` rows (0: all) the logit of the predicted class, split over the input and over
-    every constant of the network (biases, normalisations). `composite` names the rules by kind of layer: `epsilon` is
+    What it measures: for `samples` rows (0: all) the logit of the predicted class, or the value of a model without
+    classes, split over the input and over every constant of the network (biases, normalisations). `composite` names the rules by kind of layer: `epsilon` is
     LRP-0 everywhere, which on ReLU networks is input x gradient; `epsilon_gamma` favours, in convolutions, what speaks
     for an output; `epsilon_plus` lets only that count; `epsilon_alpha2_beta1` weighs it against the rest; `_flat` and
     `_box` give the first convolution a rule of its own, by which black pixels get a share too. `attention` says where
@@ -60,7 +60,6 @@ def explain_lrp(
     changed the functions (run_decompositions, torch.jit.freeze), the rules are those of what it has now.
     LRP is patented in places; whoever uses it commercially should look up the state of US 2018/0018553 and its family.
     """
-    ctx.need_classes()
     model = ctx.need_model()
     need_explainable(ctx)
     shown = explained_samples(ctx, samples)
@@ -86,7 +85,7 @@ def _shown(ctx: Context, shown: list[Sample], found: Relevance) -> tuple[list[Ta
         return [bars(s, ctx.columns, m.tolist(), "relevance") for s, m in zip(shown, merged, strict=True)], []
     images = []
     for s, shares, error in zip(shown, found.shares, found.ledger_error.tolist(), strict=True):
-        words = f"LRP for {ctx.classes[s.predicted]}, ledger error {error:.1e}"
+        words = f"LRP for {s.answer}, ledger error {error:.1e}"
         images += [original(ctx, s), heatmap(ctx, s, shares.sum(0), words)]
     return [], images
 

@@ -83,7 +83,7 @@ class Composite:
 
 COMPOSITES: Mapping[Named, Composite] = {
     "epsilon": Composite(),
-    "epsilon_gamma": Composite(convolution=Gamma()),
+    "epsilon_gamma": Composite(convolution=Gamma(0.1)),  # of .03 to 1 the best on photographs (docs/benchmarks.md)
     "epsilon_plus": Composite(convolution=AlphaBeta(1, 0)),
     "epsilon_plus_flat": Composite(convolution=AlphaBeta(1, 0), first="flat"),
     "epsilon_gamma_box": Composite(convolution=Gamma(), first="box"),

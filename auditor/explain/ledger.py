@@ -6,6 +6,7 @@ gradient of that result is known, constant x gradient is what the constant holds
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ class Ledger:
         self.gates: list[Tensor] = []
         self.box: tuple[Tensor, Tensor] | None = None
         self._layer: list[str] = []
+        self._affine: dict[int, tuple[weakref.ref[Tensor], Any]] = {}
         self._reached: dict[str, tuple[Tensor, Tensor]] = {}
         self._absorbed: dict[str, Tensor] = {}
 
@@ -84,7 +86,7 @@ class Ledger:
         held = constant.detach()
         if not bool(held.isfinite().all()):
             held = held.masked_fill(~held.isfinite(), 0)  # masks: no relevance comes where they are
-        y.register_hook(partial(self._take, held, self._layer[-1] if self._layer else ""))
+        y.register_hook(partial(self.take, held, self.layer))
         return y
 
     def entered(self, values: Tensor, place: Tensor) -> Tensor:
@@ -98,6 +100,20 @@ class Ledger:
         """Give `shares` (*place.shape, ...) to the elements of the input at `place`."""
         found = scattered(shares, place, self.shape)
         self.located = found if self.located is None else self.located + found
+
+    @property
+    def layer(self) -> str:
+        """The layer with weights that runs now, "" outside of all."""
+        return self._layer[-1] if self._layer else ""
+
+    def affine(self, y: Tensor, layer: Any) -> None:
+        """Remember the affine `layer` that gave `y`, for as long as it is there."""
+        self._affine[id(y)] = (weakref.ref(y), layer)
+
+    def affine_of(self, y: Tensor) -> Any:
+        """The affine layer that gave `y`, None where it was none."""
+        found = self._affine.get(id(y))
+        return found[1] if found is not None and found[0]() is y else None
 
     def ends(self) -> tuple[Tensor, Tensor]:
         """The smallest and the largest legal input of the first layer, (1, ...)."""
@@ -139,8 +155,10 @@ class Ledger:
             first.register_hook(partial(self._pass, name, first.detach()))
 
     # ---- while the gradient is taken ---------------------------------------------------------------------------------
-    def _take(self, constant: Tensor, layer: str, gradient: Tensor) -> None:
-        """The shares of a constant, by sample: rows of the batch are those of one sample after the other."""
+    def take(self, constant: Tensor, layer: str, gradient: Tensor | None) -> None:
+        """Enter constant x gradient, of that layer, by sample: rows of the batch are one sample's after another's."""
+        if gradient is None:  # a first layer that located its relevance passes none on
+            return
         n, rows = self.samples, gradient.shape[0] if gradient.ndim else 1
         if rows % n:
             n = 1  # the samples lie elsewhere: their ledgers do not close, and they are explained one by one
@@ -160,8 +178,7 @@ class Ledger:
 
     def _pass(self, name: str, output: Tensor, gradient: Tensor) -> None:
         rows = output.shape[1] if output.ndim > 2 else 1  # channels, or tokens
-        y, g = (t.reshape(self.samples, -1, t[0].numel() // rows) for t in (output, gradient))
-        parts = torch.einsum("nri,nri->nr", y, g)
+        parts = (output * gradient).reshape(self.samples, -1, output[0].numel() // rows).sum(2)
         total, peak = parts.sum(1).cpu(), parts.abs().amax(1).cpu()
         if name in self._reached:  # a layer that runs several times: all its runs together
             before, highest = self._reached[name]

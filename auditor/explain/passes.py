@@ -87,7 +87,7 @@ def _one_run(model: Model, rows: Tensor, target: Tensor, layers: frozenset[str])
         if missing := sorted(layers - outputs.keys()):
             msg = f"the layer {missing[0]!r} does not run for every input"
             raise NotApplicable(msg)
-        logit = logits.gather(1, target.to(logits.device)[:, None])[:, 0]
+        logit = logits.reshape(len(logits), -1).gather(1, target.to(logits.device)[:, None])[:, 0]
         need_gradient(logit)
         last = {name: outputs[name] for name in layers}
         gradients = gradients_of(logit, [own, *last.values()], half=is_half(model, outputs.values()))

@@ -59,6 +59,8 @@ class Places:
             for i, part in enumerate(result if isinstance(result, (list, tuple)) else [result]):
                 whole = isinstance(result, Tensor)
                 self._put(part, moved if whole else (lambda i=i: moved()[i]))  # type: ignore[misc]
+        elif name == "one_hot" and (place := self.of(args[0])) is not None:
+            self._put(result, lambda: place[..., None].expand(result.shape))
         elif name in KEEPS and isinstance(result, Tensor):
             for t in (*args, *kwargs.values()):
                 if id(t) in self._known and t.shape == result.shape:

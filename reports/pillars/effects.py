@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from markupsafe import Markup
 
-from auditor.types import Outcome, Scalar, Table
+from auditor.types import Outcome, Table
 from reports.charts import Bar, bars, figure_svg
 from reports.parts import Chart, Folded, Grid, Pictures, Prose, grid_of
 from reports.pillars.methods import UNITS, is_bars, is_words, quality_words, tables_of
-from reports.texts import SPECIAL, Running, excerpt, short, strongest, words_of
+from reports.texts import Running, excerpt, figure_in, parts_of, short, strongest, words_of
 from reports.words import counted, number
 
 __all__ = ["WordLegend", "bar_rows", "left_out", "upper", "word_rows"]
@@ -72,8 +71,8 @@ def _rows(outcomes: Sequence[Outcome], is_drawn: Callable[[Table], bool], draw: 
 def _bar_chart(o: Outcome, table: Table) -> Chart:
     effects = []
     for row in table.rows:
-        value = _figure(row[2])
-        repeats = [_figure(v) for v in row[3:5]] or [value]
+        value = figure_in(row[2])
+        repeats = [figure_in(v) for v in row[3:5]] or [value]
         label = f"{row[0]} = {row[1]}" if row[1] != "" else str(row[0])
         effects.append(Bar(label, value, min(repeats), max(repeats)))
     note = NOTE
@@ -84,15 +83,16 @@ def _bar_chart(o: Outcome, table: Table) -> Chart:
 
 
 def _chart(
-    o: Outcome, title: str, name: str, effects: Sequence[Bar], figures: Grid, note: str, named: str = "{}"
+    o: Outcome, title: str, name: str, effects: Sequence[Bar], figures: Grid, note: str, quotes: str = ""
 ) -> Chart:
     most = max(effects, key=lambda b: abs(b.value))
-    label, said, quality = named.format(most.label), _said(most.value, name), quality_words(o, title)
+    said, quality = _said(most.value, name), quality_words(o, title)
     key = "b" + hashlib.sha256(f"{o.check} {title} {name}".encode()).hexdigest()[:10]
     unit = UNITS.get(name, "")
     sides = ("lowers", f"raises {unit}") if unit else ("negative", f"positive {name}")
-    svg = figure_svg(key, f"{o.title}, {title}", f"{label} {said}", bars(effects, *sides))
-    answer = _sentence(label, said, quality)
+    svg = figure_svg(key, f"{o.title}, {title}", f"{most.label} {said}", bars(effects, *sides))
+    label = (quotes[:1], most.label, quotes[1:])  # what it names may run from right to left
+    answer = Markup("{}<bdi>{}</bdi>{} {}{}.").format(*label, said, f"; {quality}" if quality else "")
     return Chart(f"{o.title}.", answer, svg, figures, note)
 
 
@@ -103,22 +103,10 @@ def _said(value: float, name: str) -> str:
     return f"has the {'largest' if value >= 0 else 'most negative'} {name}"
 
 
-def _sentence(label: str, said: str, quality: str) -> Markup:
-    """The answer of a chart; the label stands apart, since it may run from right to left."""
-    return Markup("<bdi>{}</bdi> {}{}.").format(label, said, f"; {quality}" if quality else "")
-
-
-def _figure(value: Scalar) -> float:
-    """A figure of a table; 0 where it cannot be said."""
-    found = float(value or 0.0)
-    return found if math.isfinite(found) else 0.0
-
-
 # ---- texts -------------------------------------------------------------------------------------------------------
 def _running(o: Outcome, table: Table) -> Running | Prose:
-    rows, name = list(table.rows), table.columns[1]
-    special = _figure(rows.pop()[1]) if rows[-1][0] == SPECIAL else None
-    texts, shares = [str(row[0]) or " " for row in rows], [_figure(row[1]) for row in rows]
+    texts, shares, special = parts_of(table)
+    name = table.columns[1]
     if not texts:
         return Prose(f"{o.title}: the text has no words.")
     words = words_of(texts, shares)
@@ -137,7 +125,7 @@ def _strongest(o: Outcome, title: str, name: str, texts: Sequence[str], shares: 
     rows = tuple((short(texts[i]), i + 1, shares[i]) for i in order)
     caption = f"{o.title}, {title}: strongest words"
     figures = grid_of(Table(caption, ("word", "place in the text", name), rows))
-    return _chart(o, title, name, effects, figures, NOTE, "\u201c{}\u201d")
+    return _chart(o, title, name, effects, figures, NOTE, "\u201c\u201d")
 
 
 def _rest(special: float | None, words: float, name: str) -> str:

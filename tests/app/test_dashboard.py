@@ -25,6 +25,7 @@ from app.serve import MAIN
 from app.view import JOINER, PAGES
 from app.view import status as status_of
 from auditor.store import load
+from auditor.types import Scalar, Table
 from tests.app.test_serve import ENGINES
 from tests.app.uploaded import AUDIT_FILE, again, finished, images, queued, table
 
@@ -321,6 +322,19 @@ def test_small_pictures_are_enlarged_with_square_pixels() -> None:
 
     assert found.shape == (224, 224)
     assert [found[y, x] for y, x in ((0, 0), (111, 111), (0, 112), (223, 223))] == [0, 0, 1, 3]
+
+
+def test_a_text_is_shown_with_its_strongest_words_as_bars() -> None:
+    rows: tuple[tuple[Scalar, ...], ...] = (("It", 0.1), ("'s", 0.0), ("*good*", 2.0), (",", -0.3), ("It", -1.0))
+    table = Table("row 1: good (0.9)", ("word", "relevance"), (*rows, ("(special tokens)", 9.0)))
+
+    assert sample.text(table) == "It's *good*, It"
+    found = sample.effects(table)
+    assert list(found["label"]) == ["*good* (3)", "It (5)", ", (4)", "It (1)"]
+    assert list(found["value"]) == [2.0, -1.0, -0.3, 0.1]
+    assert sample.chart(table)["encoding"]["x"]["title"] == "relevance"
+    long = Table("", ("word", "relevance"), tuple((f"w{i}", float(i == 300)) for i in range(600)))
+    assert sample.text(long).startswith("\u2026 294 words \u2026 w294 ") and len(sample.effects(long)) == 1
 
 
 # ---- two audits --------------------------------------------------------------------------------------------------

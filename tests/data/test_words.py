@@ -220,10 +220,10 @@ def test_pieces_are_added_up_in_reading_order() -> None:
     held = Words(("Don't", "go"), np.array([-1, 0, 0, 1, -1, -1]))
     data = case.data.at(np.array([3, 2]))
     ctx = Context(case.model, replace(data, words=lambda _: [held]))
-    table = word_table(ctx, Sample(3, torch.zeros(6), 0, 1.0, "row 3"), torch.tensor([8.0, 1, 2, -4, 16, 0]), "x")
+    table = word_table(ctx, Sample(3, torch.zeros(6), 0, 1.0, "row 3", "a"), torch.tensor([8.0, 1, 2, -4, 16, 0]), "x")
 
     assert table.rows == (("Don't", 3.0), ("go", -4.0), ("(special tokens)", 24.0))
-    shorter = word_table(ctx, Sample(3, torch.zeros(6), 0, 1.0, "row 3"), torch.tensor([8.0, 1, 2, -4]), "x")
+    shorter = word_table(ctx, Sample(3, torch.zeros(6), 0, 1.0, "row 3", "a"), torch.tensor([8.0, 1, 2, -4]), "x")
     assert shorter.rows == (("Don't", 3.0), ("go", -4.0), ("(special tokens)", 8.0))
 
 

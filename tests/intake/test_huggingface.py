@@ -159,7 +159,7 @@ def test_what_stands_twice_or_does_not_belong_is_refused(models: Path, tmp_path:
 
 
 # ---- the whole way -----------------------------------------------------------------------------------------------
-def test_an_audit_of_texts_runs_and_says_what_does_not_apply(models: Path, tmp_path: Path) -> None:
+def test_an_audit_of_texts_is_explained_by_words_and_says_what_does_not_apply(models: Path, tmp_path: Path) -> None:
     text = '[model]\npath = "Bert"\n[data]\npath = "d.csv"\ninputs = "text"\nsensitive = ["sex"]\n'
     (models / "a.toml").write_text(text)
 
@@ -168,7 +168,11 @@ def test_an_audit_of_texts_runs_and_says_what_does_not_apply(models: Path, tmp_p
     audit = load(tmp_path / "out").audit
     status = {o.check: (o.status, o.reason) for o in audit.outcomes}
     assert not [o for o in audit.outcomes if o.status is Status.ERROR]
-    for check in ("explain.lrp", "explain.shap", "explain.lime"):
+    for check in ("explain.lrp", "explain.attention"):
+        found = audit.outcome(check)
+        assert found is not None and found.result is not None
+        assert any(t.columns[0] == "word" for t in found.result.tables)
+    for check in ("explain.shap", "explain.lime"):
         assert status[check] == (
             Status.NOT_APPLICABLE,
             "the inputs are texts; this explains images and rows of columns",

@@ -11,6 +11,7 @@ import pytest
 from reports.compare import render as render_comparison
 from reports.html import render
 from tests.reports.records import hostile, record
+from tests.reports.test_texts import texts
 
 CHROMIUM = Path("/usr/bin/chromium")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -38,6 +39,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "image": render(record("inplace_relu")),
         "table": render(record("categories")),
         "hostile": render(hostile()),
+        "texts": render(texts()),
         "compare": render_comparison(record("inplace_relu"), record("residual")),
     }
     for name, html in made.items():
@@ -45,7 +47,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / f"{name}.html" for name in made}
 
 
-NAMES = ("image", "table", "hostile", "compare")
+NAMES = ("image", "table", "hostile", "texts", "compare")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -98,3 +100,28 @@ def test_print_opens_what_is_folded(browser: Any, pages: dict[str, Path]) -> Non
     )
     assert shown
     page.close()
+
+
+def test_a_text_is_set_in_its_own_direction(browser: Any, pages: dict[str, Path]) -> None:
+    page = browser.new_page()
+    page.goto(pages["texts"].as_uri())
+
+    found = page.evaluate("[...document.querySelectorAll('.words')].map(p => getComputedStyle(p).direction)")
+    assert found[:3] == ["ltr", "rtl", "ltr"]  # English, Arabic, Chinese
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("forced", ["none", "active"])
+def test_the_sign_of_a_word_is_seen_without_its_colour(
+    browser: Any, pages: dict[str, Path], scheme: str, forced: str
+) -> None:
+    """The line under a word: solid for, dotted against, thicker the more; also where colours are gone."""
+    context = browser.new_context(color_scheme=scheme, forced_colors=forced)
+    page = context.new_page()
+    page.goto(pages["texts"].as_uri())
+
+    look = "c => { const s = getComputedStyle(document.querySelector('.key .' + c)); return [s.textDecorationStyle, parseFloat(s.textDecorationThickness)] }"  # noqa: E501
+    lines = {c: tuple(page.evaluate(look, c)) for c in ("p1", "p2", "p3", "p4", "n1", "n2", "n3", "n4")}
+    assert lines == {f"{c}{i}": (s, i) for c, s in (("p", "solid"), ("n", "dotted")) for i in range(1, 5)}
+    context.close()

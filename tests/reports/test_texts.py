@@ -19,6 +19,8 @@ from tests.reports.records import HOSTILE, record
 from tests.reports.test_html import Page
 from tests.reports.test_style import contrast, palette
 
+CHINESE = "\u8fd9\u90e8\u7535\u5f71\u5f88\u597d\u3002\u4e0d\u597d"
+ARABIC = "\u0641\u064a\u0644\u0645 \u0631\u0627\u0626\u0639\u060c"
 TITLE = "row 3: good, called bad (0.81)"
 
 
@@ -35,6 +37,17 @@ def explained(*tables: Table, check: str = "explain.lrp", images: tuple[Image, .
     outcome = Outcome(check, "Method", "", Status.MEASURED, "", {}, (), Result(measures, tables, images))
     others = tuple(o for o in found.audit.outcomes if not o.check.startswith("explain."))
     return replace(found, audit=replace(found.audit, outcomes=(*others, outcome)))
+
+
+def texts() -> Record:
+    """An English, an Arabic, a Chinese, a long and a hostile text, all behind each other."""
+    draw = np.random.default_rng(0)
+    held = ["a good but dull film ...", ARABIC, CHINESE, "a good film , they say . " * 100, " ".join(HOSTILE)]
+    tables = []
+    for i, text in enumerate(held):
+        shares = {text[a:b]: float(draw.normal()) for a, b in spans(text)}
+        tables.append(table(text, shares, f"row {i}: good (0.{i}1)"))
+    return explained(*tables)
 
 
 def section(found: Record) -> str:
@@ -54,14 +67,11 @@ def test_the_last_row_has_the_name_that_the_engine_gives_it() -> None:
 
 
 # ---- one text ----------------------------------------------------------------------------------------------------
-CHINESE = "\u8fd9\u90e8\u7535\u5f71\u5f88\u597d\u3002\u4e0d\u597d"
-ARABIC = "\u0641\u064a\u0644\u0645 \u0631\u0627\u0626\u0639\u060c"
-
-
 @pytest.mark.parametrize(
     ("text", "read"),
     [
-        ("it 's good , is n't it ?", "it's good, is n't it?"),
+        ("it 's good , is n't it ?", "it's good, isn't it?"),
+        ("they shout ` good ! ' and `` bad '' twice", "they shout `good!' and ``bad'' twice"),
         ('a "good" film (once)... :-)', 'a "good" film (once)... :-)'),
         (CHINESE, CHINESE),
         (ARABIC, ARABIC),
@@ -77,7 +87,7 @@ def test_sign_and_strength_are_classes_words_and_lines_and_not_colour_alone() ->
     assert '<span class="p4">good</span><bdi class="vh"> (for)</bdi>' in html
     assert '<span class="n4">dull</span><bdi class="vh"> (against)</bdi>' in html
     assert '<span class="n1">but</span>' in html and '<span class="p1">film</span>' in html
-    assert "\u201cgood\u201d</bdi> raises the logit most; ledger error 0.001." in html
+    assert "\u201c<bdi>good</bdi>\u201d raises the logit most; ledger error 0.001." in html
     style = stylesheet()
     assert re.search(r"\.words span[^}]*text-decoration: underline solid", style)
     assert re.search(r"\.words \.n1[^}]*text-decoration-style: dotted", style)
@@ -112,7 +122,7 @@ def test_where_no_word_speaks_against_none_is_said_to_speak_for() -> None:
     attended = Table(TITLE, ("word", "attention"), (("a", 0.1), ("film", 0.9)))
     html = section(explained(attended, check="explain.attention"))
 
-    assert "\u201cfilm\u201d</bdi> has the largest attention" in html
+    assert "\u201c<bdi>film</bdi>\u201d has the largest attention" in html
     assert "(strong)" in html and "(for)" not in html and "raises" not in html.replace("bars raise", "")
 
 
@@ -138,6 +148,14 @@ def test_of_a_long_text_the_strongest_parts_are_seen_and_the_rest_counted() -> N
         for w in seen:
             assert w.left_out > 3 or w.text == f"w{position}" or (w.left_out and position + w.left_out == n)
             position += w.left_out or 1
+
+
+def test_a_word_after_a_gap_stands_apart_from_it() -> None:
+    text = f"{'x ' * 200}do n't go {'x ' * 200}"
+    seen = shown(section(explained(Table(TITLE, ("word", "relevance"), tuple(
+        (w, float(i == 207)) for i, w in enumerate(text.split()))))))[0].strip()  # fmt: skip
+
+    assert seen.startswith("\u2026 201 words \u2026 n't go x")
 
 
 def test_the_whole_of_a_long_text_is_behind_a_click() -> None:

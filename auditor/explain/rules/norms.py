@@ -1,8 +1,4 @@
-"""Norms: deviations are constant factors; what a norm adds is a constant. No layers are merged.
-
-A batch norm is an affine layer of one input an output, so the composite's rule for convolutions goes to it as well:
-otherwise what the convolution before it gives and what the norm adds would cancel at a multiple of the logit.
-"""
+"""Norms of a sample's own values: deviations are constant factors; what a norm adds is a constant."""
 
 from __future__ import annotations
 
@@ -11,44 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from auditor.explain.composites import Epsilon, Gamma
 from auditor.explain.functions import Function
 from auditor.explain.ledger import Ledger
-from auditor.explain.rules.weighted import weighed
+from auditor.explain.rules.weighted import batch_norm
 
 __all__ = [
-    "batch_norm", "group_norm", "instance_norm", "layer_norm", "native_batch_norm", "native_group_norm",
-    "native_layer_norm", "rms_norm",
+    "group_norm", "instance_norm", "layer_norm", "native_batch_norm", "native_group_norm", "native_layer_norm",
+    "rms_norm",
 ]  # fmt: skip
-
-
-def batch_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """Batch norm in evaluation: a scale and a constant a channel."""
-    x: Tensor = args[0]
-    weight, bias, mean, var, training, _, eps = args[1:8]
-    if training or mean is None:
-        ledger.unknown.add("batch_norm in training")
-        return func(*args, **kwargs)  # type: ignore[no-any-return]
-    shape = (1, -1, *[1] * (x.ndim - 2))
-    scale = torch.rsqrt(var.detach() + eps) * (1 if weight is None else weight.detach())
-    shift = ((0 if bias is None else bias.detach()) - mean.detach() * scale).view(shape)
-    y: Tensor = func(*args, **kwargs)
-    rule = ledger.composite.convolution
-    if isinstance(rule, Epsilon):
-        return ledger.constant(y, shift)
-    scale, value = scale.view(shape), y.detach()
-    given = x.detach() * scale
-    for_x, for_shift = (given > 0) == (value > 0), (shift > 0) == (value > 0)
-    if isinstance(rule, Gamma):
-        up_x, up_shift = (1 + rule.gamma * same for same in (for_x, for_shift))
-        total = given * up_x + shift * up_shift
-        share = torch.where(total == 0, 0, value / torch.where(total == 0, 1, total))
-        up_x, up_shift = up_x * share, up_shift * share
-    else:
-        own, other = given * for_x + shift * for_shift, given * ~for_x + shift * ~for_shift
-        up, down = (torch.where(t == 0, 0, value / torch.where(t == 0, 1, t)) for t in (own, other))
-        up_x, up_shift = (torch.where(same, rule.alpha * up, -rule.beta * down) for same in (for_x, for_shift))
-    return ledger.constant(weighed(value, (x, scale * up_x)), value - given * up_x)
 
 
 def layer_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from auditor.explain.functions import Function, in_place, live, plain_name
 from auditor.explain.ledger import Ledger
-from auditor.explain.rules.weighted import weighed
 
 __all__ = ["factor", "gate", "pointwise"]
 
@@ -31,7 +30,7 @@ def pointwise(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dic
         at_zero = func(nothing, *rest, **kwargs).nan_to_num(0.0, 0.0, 0.0)
         constant = bool(at_zero.any())
         slope = ((value - at_zero) if constant else value).div(x).nan_to_num_(0.0, 0.0, 0.0)  # nothing where x is 0
-    y = weighed(value, (x, slope))
+    y: Tensor = _Sloped.apply(x, value, slope)  # type: ignore[no-untyped-call]
     return ledger.constant(y, at_zero) if constant else y
 
 
@@ -45,3 +44,18 @@ def factor(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[s
     """A deviation or norm: others are multiplied by it or divided by it, it takes no share itself."""
     del ledger
     return func(*(a.detach() if isinstance(a, Tensor) else a for a in args), **kwargs)
+
+
+class _Sloped(torch.autograd.Function):
+    """A value that hangs on `x` by a slope."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, value: Tensor, slope: Tensor) -> Tensor:
+        del x
+        ctx.save_for_backward(slope)
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (slope,) = ctx.saved_tensors
+        return gradients[0] * slope, None, None

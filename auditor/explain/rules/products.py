@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from auditor.explain.functions import Function, live
+from auditor.explain.functions import Function, in_place, live
 from auditor.explain.ledger import Ledger
 from auditor.explain.rules.pointwise import pointwise
 
@@ -24,7 +24,8 @@ def product(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[
     if ledger.is_gate(a) != ledger.is_gate(b):
         a, b = (a.detach(), b) if ledger.is_gate(a) else (a, b.detach())
         return func(a, b, *rest, **kwargs)  # type: ignore[no-any-return]
-    return 0.5 * (func(a, b.detach(), *rest, **kwargs) + func(a.detach(), b, *rest, **kwargs))  # type: ignore[no-any-return]
+    other = func(a.detach().clone() if in_place(func) else a.detach(), b, *rest, **kwargs)
+    return 0.5 * (func(a, b.detach(), *rest, **kwargs) + other)  # type: ignore[no-any-return]
 
 
 def einsum(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:

@@ -59,7 +59,7 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("cat", "concat", "concatenate", "stack", "hstack", "vstack"), sums.affine),
     **dict.fromkeys(("pad", "constant_pad_nd"), sums.padded),
     **dict.fromkeys(("masked_fill", "where", "copy"), sums.affine),
-    "batch_norm": norms.batch_norm,
+    "batch_norm": weighted.batch_norm,
     "layer_norm": norms.layer_norm,
     "rms_norm": norms.rms_norm,
     "group_norm": norms.group_norm,

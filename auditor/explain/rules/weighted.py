@@ -1,86 +1,114 @@
-"""Linear layers and convolutions: how an output's relevance goes to its inputs is the composite's choice.
+"""Linear layers, convolutions and batch norms: how an output's relevance goes to its inputs is the composite's choice.
 
-Every rule gives the layer's own output, with another gradient: that of alpha * y * (for / stop(for)) and the like,
-where `for` are the contributions of the output's own sign. After a ReLU only positive outputs carry relevance, and the
-rules are those published.
+A rule runs in the backward pass, where it turns the gradient of the layer's output, relevance / output, into that of
+its input. What speaks for an output are the contributions of its own sign: after a ReLU only positive outputs carry
+relevance, and the rules are those published. A batch norm behind a convolution counts as part of it, by the weights
+that both have together; no module is touched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from auditor.explain.composites import AlphaBeta, Epsilon, Gamma, Rule
-from auditor.explain.functions import Function, live
+from auditor.explain.functions import Function, live, plain_name
 from auditor.explain.ledger import Ledger
+from auditor.explain.rules.products import product
 
-__all__ = ["addmm", "convolution", "linear", "spread"]
-
-TINY = 1e-9
+__all__ = ["addmm", "batch_norm", "convolution", "linear"]
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """An affine layer: `apply(x, weight, bias)` is its function, `bias` broadcasts to its output as `shaped`."""
+    """An affine layer: `apply(x, weight)` is its function without a bias.
+
+    `bias` broadcasts to its output, or is None. `channels` views a number a channel so that it scales `weight`, None
+    where that cannot be done. `place` says which elements of the model's input `x` is, None where it is none.
+    """
 
     x: Tensor
     weight: Tensor
     bias: Tensor | None
-    apply: Callable[[Tensor, Tensor, Tensor | None], Tensor]
-    shaped: Callable[[Tensor], Tensor]
+    apply: Callable[[Tensor, Tensor], Tensor]
+    channels: Callable[[Tensor], Tensor] | None = None
+    place: Tensor | None = None
 
-    def output(self, ledger: Ledger) -> Tensor:
-        """What the layer gives, its bias entered as a constant."""
-        y = self.apply(self.x, self.weight, self.bias)
-        return y if self.bias is None else ledger.constant(y, self.shaped(self.bias))
-
-    def part(self, ledger: Ledger, sign: int) -> Tensor:
-        """The sum of the contributions a w and of the bias that have that sign."""
-        keep = Tensor.clamp_min if sign > 0 else Tensor.clamp_max
-        same, other = keep(self.weight, 0), (Tensor.clamp_max if sign > 0 else Tensor.clamp_min)(self.weight, 0)
-        bias = None if self.bias is None else keep(self.bias, 0)
-        below = self.x.detach() < 0
+    def part(self, x: Tensor, sign: int) -> Tensor:
+        """The sum of the contributions a w that have that sign."""
+        positive, negative = self.weight.clamp_min(0), self.weight.clamp_max(0)
+        same, other = (positive, negative) if sign > 0 else (negative, positive)
+        below = x.detach() < 0
         if not bool(below.any()):
-            y = self.apply(self.x, same, bias)
-        else:
-            y = self.apply(self.x * ~below, same, bias) + self.apply(self.x * below, other, None)
-        return y if bias is None else ledger.constant(y, self.shaped(bias))
+            return self.apply(x, same)
+        return self.apply(x * ~below, same) + self.apply(x * below, other)
+
+    def bias_part(self, sign: int) -> Tensor | float:
+        """The bias where it has that sign."""
+        if self.bias is None:
+            return 0.0
+        return self.bias.clamp_min(0) if sign > 0 else self.bias.clamp_max(0)
 
 
+# ---- layers ------------------------------------------------------------------------------------------------------
 def linear(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """Linear layers."""
-    x, w, bias, rest = _given(args, kwargs)
-    return _ruled(
-        ledger, _Layer(x, w, bias, lambda a, v, b: func(a, v, b, *rest, **kwargs), lambda b: b), ledger.composite.dense
-    )
+    x, w, bias, _ = _given(args, kwargs)
+    return _ruled(ledger, _Layer(x, w, bias, lambda a, v: func(a, v, None)), ledger.composite.dense, func(x, w, bias))
 
 
 def convolution(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """Convolutions and transposed convolutions."""
     x, w, bias, rest = _given(args, kwargs)
+    across = (-1, *[1] * (w.ndim - 1))
+    transposed = "transpose" in plain_name(func) or (plain_name(func) in {"convolution", "_convolution"} and rest[3])
+    layer = _Layer(
+        x,
+        w,
+        None if bias is None else bias.view(across[1:] if len(across) == 2 else (-1, *across[2:])),
+        lambda a, v: func(a, v, None, *rest, **kwargs),
+        None if transposed else (lambda t: t.view(across)),
+        ledger.places.of(x) if ledger.composite.first != "as the others" else None,
+    )
+    y = _ruled(ledger, layer, ledger.composite.convolution, func(x, w, bias, *rest, **kwargs))
+    ledger.affine(y, layer)
+    return y
 
-    def shaped(b: Tensor) -> Tensor:
-        return b.view(-1, *[1] * (w.ndim - 2))
 
-    layer = _Layer(x, w, bias, lambda a, v, b: func(a, v, b, *rest, **kwargs), shaped)
-    place = None if ledger.composite.first == "as the others" else ledger.places.of(x)
-    return _ruled(ledger, layer, ledger.composite.convolution) if place is None else _first(ledger, layer, place)
+def batch_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """Batch norm in evaluation: a scale and a constant a channel, together with those of a convolution before it."""
+    x: Tensor = args[0]
+    weight, bias, mean, var, training, _, eps = args[1:8]
+    if training or mean is None:
+        ledger.unknown.add("batch_norm in training")
+        return func(*args, **kwargs)  # type: ignore[no-any-return]
+    across = (1, -1, *[1] * (x.ndim - 2))
+    scale = torch.rsqrt(var.detach() + eps) * (1 if weight is None else weight.detach())
+    shift = (0 if bias is None else bias.detach()) - mean.detach() * scale
+    rule, y = ledger.composite.convolution, func(*args, **kwargs)
+    before = ledger.affine_of(x)
+    if isinstance(rule, Epsilon) and rule.epsilon == 0 and (before is None or before.place is None):
+        return ledger.constant(y, shift.view(across))
+    if before is None or before.channels is None:
+        return _ruled(ledger, _Layer(x, scale.view(across), shift.view(across), torch.mul), rule, y)
+    scaled = shift.view(across[1:]) + (0 if before.bias is None else before.bias * scale.view(across[1:]))
+    return _ruled(ledger, replace(before, weight=before.weight * before.channels(scale), bias=scaled), rule, y)
 
 
 def addmm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """bias + a @ b: a linear layer where b is a weight."""
     bias, a, b = args[:3]
-    if kwargs.get("beta", 1) != 1 or kwargs.get("alpha", 1) != 1 or live(b) or live(bias):
-        if live(a) and live(b):
-            ledger.unknown.add("addmm of two inputs")
-        y: Tensor = func(*args, **kwargs)
-        return y if live(bias) else ledger.constant(y, bias * kwargs.get("beta", 1))
-    layer = _Layer(a, b, bias, lambda x, w, c: torch.matmul(x, w) if c is None else torch.matmul(x, w) + c, lambda c: c)
-    return _ruled(ledger, layer, ledger.composite.dense)
+    scale, factor = kwargs.get("beta", 1), kwargs.get("alpha", 1)
+    if live(b) or live(bias):
+        found = product(ledger, torch.matmul, (a, b), {}) * factor
+        held = bias * scale if scale else torch.zeros_like(bias)
+        return found + held if live(bias) else ledger.constant(found + held, held)
+    layer = _Layer(a, b.detach() * factor, bias.detach() * scale if scale else None, torch.matmul)
+    return _ruled(ledger, layer, ledger.composite.dense, func(*args, **kwargs))
 
 
 def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor | None, list[Any]]:
@@ -93,116 +121,151 @@ def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tensor, Tenso
 
 
 # ---- rules -------------------------------------------------------------------------------------------------------
-def _ruled(ledger: Ledger, layer: _Layer, rule: Rule) -> Tensor:
-    if isinstance(rule, Epsilon):
-        return _stabilised(ledger, layer.output(ledger), rule.epsilon)
-    if isinstance(rule, Gamma):
-        y, positive = layer.output(ledger), layer.part(ledger, 1)
-        return spread(ledger, y.detach(), y, positive, rule)
-    if rule.beta == 0:
-        y = layer.output(ledger)
-        return spread(ledger, y.detach(), y, layer.part(ledger, 1), rule)
-    value = layer.apply(layer.x.detach(), layer.weight, layer.bias)
-    return _two(ledger, value, layer.part(ledger, 1), layer.part(ledger, -1), rule)
+@dataclass(frozen=True)
+class _Back:
+    """The backward pass of one layer: `relevance` / output comes in as `g`, what constants keep goes to the ledger."""
+
+    ledger: Ledger
+    layer: _Layer
+    value: Tensor
+    name: str
+
+    def keep(self, constant: Tensor | float, g: Tensor) -> None:
+        """What `constant` (broadcastable to the output) keeps at this gradient."""
+        if isinstance(constant, Tensor):
+            self.ledger.take(constant, self.name, g)
+
+    def gradient(self, rule: Rule, g: Tensor) -> Tensor:
+        """The gradient of the layer's input by `rule`."""
+        with torch.enable_grad():
+            leaf = self.layer.x.detach().requires_grad_()
+            match rule:
+                case Epsilon():
+                    return self._epsilon(leaf, g, rule.epsilon)
+                case Gamma():
+                    return self._gamma(leaf, g, rule.gamma)
+                case AlphaBeta(beta=0):
+                    return self._z_plus(leaf, g)
+            return self._alpha_beta(leaf, g, rule)
+
+    def _epsilon(self, leaf: Tensor, g: Tensor, epsilon: float) -> Tensor:
+        value = self.value
+        size = value.flatten(1).square().mean(1).sqrt().view(-1, *[1] * (value.ndim - 1))
+        held = epsilon * size * torch.where(value < 0, -1.0, 1.0)
+        part = _over(value, value + held)
+        self.keep(self.layer.bias if self.layer.bias is not None else 0.0, g * part)
+        self.keep(value * (1 - part), g)
+        return _vjp(leaf, (self.layer.apply(leaf, self.layer.weight), g * part))
+
+    def _gamma(self, leaf: Tensor, g: Tensor, gamma: float) -> Tensor:
+        positive, y = self.layer.part(leaf, 1), self.layer.apply(leaf, self.layer.weight)
+        above, own = self._own(positive)
+        share = _over(self.value, self.value + gamma * own).mul_(g)
+        more = share * gamma
+        to_p = torch.where(above, more, -more)
+        to_y = torch.where(above, share, share + more)
+        self.keep(self.layer.bias_part(1), to_p)
+        self.keep(self.layer.bias if self.layer.bias is not None else 0.0, to_y)
+        return _vjp(leaf, (positive, to_p), (y, to_y))
+
+    def _z_plus(self, leaf: Tensor, g: Tensor) -> Tensor:
+        positive = self.layer.part(leaf, 1)
+        above, own = self._own(positive)
+        share = _over(self.value, own).mul_(g)
+        self._unclaimed(own == 0, g)
+        up, down = share * above, share * ~above
+        self.keep(self.layer.bias_part(1), up)
+        if not bool(down.any()):
+            return _vjp(leaf, (positive, up))
+        self.keep(self.layer.bias_part(-1), down)
+        return _vjp(leaf, (positive, up - down), (self.layer.apply(leaf, self.layer.weight), down))
+
+    def _alpha_beta(self, leaf: Tensor, g: Tensor, rule: AlphaBeta) -> Tensor:
+        above, found, kept = self.value > 0, [], []
+        for sign in (1, -1):
+            part, bias = self.layer.part(leaf, sign), self.layer.bias_part(sign)
+            total = part.detach() + bias
+            own = above if sign > 0 else ~above
+            share = _over(self.value, total).mul_(g)
+            share = torch.where(own, share * rule.alpha, share * -rule.beta)
+            self.keep(bias, share)
+            times = torch.where(own, rule.alpha, -rule.beta).to(share.dtype)
+            kept.append((total == 0) * times)
+            found.append((part, share))
+        self._unclaimed(kept[0] + kept[1], g)
+        return _vjp(leaf, *found)
+
+    def _own(self, positive: Tensor) -> tuple[Tensor, Tensor]:
+        """Where outputs are above 0, and the sum of the contributions that have their sign.
+
+        Below 0 that is the output less the positive contributions, which is larger than either: nothing cancels.
+        """
+        above, p = self.value > 0, positive.detach() + self.layer.bias_part(1)
+        return above, torch.where(above, p, self.value - p)
+
+    def _unclaimed(self, times: Tensor, g: Tensor) -> None:
+        """Outputs without a contribution of the wanted sign keep their relevance, so many times."""
+        rest = self.value * times
+        if bool(rest.any()):
+            self.keep(rest, g)
+
+    def located(self, g: Tensor) -> None:
+        """Give the relevance of a layer on the input itself to the input's elements, by the composite's first rule.
+
+        Its bias counts for nothing, as it does where these rules were published.
+        """
+        x, w = self.layer.x.detach(), self.layer.weight
+        ones = torch.ones_like(x)
+        match self.ledger.composite.first:
+            case "flat":
+                sides = [(ones, torch.ones_like(w))]
+            case "w_square":
+                sides = [(ones, w.square())]
+            case _:
+                low, high = (end.expand_as(x) for end in self.ledger.ends())
+                sides = [(x, w), (-low, w.clamp_min(0)), (-high, w.clamp_max(0))]
+        total = torch.stack([self.layer.apply(side, weight) for side, weight in sides]).sum(0)
+        share = _over(self.value, total).mul_(g)
+        found = torch.zeros_like(x)
+        for side, weight in sides:
+            with torch.enable_grad():
+                leaf = x.clone().requires_grad_()
+                found += side * _vjp(leaf, (self.layer.apply(leaf, weight), share))
+        assert self.layer.place is not None  # noqa: S101 - the caller looked
+        self.ledger.locate(found, self.layer.place)
+        self._unclaimed(total == 0, g)
 
 
-def _stabilised(ledger: Ledger, y: Tensor, epsilon: float) -> Tensor:
-    if epsilon == 0:
-        return y
-    value = y.detach()
-    size = value.flatten(1).square().mean(1).sqrt().view(-1, *[1] * (y.ndim - 1))
-    held = epsilon * size * torch.where(value < 0, -1.0, 1.0)
-    factor = torch.where(value + held == 0, 0, value / torch.where(value + held == 0, 1, value + held))
-    return ledger.constant(weighed(value, (y, factor)), value * (1 - factor))
+def _ruled(ledger: Ledger, layer: _Layer, rule: Rule, value: Tensor) -> Tensor:
+    """`value`, what the layer gives, with the backward pass of `rule`, or of the first rule on the input itself."""
+    back = _Back(ledger, layer, value.detach(), ledger.layer)
+    if layer.place is not None:
+        return _Ruled.apply(layer.x, back.value, back.located)  # type: ignore[no-any-return, no-untyped-call]
+    if isinstance(rule, Epsilon) and rule.epsilon == 0:
+        return value if layer.bias is None else ledger.constant(value, layer.bias)
+    return _Ruled.apply(layer.x, back.value, lambda g: back.gradient(rule, g))  # type: ignore[no-any-return, no-untyped-call]
 
 
-def spread(ledger: Ledger, value: Tensor, y: Tensor, positive: Tensor, rule: Gamma | AlphaBeta) -> Tensor:
-    """`value`, whose relevance goes by gamma or z-plus: `y` are all contributions, `positive` those above 0.
-
-    What speaks for an output is `positive` where it is above 0, and y - positive, which is larger than either, below.
-    """
-    above, p = value > 0, positive.detach()
-    own = torch.where(above, p, value - p)  # what has the sign of the output
-    if isinstance(rule, Gamma):
-        share = value / _nonzero(value + rule.gamma * own)
-        with_y = torch.where(above, 1.0, 1.0 + rule.gamma) * share
-        with_p = torch.where(above, rule.gamma, -rule.gamma) * share
-        return weighed(value, (y, with_y), (positive, with_p))
-    share = value / _nonzero(own)
-    found = weighed(value, (y, share * ~above), (positive, torch.where(above, share, -share)))
-    return _rest(ledger, found, value, own == 0)
-
-
-def _two(ledger: Ledger, value: Tensor, positive: Tensor, negative: Tensor, rule: AlphaBeta) -> Tensor:
-    above, p, n = value > 0, positive.detach(), negative.detach()
-    up, down = torch.where(above, rule.alpha, -rule.beta), torch.where(above, -rule.beta, rule.alpha)
-    found = weighed(value, (positive, up * value / _nonzero(p)), (negative, down * value / _nonzero(n)))
-    nothing = up * (p == 0) + down * (n == 0)  # no contribution of that sign: its part stays with the layer
-    return ledger.constant(found, value * nothing) if bool(nothing.any()) else found
-
-
-def _rest(ledger: Ledger, found: Tensor, value: Tensor, missing: Tensor) -> Tensor:
-    rest = value * missing
-    return ledger.constant(found, rest) if bool(rest.any()) else found
-
-
-def _nonzero(t: Tensor) -> Tensor:
-    return torch.where(t == 0, torch.inf, t)  # over infinity is 0: nothing goes where there is nothing
-
-
-class _Weighed(torch.autograd.Function):
-    """A given value; its gradient goes to each part times that part's factor."""
+class _Ruled(torch.autograd.Function):
+    """A value that hangs on `x`, whose gradient is what `back` makes of the value's."""
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, *parts: Tensor) -> Tensor:
-        half = len(parts) // 2
-        ctx.save_for_backward(*parts[half:])
+    def forward(ctx: Any, x: Tensor, value: Tensor, back: Callable[[Tensor], Tensor | None]) -> Tensor:
+        del x
+        ctx.back = back
         return value.view_as(value)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        (g,) = gradients
-        factors = ctx.saved_tensors
-        return None, *(g * f for f in factors), *(None for _ in factors)
+        return ctx.back(gradients[0]), None, None
 
 
-def weighed(value: Tensor, *parts: tuple[Tensor, Tensor]) -> Tensor:
-    """`value` whose gradient goes to each part (y, factor) of the same shape, times the factor."""
-    found: Tensor = _Weighed.apply(  # type: ignore[no-untyped-call]
-        value, *(y for y, _ in parts), *(f for _, f in parts)
-    )
+def _vjp(leaf: Tensor, *parts: tuple[Tensor, Tensor]) -> Tensor:
+    """The sum of gradient x Jacobian to `leaf` over (output, gradient) pairs."""
+    (found,) = torch.autograd.grad([y for y, _ in parts], leaf, [g for _, g in parts])
     return found
 
 
-# ---- the first layer ---------------------------------------------------------------------------------------------
-def _first(ledger: Ledger, layer: _Layer, place: Tensor) -> Tensor:
-    """A layer on the input itself: its outputs' relevance is given to the input's elements, whatever their value.
-
-    Its bias counts for nothing, as it does where these rules were published.
-    """
-    x = layer.x.detach()
-    parts: list[tuple[Tensor, Tensor]]  # what stands for the input, and the weights that see it
-    match ledger.composite.first:
-        case "flat":
-            parts = [(torch.ones_like(x), torch.ones_like(layer.weight))]
-        case "w_square":
-            parts = [(torch.ones_like(x), layer.weight.square())]
-        case _:
-            low, high = (end.expand_as(x).clone() for end in ledger.ends())
-            parts = [(x, layer.weight), (-low, layer.weight.clamp_min(0)), (-high, layer.weight.clamp_max(0))]
-    with torch.enable_grad():
-        leaves = [part.requires_grad_() for part, _ in parts]
-        total = torch.stack([layer.apply(leaf, w, None) for leaf, (_, w) in zip(leaves, parts, strict=True)]).sum(0)
-    y = layer.apply(layer.x, layer.weight, layer.bias)
-    value = y.detach()
-
-    def located(g: Tensor) -> Tensor:
-        relevance = g * value
-        gradients = torch.autograd.grad(total, leaves, relevance / _nonzero(total.detach()))
-        shares = torch.stack([leaf.detach() * w for leaf, w in zip(leaves, gradients, strict=True)]).sum(0)
-        ledger.locate(shares, place)
-        return torch.zeros_like(g)
-
-    y = _rest(ledger, y, value, total.detach() == 0)  # before its gradient ends here
-    y.register_hook(located)
-    return y
+def _over(a: Tensor, b: Tensor) -> Tensor:
+    """a / b, 0 where b is: nothing goes where there is nothing."""
+    return (a / b).masked_fill_(b == 0, 0)
