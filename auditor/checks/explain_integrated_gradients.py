@@ -37,10 +37,11 @@ def explain_integrated_gradients(
 ) -> Result:
     """Which inputs moved the class on the way from a baseline to what is there, and how much depends on that baseline.
 
-    What it measures: for `samples` rows (0: all) the change of the predicted class's logit along a straight line from
-    a `baseline`, split over pixels, columns or tokens. `usual` is the black image, the mean row or the mean embedding
-    of the reference data (else the data); `expected` gradients start at `draws` rows of it; the table of baselines has
-    them all. The line is cut into 16 to 512 steps, doubled until the split is right.
+    What it measures: for `samples` rows (0: all) the change of the predicted class's logit (or of the value of a model
+    without classes) along a straight line from a `baseline`, split over pixels, columns or tokens. `usual` is the black
+    image, the mean row or the mean embedding of the reference data (else the data); `expected` gradients start at
+    `draws` rows of it; the table of baselines has them all. The line is cut into 16 to 512 steps, doubled until the
+    split is right.
     `completeness_error` is what it leaves out: |sum of shares - change| over max(|change|, 0.01 * sum of |shares|), the
     largest over the rows; 0 is exact, None where the logit does not change. `unresolved` is the rate of rows where it
     stays above .01, `steps` the mean number of steps; from the other baselines there are at most 64.
@@ -55,7 +56,6 @@ def explain_integrated_gradients(
     inputs that do not exist, where the model was never trained. Shares are of the logit, not of the probability. From
     the embedding 0, models that normalise a token before they add its place leap at once: no number of steps helps.
     """
-    ctx.need_classes()
     need_explainable(ctx)
     rows = explained_samples(ctx, samples)
     model = enterable(ctx.need_model(), torch.stack([s.x for s in rows]))
@@ -65,7 +65,7 @@ def explain_integrated_gradients(
     same = agreements(ctx, rows, found)
     for way in found:
         ctx.keep(way.name, (way.shares.sum(1) if is_image(ctx) else way.shares).numpy())
-    words = [f"Integrated gradients from {main.name} for {ctx.classes[s.predicted]}" for s in rows]
+    words = [f"Integrated gradients from {main.name} for {s.answer}" for s in rows]
     tables, images = shown(ctx, rows, main.shares, "share", words)
     measures = _measures(rows, found, same)
     caveats = [*_caveats(main, measures), *(how_followed(model) if model is not ctx.model else ())]

@@ -35,13 +35,13 @@ def explain_smoothgrad(
 ) -> Result:
     """Input times gradient, averaged over noisy copies of the input, beside the same without noise.
 
-    What it measures: for `samples` rows (0: all) the gradient of the predicted class's logit, averaged over `draws` of
-    Gaussian noise, times the input: signed shares of pixels, columns or tokens, for tokens by their embeddings. The
-    deviation of the noise is `noise` times what an element ranges over: the bounds of pixels, a column's standard
-    deviation (categories and flags have none), the size of a token's embedding. `smoothing_correlation` is Spearman's
-    rank correlation with plain input x gradient, by words, columns or at most 14 by 14 cells of an image: 1 is the
-    same order; None where all are equal. `noise_error` is the standard error of the shares over their size: 0 is
-    exact; it falls with the root of `draws`.
+    What it measures: for `samples` rows (0: all) the gradient of the predicted class's logit (or of the value of a
+    model without classes), averaged over `draws` of Gaussian noise, times the input: signed shares of pixels, columns
+    or tokens, for tokens by their embeddings. The deviation of the noise is `noise` times what an element ranges over:
+    the bounds of pixels, a column's standard deviation (categories and flags have none), the size of a token's
+    embedding. `smoothing_correlation` is Spearman's rank correlation with plain input x gradient, by words, columns or
+    at most 14 by 14 cells of an image: 1 is the same order; None where all are equal. `noise_error` is the standard
+    error of the shares over their size: 0 is exact; it falls with the root of `draws`.
 
     How to read it: orange speaks for the class, blue against it. Where the correlation is low, the plain gradient is
     that of small bends of the model around the row; trust neither before LRP or integrated gradients agree.
@@ -50,7 +50,6 @@ def explain_smoothgrad(
     gradient: the paper's own maps are of the gradient's size alone, and are kept as `sensitivity`. Where the model is
     saturated, gradients vanish; a caveat says so.
     """
-    ctx.need_classes()
     need_explainable(ctx)
     rows = explained_samples(ctx, samples)
     x, target = torch.stack([s.x for s in rows]), torch.tensor([s.predicted for s in rows])
@@ -67,7 +66,7 @@ def explain_smoothgrad(
     errors = [None if e != e else e for e in found.standard_error.tolist()]  # noqa: PLR0124 - NaN
     measures = [*_measures("smoothing_correlation", rows, same), *_measures("noise_error", rows, errors)]
     ctx.keep("sensitivity", (found.sensitivity.amax(1) if is_image(ctx) else found.sensitivity).numpy())
-    words = [f"SmoothGrad x input for {ctx.classes[s.predicted]}" for s in rows]
+    words = [f"SmoothGrad x input for {s.answer}" for s in rows]
     tables, images = shown(ctx, rows, found.shares, "SmoothGrad x input", words)
     more, beside = _beside(ctx, rows, plain)
     caveats = [*_caveats(plain, found.shares, errors), *(how_followed(model) if model is not ctx.model else ())]
@@ -102,7 +101,7 @@ def _beside(ctx: Context, rows: Sequence[Sample], plain: Tensor) -> tuple[list[T
     images = []
     for s, own in zip(rows, plain, strict=True):
         name = ctx.keep(f"plain-row-{s.row}", own.sum(0).numpy())
-        images.append(Image(s.title, name, "map", f"Input x gradient for {ctx.classes[s.predicted]}, without noise"))
+        images.append(Image(s.title, name, "map", f"Input x gradient for {s.answer}, without noise"))
     return [], images
 
 

@@ -127,6 +127,19 @@ def test_the_reference_is_where_means_come_from() -> None:
     assert with_it.tables[0].rows != without.tables[0].rows
 
 
+def test_a_models_value_is_split_as_a_logit_is() -> None:
+    head = nn.Linear(3, 1)
+    x = torch.randn(24, 3, generator=torch.Generator().manual_seed(0))
+    case = zoo.Case(Model(head, (), output="value", bounds=(-9.0, 9.0)), Data.of(x, torch.randn(24)))
+    result = result_of(case, CHECK, samples=3)
+
+    for shown in result.tables[:3]:
+        row = int(shown.title.removeprefix("row ").partition(":")[0])
+        expected = (x[row] - x.mean(0)) * head.weight[0].detach()
+        found = {str(r[0]): r[2] for r in shown.rows}
+        assert [found[f"x[{i}]"] for i in range(3)] == pytest.approx(expected.tolist(), abs=1e-5)
+
+
 # ---- patients --------------------------------------------------------------------------------------------------------
 def test_a_logit_that_no_step_can_follow_is_unresolved() -> None:
     result = result_of(rows_of(lambda x: torch.sin(3e4 * x.sum(1))), CHECK, samples=4)
@@ -189,11 +202,11 @@ def test_real_models_are_resolved(name: str) -> None:
 
 
 # ---- what it does not apply to ---------------------------------------------------------------------------------------
-def test_values_have_no_classes() -> None:
-    model = Model(nn.Linear(3, 1), (), output="value")
-    case = zoo.Case(model, Data.of(torch.randn(24, 3), torch.randn(24)))
+def test_inputs_that_are_neither_pictures_nor_columns_do_not_apply() -> None:
+    model = Model(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), ("a", "b"))
+    case = zoo.Case(model, Data.of(torch.rand(6, 3, 4), torch.zeros(6).long()))
 
-    assert "returns a value, not classes" in not_applicable(case, CHECK)
+    assert "neither images nor rows of columns" in not_applicable(case, CHECK)
 
 
 def test_a_model_whose_gradient_is_lost_has_no_map_of_zeros() -> None:

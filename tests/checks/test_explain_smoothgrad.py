@@ -102,17 +102,26 @@ def test_a_saturated_model_is_said_to_be_one() -> None:
     assert "saturated" in not_applicable(zoo.Case(model, zoo.labelled(model, x[:12])), CHECK)
 
 
-def test_what_has_no_gradient_or_no_class_does_not_apply() -> None:
+def test_a_models_value_is_explained() -> None:
+    head = nn.Linear(3, 1)
+    x = torch.randn(24, 3, generator=torch.Generator().manual_seed(0))
+    case = zoo.Case(Model(head, (), output="value", bounds=(-9.0, 9.0)), Data.of(x, torch.randn(24)))
+    for table in result_of(case, CHECK, samples=2).tables:
+        row = int(table.title.removeprefix("row ").partition(":")[0])
+        found = {str(r[0]): r[2] for r in table.rows}
+        expected = (x[row] * head.weight[0].detach()).tolist()
+        assert [found[f"x[{i}]"] for i in range(3)] == pytest.approx(expected, abs=1e-5)
+
+
+def test_what_has_no_gradient_does_not_apply() -> None:
     class Hard(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return (x > 0).float()
 
     model = Model(Hard(), ("a", "b", "c"), bounds=(torch.full((3,), -9.0), torch.full((3,), 9.0)))
     data = zoo.labelled(model, torch.randn(24, 3, generator=torch.Generator().manual_seed(0)))
-    value = Model(nn.Linear(3, 1), (), output="value")
 
     assert "no gradient to its input" in not_applicable(zoo.Case(model, data), CHECK)
-    assert "returns a value" in not_applicable(zoo.Case(value, Data.of(torch.randn(24, 3), torch.randn(24))), CHECK)
     assert "saturated, constant, or flat" in not_applicable(zoo.constant(), CHECK)
 
 
