@@ -66,7 +66,7 @@ def entries(model: Model, x: Tensor) -> tuple[Entry, ...]:
     which it does; of positions and the like, which are no elements of the input, nothing is said. NotApplicable when
     the input is of whole numbers and is embedded nowhere.
     """
-    parts = [_entries(*run) for run in _runs(model, x)]
+    parts = [_entries(*run) for run in _runs(model, x.clone())]  # a copy, since some models write into their input
     if len({len(p) for p in parts}) > 1:
         raise NotApplicable(OTHERWISE)
     width = x[0].numel()

@@ -53,7 +53,8 @@ class Entered:
     def logits(self, model: Model, values: Sequence[Tensor]) -> Tensor:
         """The logits (N,) at other values (N, ...) of the entries."""
         with torch.no_grad():
-            logits = logits_from(model, self.x, self.known, values).cpu().reshape(len(self.x), -1)
+            own = [v.clone() for v in values]  # some models write into their input
+            logits = logits_from(model, self.x, self.known, own).cpu().reshape(len(self.x), -1)
         return logits.gather(1, self.target[:, None])[:, 0]
 
     def gradients(self, model: Model, values: Sequence[Tensor], sample: Tensor | None = None) -> list[Tensor]:

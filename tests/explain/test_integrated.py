@@ -165,6 +165,17 @@ def test_batches_change_nothing() -> None:
         assert float((one.shares - other.shares).abs().max() / one.shares.abs().max()) < 1e-4
 
 
+def test_a_model_that_writes_into_its_input_is_explained_as_one_that_does_not() -> None:
+    x = torch.rand(4, 3, generator=torch.Generator().manual_seed(0))
+    forms = [lambda v: two(v.mul_(2).pow(2).sum(1)), lambda v: two((2 * v).pow(2).sum(1))]
+    first, second = (
+        integrated_gradients(Model(Called(f), ("a", "b")), x.clone(), torch.ones(4).long(), zero) for f in forms
+    )
+
+    assert torch.allclose(first.shares, second.shares, atol=1e-5)
+    assert torch.allclose(second.shares, 4 * x**2, atol=1e-4)
+
+
 # ---- texts, and other ways in ----------------------------------------------------------------------------------------
 def test_texts_share_the_gain_over_their_tokens_and_padding_gets_nothing() -> None:
     case = zoo.texts()
