@@ -27,6 +27,8 @@ FAST = {
     "explain.lime": {"samples": 2, "neighbours": 60, "superpixels": 6},
     "explain.gradcam": {"samples": 3},
     "explain.lrp": {"samples": 3},
+    "explain.integrated_gradients": {"samples": 2, "draws": 6},
+    "explain.smoothgrad": {"samples": 2, "draws": 4},
     "robustness.curve": {"samples": 6, "steps": 3, "shown": 1},
 }
 QUIET = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning", "ignore:.*:PendingDeprecationWarning")

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from inspect import signature
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from auditor.errors import NotApplicable
 from auditor.explain.followed import followed
-from auditor.explain.functions import Function, plain_name
-from auditor.explain.passes import gradients_of, is_half, need_gradient
-from auditor.explain.places import Places, scattered
+from auditor.explain.look_ups import Entering
+from auditor.explain.passes import gradients_of, need_gradient
+from auditor.explain.places import scattered
 from auditor.subject import Model
 
-__all__ = ["Entry", "entered", "entries", "gathered", "gradients_at", "logits_from", "movable"]
+__all__ = ["Entry", "enterable", "entries", "gathered", "gradients_at", "logits_from", "movable"]
 
 OTHERWISE = "the network embeds some inputs otherwise than others, so that their paths cannot be followed"
 
@@ -47,7 +44,7 @@ class Entry:
 
 
 # ---- finding them ------------------------------------------------------------------------------------------------
-def entered(model: Model, x: Tensor) -> Model:
+def enterable(model: Model, x: Tensor) -> Model:
     """The model as `entries` can look into it: a program that embeds parts of the input (N, ...) is followed.
 
     NotApplicable when such a program cannot be followed.
@@ -69,7 +66,7 @@ def entries(model: Model, x: Tensor) -> tuple[Entry, ...]:
     which it does; of positions and the like, which are no elements of the input, nothing is said. NotApplicable when
     the input is of whole numbers and is embedded nowhere.
     """
-    parts = [_entries(*run) for run in _runs(model, x)]
+    parts = [_entries(*run) for run in _runs(model, x.clone())]  # a copy, since some models write into their input
     if len({len(p) for p in parts}) > 1:
         raise NotApplicable(OTHERWISE)
     width = x[0].numel()
@@ -91,7 +88,7 @@ def _entries(model: Model, x: Tensor) -> list[Entry]:
         found.append(Entry(output.detach().movedim(axis, 0), place.movedim(axis, 0), axis))
         return output
 
-    with torch.no_grad(), _Entering(x, note):
+    with torch.no_grad(), Entering(x, note):
         model(x)
     return found
 
@@ -144,7 +141,7 @@ def _logits(model: Model, x: Tensor, embedded: Sequence[tuple[int, Tensor]]) -> 
         placed = value.movedim(0, axis).to(output.device, output.dtype)
         return placed[tuple(slice(0, n) for n in output.shape)]  # short texts are cut where all of them end
 
-    with _Entering(x, enter):
+    with Entering(x, enter):
         logits = model(x)
     if given:
         raise NotApplicable(OTHERWISE)
@@ -152,18 +149,19 @@ def _logits(model: Model, x: Tensor, embedded: Sequence[tuple[int, Tensor]]) -> 
 
 
 def gradients_at(
-    model: Model, x: Tensor, target: Tensor, known: Sequence[Entry], values: Sequence[Tensor]
+    model: Model, x: Tensor, target: Tensor, known: Sequence[Entry], values: Sequence[Tensor], *, half: bool
 ) -> tuple[Tensor, list[Tensor]]:
     """The logits (M,) of class `target` (M,), and their gradients to the entries' `values` (M, ...).
 
-    One forward and one backward pass of M samples. NotApplicable for a model without gradients.
+    One forward and one backward pass of M samples; `half` as `gradients_of` says. NotApplicable for a model without
+    gradients.
     """
     leaves = [v.detach().to(model.device).requires_grad_() for v in values]
     with torch.enable_grad():
         logits = logits_from(model, x, known, [v.clone() for v in leaves])  # some models write into their input
         logit = logits.reshape(len(x), -1).gather(1, target.to(logits.device)[:, None])[:, 0]
         need_gradient(logit)
-        gradients = gradients_of(logit, leaves, half=is_half(model, values))
+        gradients = gradients_of(logit, leaves, half=half)
     return logit.detach().cpu(), [g.cpu() for g in gradients]
 
 
@@ -174,52 +172,6 @@ def gathered(x: Tensor, known: Sequence[Entry], parts: Sequence[Tensor]) -> Tens
         own = part.detach().cpu()
         total += own if entry.place is None else scattered(own, entry.place, x.shape)
     return total
-
-
-# ---- looking up, and being given something else --------------------------------------------------------------------
-class _Entering(TorchFunctionMode):
-    """While active, `enter(output, place)` gives what goes on in the place of an embedding of the input's numbers."""
-
-    def __init__(self, x: Tensor, enter: Callable[..., Tensor]) -> None:
-        super().__init__()
-        self.places = Places(x)
-        self.enter = enter
-
-    def __torch_function__(
-        self, func: Function, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        keywords, name = dict(kwargs or {}), plain_name(func)
-        if func is functional.embedding_bag:
-            given = signature(func).bind(*args, **keywords).arguments
-            place = self.places.of(given["input"])
-            if place is not None and place.ndim == 2:
-                return _bag(given, partial(self.enter, place=place))
-        result: Any = func(*args, **keywords)
-        if name == "embedding" or (name == "__getitem__" and _is_look_up(*args)):
-            place = next((p for a in (*args, *keywords.values()) if (p := self.places.of(a)) is not None), None)
-            if place is not None:
-                return self.enter(result, place)
-        self.places.follow(name, func, args, keywords, result)
-        return result
-
-
-def _is_look_up(table: Any, indices: Any) -> bool:
-    """Whether `table[indices]` is an embedding without the function of that name."""
-    return (
-        isinstance(table, nn.Parameter) and isinstance(indices, Tensor) and indices.dtype in {torch.int64, torch.int32}
-    )
-
-
-def _bag(given: Mapping[str, Any], enter: Callable[[Tensor], Tensor]) -> Tensor:
-    """What torch's embedding_bag gives for indices (N, T), with the embeddings one by one on the way."""
-    indices, skipped, weights = given["input"], given.get("padding_idx"), given.get("per_sample_weights")
-    each = enter(functional.embedding(indices, given["weight"]))
-    counts = torch.ones_like(indices, dtype=torch.bool) if skipped is None else indices != skipped
-    if given.get("mode") == "max":
-        return each.masked_fill(~counts[..., None], -torch.inf).amax(1)
-    part = counts.to(each.dtype) if weights is None else counts * weights
-    total = (each * part[..., None]).sum(1)
-    return total if given.get("mode") == "sum" else total / part.sum(1, keepdim=True).clamp_min(1)
 
 
 # ---- samples and runs ---------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from auditor.errors import NotApplicable
-from auditor.explain.entries import Entry, entered, entries, gathered, gradients_at, logits_from, movable
+from auditor.explain.entries import Entry, enterable, entries, gathered, gradients_at, logits_from, movable
 from auditor.explain.followed import followed
 from auditor.feeds import Tokens, arguments_of
 from auditor.subject import Model
@@ -140,7 +140,7 @@ def test_gradients_are_those_of_the_embeddings_by_autograd() -> None:
     module = still(Words().eval())
     model, target = text_model(module), torch.tensor([0, 1, 2])
     known = entries(model, IDS)
-    logit, (found,) = gradients_at(model, IDS, target, known, values(known))
+    logit, (found,) = gradients_at(model, IDS, target, known, values(known), half=False)
 
     leaf = module.tokens(IDS.clamp_min(0)).requires_grad_()
     wanted = module.head(torch.tanh(leaf).mean(1))[torch.arange(3), target]
@@ -207,7 +207,7 @@ def programs() -> list[tuple[str, nn.Module]]:
 @pytest.mark.parametrize(("kind", "program"), programs())
 def test_programs_that_embed_are_followed(kind: str, program: nn.Module) -> None:
     model, original = text_model(program), text_model(Words())
-    shown = entered(model, IDS)
+    shown = enterable(model, IDS)
     known = entries(shown, IDS)
     others = [torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))]
 
@@ -222,8 +222,8 @@ def test_what_embeds_nothing_stays_as_it_is() -> None:
     program = Model(still(torch.jit.trace(case.model.module.eval(), x)), case.model.classes)
 
     assert followed(program, x) is not program
-    assert entered(program, x) is program
-    assert entered(case.model, x) is case.model
+    assert enterable(program, x) is program
+    assert enterable(case.model, x) is case.model
 
 
 # ---- what cannot be -------------------------------------------------------------------------------------------------

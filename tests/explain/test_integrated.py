@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from auditor.errors import NotApplicable
+from auditor.explain.baselines import text_baselines
 from auditor.explain.entries import Entry
 from auditor.explain.integrated import STEPS, Start, integrated_gradients
-from auditor.feeds import Tokens
+from auditor.feeds import Tokens, arguments_of
 from auditor.subject import Model
+from benchmarks._architectures import named, need_operators
 from tests import zoo
 from tests.explain.nets import IMAGES, TARGET, net, still
 
@@ -163,6 +165,17 @@ def test_batches_change_nothing() -> None:
         assert float((one.shares - other.shares).abs().max() / one.shares.abs().max()) < 1e-4
 
 
+def test_a_model_that_writes_into_its_input_is_explained_as_one_that_does_not() -> None:
+    x = torch.rand(4, 3, generator=torch.Generator().manual_seed(0))
+    forms = [lambda v: two(v.mul_(2).pow(2).sum(1)), lambda v: two((2 * v).pow(2).sum(1))]
+    first, second = (
+        integrated_gradients(Model(Called(f), ("a", "b")), x.clone(), torch.ones(4).long(), zero) for f in forms
+    )
+
+    assert torch.allclose(first.shares, second.shares, atol=1e-5)
+    assert torch.allclose(second.shares, 4 * x**2, atol=1e-4)
+
+
 # ---- texts, and other ways in ----------------------------------------------------------------------------------------
 def test_texts_share_the_gain_over_their_tokens_and_padding_gets_nothing() -> None:
     case = zoo.texts()
@@ -176,6 +189,41 @@ def test_texts_share_the_gain_over_their_tokens_and_padding_gets_nothing() -> No
     assert torch.allclose(found.shares, expected, atol=1e-5)
     assert bool((found.shares[x < 0] == 0).all())
     assert float(found.completeness_error.max()) < 1e-4
+
+
+def published(name: str) -> tuple[Model, Tensor]:
+    """A text model of transformers with random weights, and four texts, two of them shorter.
+
+    Not for XLNet, which answers at the last place: shorter texts have other answers beside longer ones.
+    """
+    pytest.importorskip("transformers")
+    if not need_operators():
+        pytest.skip("torchvision is absent, which transformers asks for")
+    architecture = named(f"transformers:{name}ForSequenceClassification")
+    module, x = still(architecture.settled()), architecture.inputs(4)
+    if name != "XLNet":
+        x[1, 8:], x[3, 5:] = -1, -1
+    takes = arguments_of(module)
+    feed = Tokens(pad=1, names=tuple(n for n in ("input_ids", "attention_mask", "inputs_embeds") if n in takes))
+    return Model(module, CLASSES, feed=feed, part=0 if name == "XLNet" else "logits"), x
+
+
+@pytest.mark.parametrize("name", ["Bert", "GPT2", "XLNet", "ModernBert", "DebertaV2"])
+def test_published_text_models_are_complete_and_padding_gets_nothing(name: str) -> None:
+    model, x = published(name)
+    mean = text_baselines(model, [x], "these")[1].start
+    found = integrated_gradients(model, x, torch.tensor([0, 1, 2, 0]), mean, rows=6)
+
+    assert float(found.completeness_error.max()) < 0.01
+    assert float(found.gain.abs().min()) > 1e-5
+    assert bool((found.shares[x < 0] == 0).all()) and bool((found.shares[x >= 0] != 0).all())
+
+
+def test_where_normalisation_leaps_at_zero_no_number_of_steps_helps_and_that_is_said() -> None:
+    model, x = published("XLNet")
+    found = integrated_gradients(model, x, torch.tensor([0, 1, 2, 0]), zero, rows=6)
+
+    assert bool(found.unresolved.all()) and float(found.completeness_error.min()) > 0.5
 
 
 def test_a_category_by_its_embedding_gets_the_share_of_its_embedding() -> None:

@@ -1,0 +1,49 @@
+"""Shares of one input as the report shows them, and as the parts by which two methods are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.nn import functional
+
+from auditor.explain.players import per_column
+from auditor.registry import Context
+from auditor.samples import SPECIAL, Sample, bars, heatmap, is_image, original, word_table
+from auditor.types import Image, Table
+
+__all__ = ["parts_of", "shown"]
+
+CELLS = 14  # along each side: 16 pixels of an image of 224
+
+
+def shown(
+    ctx: Context, samples: Sequence[Sample], shares: Tensor, name: str, words: Sequence[str]
+) -> tuple[list[Table], list[Image]]:
+    """Tables and pictures of shares (N, ...) shaped like the inputs: maps, signed bars of columns, or words of texts.
+
+    The column of the shares is called `name`; `words` (N,) say of each map what it is.
+    """
+    if ctx.is_text:
+        return [word_table(ctx, s, own, name) for s, own in zip(samples, shares, strict=True)], []
+    if not is_image(ctx):
+        merged = per_column(shares, ctx.columns)
+        return [bars(s, ctx.columns, m.tolist(), name) for s, m in zip(samples, merged, strict=True)], []
+    images = []
+    for s, own, text in zip(samples, shares, words, strict=True):
+        images += [original(ctx, s), heatmap(ctx, s, own.sum(0), text)]
+    return [], images
+
+
+def parts_of(ctx: Context, sample: Sample, shares: Tensor) -> list[float]:
+    """Shares of one input, shaped like it, by the parts that a reader compares.
+
+    Those are the words of a text, the columns of a table, or the cells of an image, at most 14 by 14.
+    """
+    if ctx.is_text:
+        return [float(row[1] or 0) for row in word_table(ctx, sample, shares, "").rows if row[0] != SPECIAL]
+    if not is_image(ctx):
+        return [float(v) for v in per_column(shares[None], ctx.columns)[0].tolist()]
+    total = shares.sum(0, keepdim=True)
+    grid = (min(total.shape[1], CELLS), min(total.shape[2], CELLS))
+    return [float(v) for v in functional.adaptive_avg_pool2d(total, grid).flatten().tolist()]
