@@ -17,6 +17,10 @@ QUALITY = {
         "completeness_error",
         "What the shares leave out of the difference to the baseline. 0 is exact.",
     ),
+    "explain.smoothgrad": (
+        "smoothing_correlation",
+        "How far noise moves it from input x gradient: the rank correlation of both. 1 is not at all.",
+    ),
     "explain.attention": (
         "occlusion_correlation",
         "Rank correlation with occlusion: attention is routing, not importance. 1 is full agreement.",
@@ -27,7 +31,7 @@ QUALITY = {
         "How well the simple model follows the real one nearby. 1 is exactly, below .5 do not read it.",
     ),
 }
-UNITS = {"relevance": "the logit", "effect": "the probability", "weight": "the probability"}
+UNITS = {"relevance": "the logit", "share": "the logit", "effect": "the probability", "weight": "the probability"}
 
 
 # ---- its own figure ----------------------------------------------------------------------------------------------
