@@ -57,7 +57,7 @@ def explained_samples(ctx: Context, n: int) -> list[Sample]:
     samples = []
     with torch.no_grad():
         for batch in ctx.data.at(rows).batches(ctx.batch_size):
-            outputs = model(batch.x).cpu()
+            outputs = model(batch.x.clone()).cpu()  # a copy, since some models write into their input
             if ctx.is_regression:
                 samples += [
                     Sample(int(row), x, 0, None, f"row {row}: {y:.4g}, called {value:.4g}", f"the value {value:.4g}")
