@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from importlib import resources
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from auditor.data.words import spans
+from auditor.explain.composites import with_attention
+from auditor.explain.lrp import lrp
 from auditor.registry import Context
 from auditor.samples import explained_samples, need_explainable, word_table
-from tests.explain.minilm import sst2
+from tests.checks.audited import result_of
+from tests.explain.minilm import PACKAGE, sst2
 from tests.zoo import Case
 
 
@@ -51,3 +57,57 @@ def test_shares_of_its_tokens_add_up_over_its_words(ctx: Context) -> None:
 
         assert sum(float(row[1] or 0.0) for row in table.rows) == pytest.approx(float(shares.double().sum()), abs=1e-6)
         assert table.rows[-1][0] == "(special tokens)"
+
+
+# ---- explained ---------------------------------------------------------------------------------------------------
+ROWS = {"explain.lrp": "relevance", "explain.integrated_gradients": "share", "explain.attention": "rollout"}
+
+
+@pytest.mark.parametrize("check", ROWS)
+def test_its_sentences_are_explained_by_words(case: Case, check: str) -> None:
+    small = Case(case.model, case.data.at(np.arange(60)))
+    result = result_of(small, check, samples=2)
+    tables = [t for t in result.tables if t.columns == ("word", ROWS[check])]
+
+    assert len(tables) == 2
+    assert small.data.words is not None
+    for table in tables:
+        row = int(table.title.removeprefix("row ").partition(":")[0])
+        (position,) = np.flatnonzero(small.data.row_ids == row)
+        (words,) = small.data.words(np.array([position]))
+        assert [r[0] for r in table.rows[:-1]] == list(words.words)
+
+
+def test_the_ledger_closes_by_every_composite_and_attnlrp(case: Case, ctx: Context) -> None:
+    shown = explained_samples(ctx, 4)
+    x, target = torch.stack([s.x for s in shown]), torch.tensor([s.predicted for s in shown])
+    with case.model.frozen():
+        for attention in ("values", "attnlrp"):
+            found = lrp(case.model, x, target, composite=with_attention("epsilon", attention))
+            assert float(found.ledger_error.max()) < 1e-4
+            assert found.unknown == ()
+            assert not found.shares[x < 0].any()
+            assert found.shares[x >= 0].all()
+
+
+@pytest.mark.parametrize(("text", "word", "positive"), [("a vibrant and moving film", "vibrant", True),
+                                                        ("a stale and boring film", "boring", False)])  # fmt: skip
+def test_lrp_finds_the_words_that_decide(case: Case, text: str, word: str, positive: bool) -> None:
+    """Of the two adjectives and the rest, the strongest word for the answer is one that a reader would name."""
+    own = tokenizer()
+    encoded = own(text)
+    x = torch.tensor([encoded["input_ids"]])
+    with case.model.frozen():
+        found = lrp(case.model, x, torch.tensor([int(positive)]), composite=with_attention("epsilon", "values"))
+    pieces = own.convert_ids_to_tokens(encoded["input_ids"])
+    inside = {p: float(v) for p, v in zip(pieces, found.shares[0], strict=True) if not p.startswith("[")}
+
+    assert case.model(x).argmax(1).item() == int(positive)
+    assert word in sorted(inside, key=lambda p: -inside[p])[:2]
+
+
+def tokenizer() -> Any:
+    """The model's own."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(str(resources.files(PACKAGE) / "model"))
