@@ -78,7 +78,7 @@ def _bar_chart(o: Outcome, table: Table) -> Chart:
     note = NOTE
     if len(table.columns) > 3:
         note += " The thin line joins what two runs said."
-    figures = grid_of(table, f"{o.title}, {table.title}")
+    figures = grid_of(table, f"{_named(o, table.columns[2])}, {table.title}")
     return _chart(o, table.title, table.columns[2], effects, figures, note)
 
 
@@ -86,14 +86,22 @@ def _chart(
     o: Outcome, title: str, name: str, effects: Sequence[Bar], figures: Grid, note: str, quotes: str = ""
 ) -> Chart:
     most = max(effects, key=lambda b: abs(b.value))
-    said, quality = _said(most.value, name), quality_words(o, title)
+    said, quality = _said(most.value, name), quality_words(o, title, name)
     key = "b" + hashlib.sha256(f"{o.check} {title} {name}".encode()).hexdigest()[:10]
     unit = UNITS.get(name, "")
     sides = ("lowers", f"raises {unit}") if unit else ("negative", f"positive {name}")
-    svg = figure_svg(key, f"{o.title}, {title}", f"{most.label} {said}", bars(effects, *sides))
+    svg = figure_svg(key, f"{_named(o, name)}, {title}", f"{most.label} {said}", bars(effects, *sides))
     label = (quotes[:1], most.label, quotes[1:])  # what it names may run from right to left
     answer = Markup("{}<bdi>{}</bdi>{} {}{}.").format(*label, said, f"; {quality}" if quality else "")
-    return Chart(f"{o.title}.", answer, svg, figures, note)
+    return Chart(f"{_named(o, name)}.", answer, svg, figures, note)
+
+
+def _named(o: Outcome, effect: str) -> str:
+    """The method, with the effect where it shows several."""
+    several = len(
+        {t.columns[-1] for t in tables_of(o) if is_words(t)} | {t.columns[2] for t in tables_of(o) if is_bars(t)}
+    )
+    return f"{o.title}: {effect}" if several > 1 else o.title
 
 
 def _said(value: float, name: str) -> str:
@@ -108,14 +116,14 @@ def _running(o: Outcome, table: Table) -> Running | Prose:
     texts, shares, special = parts_of(table)
     name = table.columns[1]
     if not texts:
-        return Prose(f"{o.title}: the text has no words.")
+        return Prose(f"{_named(o, name)}: the text has no words.")
     words = words_of(texts, shares)
     seen = excerpt(words, shares)
     whole = words[:MOST_WORDS] if len(seen) < len(words) else []
     chart = _strongest(o, table.title, name, texts, shares)
     more, rest = max(0, len(words) - MOST_WORDS), _rest(special, sum(shares), name)
     signs = ("for", "against") if min(shares) < 0 else ("strong", "")  # of attention no word speaks against
-    return Running(o.title, chart.answer, seen, whole, more, signs, rest, chart)
+    return Running(_named(o, name), chart.answer, seen, whole, more, signs, rest, chart)
 
 
 def _strongest(o: Outcome, title: str, name: str, texts: Sequence[str], shares: Sequence[float]) -> Chart:
@@ -123,7 +131,7 @@ def _strongest(o: Outcome, title: str, name: str, texts: Sequence[str], shares: 
     order = strongest(shares)
     effects = [Bar(short(texts[i]), shares[i], shares[i], shares[i]) for i in order]
     rows = tuple((short(texts[i]), i + 1, shares[i]) for i in order)
-    caption = f"{o.title}, {title}: strongest words"
+    caption = f"{_named(o, name)}, {title}: strongest words"
     figures = grid_of(Table(caption, ("word", "place in the text", name), rows))
     return _chart(o, title, name, effects, figures, NOTE, "\u201c\u201d")
 

@@ -31,22 +31,25 @@ QUALITY = {
         "How well the simple model follows the real one nearby. 1 is exactly, below .5 do not read it.",
     ),
 }
+# A second effect that a method shows beside its first, and its own figure, "" where it has none.
+BESIDE = {"attention x gradient": "occlusion_correlation_gradient", "input x gradient": ""}
 UNITS = {"relevance": "the logit", "share": "the logit", "effect": "the probability", "weight": "the probability"}
 
 
 # ---- its own figure ----------------------------------------------------------------------------------------------
-def quality(o: Outcome, title: str) -> Measure | None:
-    """A method's own figure for the row of that title; for the whole when the title is empty."""
+def quality(o: Outcome, title: str, effect: str = "") -> Measure | None:
+    """A method's own figure for the row of that title and that effect; for the whole when the title is empty."""
     if o.result is None or o.check not in QUALITY:
         return None
+    name = BESIDE.get(effect, QUALITY[o.check][0])
     row = title.partition(":")[0].removeprefix("row ")
     where = f"row={row}" if title else ""
-    return next((m for m in o.result.measures if m.name == QUALITY[o.check][0] and m.slice == where), None)
+    return next((m for m in o.result.measures if m.name == name and m.slice == where), None)
 
 
-def quality_words(o: Outcome, title: str) -> str:
-    """The method's own figure for a row as words; empty where it has none."""
-    m = quality(o, title)
+def quality_words(o: Outcome, title: str, effect: str = "") -> str:
+    """The method's own figure for a row and an effect as words; empty where it has none."""
+    m = quality(o, title, effect)
     return f"{m.name.replace('_', ' ')} {number(m.value)}" if m else ""
 
 
