@@ -25,7 +25,7 @@ MOST_AT_ONCE = 64
 ROUGH = 0.5
 
 
-@check("explain.smoothgrad", title="SmoothGrad, input x gradient", source="Smilkov et al. 2017, arXiv:1706.03825")
+@check("explain.smoothgrad", title="SmoothGrad", source="Smilkov et al. 2017, arXiv:1706.03825")
 def explain_smoothgrad(
     ctx: Context,
     *,

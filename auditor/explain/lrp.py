@@ -16,12 +16,14 @@ from auditor.explain.followed import followed
 from auditor.explain.functions import Function, plain_name
 from auditor.explain.ledger import Flow, Ledger
 from auditor.explain.linearised import Linearised
+from auditor.explain.passes import need_finite
 from auditor.explain.places import Places
-from auditor.subject import Model
+from auditor.subject import HALVES, Model
 
 __all__ = ["Relevance", "lrp"]
 
 SAME, CLOSED = 1e-5, 1e-4
+ROUGH = 4 * torch.finfo(torch.bfloat16).eps  # half precision adds up in steps of that size
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,10 @@ def lrp(
     For a model that gives a value, of that value. `expected` are the model's logits for `x` where they are known; so
     many `rows` are explained at once, all for 0.
     NotApplicable when the model cannot be followed: a program that cannot be followed, no gradient to the input, or
-    an output that changes by more than 1e-5 of the largest when it is followed.
+    an output that changes by more than 1e-5 of the largest when it is followed (in half precision, by rounding); for
+    inputs or outputs that are not finite.
     """
+    need_finite(x)
     model = followed(model, x)
     if any(isinstance(m, torch.jit.ScriptModule) for m in model.module.modules()):
         msg = "a part of the model is TorchScript, which hides its functions; give that part as a module"
@@ -103,7 +107,9 @@ def _batch(model: Model, x: Tensor, target: Tensor, expected: Tensor, composite:
     with linearised, ledger.watching(model.module):
         logits = linearised.standing(model(entry))
     known = expected.detach().to(logits.device)
-    if float((logits.detach() - known).abs().max()) > SAME * max(1.0, float(known.abs().max())):
+    apart, largest = float((logits.detach() - known).abs().max()), float(known.abs().max())
+    rough = any(p.dtype in HALVES for p in model.module.parameters())
+    if not apart <= (ROUGH if rough else SAME) * max(1.0, largest):
         msg = "following the model's functions changes its output"
         raise NotApplicable(msg)
     explained = _unsquashed(model, logits, ledger)

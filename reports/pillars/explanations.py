@@ -30,7 +30,7 @@ class Legend:
 
 def explanations(record: Record) -> Section | None:
     """The section, None when no check of it ran."""
-    outcomes = ran(record.audit, "explain")
+    outcomes = sorted(ran(record.audit, "explain"), key=lambda o: o.check == ROUTING)  # last: it is no evidence
     if not outcomes:
         return None
     pictures, texts, bars = picture_rows(record, outcomes), word_rows(outcomes), bar_rows(outcomes)

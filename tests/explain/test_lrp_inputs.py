@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from auditor.errors import NotApplicable
 from auditor.explain.composites import COMPOSITES, with_attention
 from auditor.explain.lrp import Relevance, lrp
 from auditor.feeds import Tokens
@@ -348,3 +349,60 @@ def test_a_regression_model_is_explained_in_its_value() -> None:
 
     assert torch.allclose(found.shares, x * head.weight[0].detach(), atol=EXACT)
     assert torch.allclose(found.logit, head(x)[:, 0].detach())
+
+
+# ---- bad input ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_explained_and_its_ledger_says_how_roughly(dtype: torch.dtype) -> None:
+    net = small().float()
+    exact = explained(net, IMAGES, 1)
+    model = Model(small().to(dtype), ("a", "b", "c"))
+    with model.frozen():
+        found = lrp(model, IMAGES.float(), torch.tensor([1, 1, 1]))
+
+    assert found.shares.isfinite().all()
+    assert 1e-6 < float(found.ledger_error.max()) < 0.2
+    alike = torch.corrcoef(torch.stack([found.shares.flatten().double(), exact.shares.flatten()]))[0, 1]
+    assert float(alike) > 0.98
+
+
+def test_inputs_that_are_no_numbers_are_refused() -> None:
+    x = IMAGES.clone()
+    x[1, 0, 0, 0] = torch.nan
+
+    with pytest.raises(NotApplicable, match="1 of 3 inputs"):
+        explained(small(), x)
+
+
+def test_outputs_that_are_no_numbers_are_refused() -> None:
+    class Breaks(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.log()[:, :2]
+
+    with pytest.raises(NotApplicable):
+        explained(Breaks(), torch.tensor([[-1.0, 2.0]], dtype=torch.float64))
+
+
+def test_a_layer_that_runs_twice_is_told_with_both_runs() -> None:
+    """R of both runs together: of y = w (w x), each run passes the whole logit on."""
+    layer = nn.Linear(1, 1, bias=False)
+    found = explained(nn.Sequential(layer, layer, nn.Linear(1, 2)), torch.ones(1, 1, dtype=torch.float64), 1)
+
+    assert found.flows["0"].relevance.item() == pytest.approx(2 * found.shares.sum().item())
+
+
+def test_a_tuple_is_explained_in_the_part_that_holds_the_logits() -> None:
+    class Pair(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return x, self.head(x)
+
+    pair, x = Pair(), torch.randn(2, 3)
+    model = Model(pair, ("a", "b"), part=1)
+    with model.frozen():
+        found = lrp(model, x, torch.tensor([0, 1]))
+
+    assert torch.allclose(found.shares, x * pair.head.weight.detach(), atol=1e-6)
