@@ -7,48 +7,17 @@ gradient of that result is known, constant x gradient is what the constant holds
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from auditor.explain.composites import Composite
+from auditor.explain.flows import Flows
 from auditor.explain.places import Places, scattered
 
-__all__ = ["Flow", "Ledger"]
-
-
-@dataclass(frozen=True)
-class Flow:
-    """What passes one layer, for N samples: `relevance` (N,) reaches its output, `absorbed` (N,) its constants take.
-
-    `peak` (N,) is the largest |relevance| of a channel, or of a token. `relevance` and `peak` are None where the
-    samples do not lie along the first axis.
-    """
-
-    relevance: Tensor | None
-    peak: Tensor | None
-    absorbed: Tensor
-
-    def first(self, n: int) -> Flow:
-        """What passes for the first `n` samples."""
-        relevance, peak = (None if t is None else t[:n] for t in (self.relevance, self.peak))
-        return Flow(relevance, peak, self.absorbed[:n])
-
-    @classmethod
-    def joined(cls, parts: Sequence[Flow]) -> Flow:
-        """What passes for the samples of all parts."""
-        relevance, peak = (
-            torch.cat(found)
-            if len(found := [t for p in parts if (t := getattr(p, name)) is not None]) == len(parts)
-            else None
-            for name in ("relevance", "peak")
-        )
-        return cls(relevance, peak, torch.cat([p.absorbed for p in parts]))
+__all__ = ["Ledger"]
 
 
 class Ledger:
@@ -57,7 +26,8 @@ class Ledger:
     `constants` (N,) is what all additive constants hold, `constants_size` (N,) the sum of its parts' absolute values;
     `located` (N, ...) what was given to elements of the input otherwise than by their own gradient. `unknown` names
     functions without a rule; `squashed` is the input of the last softmax or sigmoid: a model that ends in one is
-    explained from there. `root` is a leaf on which everything hangs that depends on the input.
+    explained from there. `root` is a leaf on which everything hangs that depends on the input; `flows` is what passes
+    each layer.
     """
 
     def __init__(self, composite: Composite, x: Tensor) -> None:
@@ -65,6 +35,7 @@ class Ledger:
         self.samples = len(x)
         self.shape = x.shape
         self.places = Places(x)
+        self.flows = Flows(self.samples)
         self.root = torch.zeros((), requires_grad=True)
         self.unknown: set[str] = set()
         self.squashed: Tensor | None = None
@@ -73,10 +44,7 @@ class Ledger:
         self.located: Tensor | None = None
         self.gates: list[Tensor] = []
         self.box: tuple[Tensor, Tensor] | None = None
-        self._layer: list[str] = []
         self._affine: dict[int, tuple[weakref.ref[Tensor], Any]] = {}
-        self._reached: dict[str, tuple[Tensor, Tensor]] = {}
-        self._absorbed: dict[str, Tensor] = {}
 
     # ---- while the model runs ----------------------------------------------------------------------------------------
     def constant(self, y: Tensor, constant: Tensor) -> Tensor:
@@ -86,7 +54,7 @@ class Ledger:
         held = constant.detach()
         if not bool(held.isfinite().all()):
             held = held.masked_fill(~held.isfinite(), 0)  # masks: no relevance comes where they are
-        y.register_hook(partial(self.take, held, self.layer))
+        y.register_hook(partial(self.take, held, self.flows.layer))
         return y
 
     def entered(self, values: Tensor, place: Tensor) -> Tensor:
@@ -100,11 +68,6 @@ class Ledger:
         """Give `shares` (*place.shape, ...) to the elements of the input at `place`."""
         found = scattered(shares, place, self.shape)
         self.located = found if self.located is None else self.located + found
-
-    @property
-    def layer(self) -> str:
-        """The layer with weights that runs now, "" outside of all."""
-        return self._layer[-1] if self._layer else ""
 
     def affine(self, y: Tensor, layer: Any) -> None:
         """Remember the affine `layer` that gave `y`, for as long as it is there."""
@@ -129,31 +92,6 @@ class Ledger:
         """Whether `x` came from a sigmoid, through nothing but changes of shape."""
         return any(x is gate for gate in self.gates)
 
-    @contextmanager
-    def watching(self, module: nn.Module) -> Iterator[None]:
-        """Note what passes the layers of `module` that have weights of their own; no hook is left behind."""
-        handles = []
-        for name, part in module.named_modules():
-            if name and not isinstance(part, torch.jit.ScriptModule) and _has_weights(part):
-                handles.append(part.register_forward_pre_hook(partial(self._enter, name)))
-                handles.append(part.register_forward_hook(partial(self._leave, name)))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-
-    def _enter(self, name: str, module: nn.Module, inputs: object) -> None:
-        del module, inputs
-        self._layer.append(name)
-
-    def _leave(self, name: str, module: nn.Module, inputs: object, output: Any) -> None:
-        del module, inputs
-        self._layer.pop()
-        first = output[0] if isinstance(output, tuple) and output else output
-        if isinstance(first, Tensor) and first.requires_grad and first.ndim and len(first) % self.samples == 0:
-            first.register_hook(partial(self._pass, name, first.detach()))
-
     # ---- while the gradient is taken ---------------------------------------------------------------------------------
     def take(self, constant: Tensor, layer: str, gradient: Tensor | None) -> None:
         """Enter constant x gradient, of that layer, by sample: rows of the batch are one sample's after another's."""
@@ -173,27 +111,7 @@ class Ledger:
         total = flat.sum(1)
         self.constants = self.constants + total
         self.constants_size = self.constants_size + flat.abs().sum(1)
-        if layer:
-            self._absorbed[layer] = self._absorbed.get(layer, torch.zeros(())) + total
-
-    def _pass(self, name: str, output: Tensor, gradient: Tensor) -> None:
-        rows = output.shape[1] if output.ndim > 2 else 1  # channels, or tokens
-        parts = (output * gradient).reshape(self.samples, -1, output[0].numel() // rows).sum(2)
-        total, peak = parts.sum(1).cpu(), parts.abs().amax(1).cpu()
-        if name in self._reached:  # a layer that runs several times: all its runs together
-            before, highest = self._reached[name]
-            total, peak = before + total, torch.maximum(highest, peak)
-        self._reached[name] = (total, peak)
-
-    def flows(self) -> dict[str, Flow]:
-        """What passed each watched layer, by name, from the output to the input."""
-        names = dict.fromkeys((*self._reached, *self._absorbed))
-        nothing = torch.zeros(self.samples)
-        found = {}
-        for name in names:
-            relevance, peak = self._reached.get(name, (None, None))
-            found[name] = Flow(relevance, peak, self._absorbed.get(name, nothing).expand(self.samples))
-        return found
+        self.flows.absorb(layer, total)
 
 
 class _Linked(torch.autograd.Function):
@@ -208,7 +126,3 @@ class _Linked(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         del ctx, gradients
         return None, None
-
-
-def _has_weights(module: nn.Module) -> bool:
-    return any(True for _ in module.parameters(recurse=False))

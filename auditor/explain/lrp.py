@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from auditor.errors import NotApplicable
 from auditor.explain.composites import COMPOSITES, Composite
+from auditor.explain.first_input import first_input_bounds
+from auditor.explain.flows import Flow
 from auditor.explain.followed import followed
-from auditor.explain.functions import Function, plain_name
-from auditor.explain.ledger import Flow, Ledger
+from auditor.explain.ledger import Ledger
 from auditor.explain.linearised import Linearised
 from auditor.explain.passes import need_finite
-from auditor.explain.places import Places
 from auditor.subject import HALVES, Model
 
 __all__ = ["Relevance", "lrp"]
@@ -102,9 +100,9 @@ def _batch(model: Model, x: Tensor, target: Tensor, expected: Tensor, composite:
     entry = leaf.clone()  # some models write into their input
     ledger = Ledger(composite, entry)
     if composite.first == "box":
-        ledger.box = _box(model, x)
+        ledger.box = first_input_bounds(model, x)
     linearised = Linearised(ledger)
-    with linearised, ledger.watching(model.module):
+    with linearised, ledger.flows.watching(model.module):
         logits = linearised.standing(model(entry))
     known = expected.detach().to(logits.device)
     apart, largest = float((logits.detach() - known).abs().max()), float(known.abs().max())
@@ -135,7 +133,7 @@ def _balanced(ledger: Ledger, shares: Tensor, logit: Tensor, n: int) -> Relevanc
     size = own + ledger.constants_size
     error = (total - logit).abs() / torch.maximum(logit.abs(), 0.01 * size).clamp_min(1e-12)
     part = (1 - own / size.clamp_min(1e-12)).clamp(0, 1)
-    flows = {name: flow.first(n) for name, flow in ledger.flows().items()}
+    flows = {name: flow.first(n) for name, flow in ledger.flows.by_layer().items()}
     unknown = tuple(sorted(ledger.unknown))
     return Relevance(shares[:n], ledger.constants[:n], part[:n], logit[:n], error[:n], unknown, flows)
 
@@ -166,44 +164,3 @@ def _unsquashed(model: Model, logits: Tensor, ledger: Ledger) -> Tensor:
         z = before.reshape(-1, 1)
         return torch.cat([-z / 2, z / 2], 1)
     return before.reshape(len(logits), -1)
-
-
-# ---- the ends of the input's range, as the first layer sees them ---------------------------------------------------
-class _SeenError(Exception):
-    """The first convolution of the input was reached."""
-
-
-class _FirstInput(TorchFunctionMode):
-    """Stops at the first convolution whose input is the model's own, and keeps that input."""
-
-    def __init__(self, x: Tensor) -> None:
-        super().__init__()
-        self.places = Places(x)
-        self.seen: Tensor | None = None
-
-    def __torch_function__(
-        self, func: Function, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        keywords, name = dict(kwargs or {}), plain_name(func)
-        x = args[0] if args else keywords.get("input")
-        if "conv" in name and self.places.of(x) is not None:
-            self.seen = x
-            raise _SeenError
-        result: Any = func(*args, **keywords)
-        self.places.follow(name, func, args, keywords, result)
-        return result
-
-
-def _box(model: Model, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The smallest and the largest legal input as the first convolution sees them, of one sample (1, ...)."""
-    ends = []
-    for bound in model.bounds:
-        end = torch.as_tensor(bound, dtype=x.dtype).expand(x[:1].shape).clone()
-        mode = _FirstInput(end)
-        try:
-            with torch.no_grad(), mode:
-                model(end)
-        except _SeenError:
-            pass
-        ends.append(end if mode.seen is None else mode.seen[:1])
-    return ends[0], ends[1]

@@ -238,7 +238,7 @@ class _Back:
 
 def _ruled(ledger: Ledger, layer: _Layer, rule: Rule, value: Tensor) -> Tensor:
     """`value`, what the layer gives, with the backward pass of `rule`, or of the first rule on the input itself."""
-    back = _Back(ledger, layer, value.detach(), ledger.layer)
+    back = _Back(ledger, layer, value.detach(), ledger.flows.layer)
     if layer.place is not None:
         return _Ruled.apply(layer.x, back.value, back.located)  # type: ignore[no-any-return, no-untyped-call]
     if isinstance(rule, Epsilon) and rule.epsilon == 0:
