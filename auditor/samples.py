@@ -51,9 +51,15 @@ class Sample:
 
 
 def explained_samples(ctx: Context, n: int) -> list[Sample]:
-    """`n` rows (0: all), errors first; see `Context.explained`."""
+    """`n` rows (0: all), errors first, made once for all checks; see `Context.explained`."""
+    key = f"explained {n}"
+    if key not in ctx.shared:
+        ctx.shared[key] = _explained(ctx, ctx.explained(n))
+    return list(ctx.shared[key])
+
+
+def _explained(ctx: Context, rows: Integers) -> list[Sample]:
     model = ctx.need_model()
-    rows = ctx.explained(n)
     samples = []
     with torch.no_grad():
         for batch in ctx.data.at(rows).batches(ctx.batch_size):

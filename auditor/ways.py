@@ -15,6 +15,7 @@ from auditor.errors import NotApplicable
 from auditor.explain.baselines import Baseline, image_baselines, table_baselines, text_baselines
 from auditor.explain.expected import expected_gradients
 from auditor.explain.integrated import STEPS, TOLERANCE, integrated_gradients
+from auditor.explain.paths import at_once
 from auditor.registry import Context
 from auditor.samples import Sample, is_image
 from auditor.shown import parts_of
@@ -23,9 +24,8 @@ from auditor.subject import Data, Model
 
 __all__ = ["Way", "agreements", "ways"]
 
-BACKGROUND = 256  # rows that means and medians are made of
-COMPARED = STEPS[:3]  # for baselines beside the main one: the order of shares needs no more
-MOST_AT_ONCE = 64
+BACKGROUND, PICTURES = 256, 64  # rows, or images, that means and medians are made of
+COMPARED = STEPS[:2]  # for baselines beside the main one: the order of shares needs no more
 USUAL = ("black", "mean")  # of images, of others: where tokens have no places added, normalisation leaps at zero
 
 
@@ -55,28 +55,29 @@ class Way:
         return int((self.error > TOLERANCE).sum())
 
 
-def ways(ctx: Context, model: Model, rows: Sequence[Sample], wanted: str, draws: int) -> list[Way]:
+def ways(ctx: Context, model: Model, rows: Sequence[Sample], wanted: str, draws: int, most: int) -> list[Way]:
     """The ways from each baseline, the one called `wanted` first; "usual" is that of the kind of input.
+    The main one has at most `most` steps.
 
     NotApplicable for a name that these inputs have no baseline of, and as `integrated_gradients` says.
     """
     x, target = torch.stack([s.x for s in rows]), torch.tensor([s.predicted for s in rows])
     source = ctx.reference or ctx.data
     called = "the reference data" if ctx.reference is not None else "the audited data, as no reference was given"
-    baselines = _baselines(ctx, model, source.take(BACKGROUND, ctx.seed), called)
+    baselines = _baselines(ctx, model, source.take(PICTURES if is_image(ctx) else BACKGROUND, ctx.seed), called)
     names = (*(b.name for b in baselines), "expected")
     main = USUAL[not is_image(ctx)] if wanted == "usual" else wanted
     if main not in names:
         msg = f"there is no baseline {main!r} for these inputs; expected one of: {', '.join(names)}"
         raise NotApplicable(msg)
-    at_once = min(MOST_AT_ONCE, ctx.batch_size)
+    size = at_once(x)
     found = []
     for b in baselines:
-        steps = STEPS if b.name == main else COMPARED
-        f = integrated_gradients(model, x, target, b.start, rows=at_once, steps=steps)
+        steps = [n for n in STEPS if n <= most] if b.name == main else COMPARED
+        f = integrated_gradients(model, x, target, b.start, rows=size, steps=steps)
         found.append(Way(b.name, b.words, f.shares, f.completeness_error, f.steps))
     drawn = source.take(draws, ctx.seed)
-    e = expected_gradients(model, x, target, _whole(drawn), draws=draws, seed=ctx.seed, rows=at_once)
+    e = expected_gradients(model, x, target, _whole(drawn), draws=draws, seed=ctx.seed, rows=size)
     words = f"{draws:,} points on the ways from {len(drawn):,} rows of {called}"
     steps_taken = torch.full((len(x),), draws)
     found.append(Way("expected", words, e.shares, e.completeness_error, steps_taken, e.standard_error))

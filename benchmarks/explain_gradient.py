@@ -2,7 +2,8 @@
 
 One interleaved run on real photographs, in float32: ratios against the bare passes of the same batch.
 - Grad-CAM + LRP + input x gradient of 32 images: at most 1.5 times their passes (a forward and a backward pass for the
-  gradients, and the same for LRP). Rules other than LRP-0 evaluate each convolution again in the backward pass.
+  gradients, and the same for LRP). All work is done in batches of 8. Rules other than LRP-0 evaluate each convolution
+  again in the backward pass.
 - Integrated gradients of K steps: at most 1.1 times K forward and backward passes in the same batches.
 - Memory: the peak of a process that explains with few and with many steps, and one and two batches of images.
 - What LRP's composites are worth: how fast the class is lost when cells of 16 x 16 pixels are taken away, best first
@@ -27,18 +28,22 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from auditor.explain.composites import COMPOSITES, Composite, Gamma
+from auditor.explain.composites import COMPOSITES, Composite, Gamma, Named
 from auditor.explain.entries import Entry
 from auditor.explain.gradcam import cam_of, cam_pass, gradcam
+from auditor.explain.grids import Grid
 from auditor.explain.integrated import integrated_gradients
 from auditor.explain.lrp import lrp
+from auditor.explain.passes import one_pass
 from auditor.subject import Model, Normalize
 from benchmarks._architectures import need_operators
 
 PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "data" / "images" / "imagenet200"
-IMAGES, ROUNDS, STEPS, PATH_IMAGES, CELL, SIDE = 32, 5, 50, 4, 16, 224
+IMAGES, AT_ONCE, ROUNDS, STEPS, PATH_IMAGES, CELL, SIDE = 32, 8, 5, 50, 4, 16, 224
+NAMES: tuple[Named, ...] = ("epsilon", "epsilon_gamma", "epsilon_plus")
 FRACTIONS = (0.05, 0.1, 0.2, 0.3, 0.5)
 Job = Callable[[], object]
+Work = Callable[[Tensor, Tensor], object]
 
 
 def network() -> Model:
@@ -97,38 +102,50 @@ def costs(model: Model, x: Tensor) -> None:
         logits = torch.cat([model(part) for part in x.split(8)])
     target = logits.argmax(1)
 
-    def gradient() -> Tensor:
-        leaf = x.clone().requires_grad_()
-        (found,) = torch.autograd.grad(model(leaf).gather(1, target[:, None]).sum(), leaf)
+    def forward(part: Tensor, wanted: Tensor) -> Tensor:
+        return model(part.clone().requires_grad_()).gather(1, wanted[:, None]).sum()
+
+    def gradient(part: Tensor, wanted: Tensor) -> Tensor:
+        leaf = part.clone().requires_grad_()
+        (found,) = torch.autograd.grad(model(leaf).gather(1, wanted[:, None]).sum(), leaf)
         return found
 
-    def backward() -> Tensor:
-        leaf = x.clone().requires_grad_()
-        return model(leaf).gather(1, target[:, None]).sum()
+    def ours(composite: Composite) -> Work:
+        place: dict[str, Grid] = {}
 
-    def ours(composite: str) -> Job:
-        def job() -> None:
-            found, places = cam_pass(model, x, target)
-            ((name, grid),) = places.items()
+        def work(part: Tensor, wanted: Tensor) -> None:
+            if not place:  # once, with the first batch
+                found, chosen = cam_pass(model, part, wanted)
+                place.update(chosen)
+            else:
+                found = one_pass(model, part, wanted, place)
+            ((name, grid),) = place.items()
             cam_of(found, name, grid)
-            _ = found.gradient * x
-            lrp(model, x, target, composite=COMPOSITES[composite], expected=found.logits)  # type: ignore[index]
+            _ = found.gradient * part
+            lrp(model, part, wanted, composite=composite, expected=found.logits)
+            if wanted is last:
+                place.clear()
 
-        return job
+        return work
 
-    jobs: dict[str, Job] = {"forward": backward, "forward and backward": gradient}
-    jobs |= {f"ours, {name}": ours(name) for name in ("epsilon", "epsilon_gamma", "epsilon_plus")}
-    jobs |= _captums(model, x, target)
-    jobs |= _zennits(model, x, target)
-    found = interleaved(jobs)
+    batches = list(zip(x.split(AT_ONCE), target.split(AT_ONCE), strict=True))
+    last = batches[-1][1]
+    works: dict[str, Work] = {"forward": forward, "forward and backward": gradient}
+    works |= {f"ours, {name}": ours(COMPOSITES[name]) for name in NAMES}
+    works |= _captums(model) | _zennits(model)
+    found = interleaved({name: _all(work, batches) for name, work in works.items()})
+    _say(found, works, len(x))
+
+
+def _say(found: Mapping[str, list[float]], works: Mapping[str, Work], images: int) -> None:
     both = "forward and backward"
-    print(f"{len(x)} photographs, {ROUNDS} rounds, {torch.get_num_threads()} threads; a forward pass is "
-          f"{against(found, 'forward', both):.2f} of a forward and a backward pass")  # fmt: skip
-    for name in (n for n in jobs if n.startswith("ours")):
+    print(f"{images} photographs, {AT_ONCE} at once, {ROUNDS} rounds, {torch.get_num_threads()} threads; a forward "
+          f"pass is {against(found, 'forward', both):.2f} of a forward and a backward pass")  # fmt: skip
+    for name in (n for n in works if n.startswith("ours")):
         print(f"  Grad-CAM + LRP + input x gradient, {name:22} {against(found, name, both, both):.2f} of the passes "
               f"(bar 1.5 for LRP-0; 1.5 of a forward and two backward passes would be "
               f"{1.5 * (2 - against(found, 'forward', both)) / 2:.2f})")  # fmt: skip
-    for name in (n for n in jobs if n.split()[0] in {"captum,", "zennit,"}):
+    for name in (n for n in works if n.split()[0] in {"captum,", "zennit,"}):
         print(f"  {name:58} {against(found, name, both):.2f} of a forward and a backward pass")
     for composite in ("epsilon", "epsilon_plus"):
         alone = f"zennit, {composite}"
@@ -140,20 +157,28 @@ def costs(model: Model, x: Tensor) -> None:
             print(f"  our LRP with its ledger against zennit's alone, {composite:12} {ratio:.2f}")
 
 
-def _captums(model: Model, x: Tensor, target: Tensor) -> dict[str, Job]:
+def _all(work: Work, batches: Sequence[tuple[Tensor, Tensor]]) -> Job:
+    def job() -> None:
+        for part, wanted in batches:
+            work(part, wanted)
+
+    return job
+
+
+def _captums(model: Model) -> dict[str, Work]:
     from captum.attr import InputXGradient, LayerGradCam
 
     layer = model.module.get_submodule("_conv_head")
     cam, product = LayerGradCam(model, layer), InputXGradient(model)
 
-    def job() -> None:
-        cam.attribute(x, target=target)
-        product.attribute(x.clone().requires_grad_(), target=target)
+    def work(part: Tensor, wanted: Tensor) -> None:
+        cam.attribute(part, target=wanted)
+        product.attribute(part.clone().requires_grad_(), target=wanted)
 
-    return {"captum, Grad-CAM + input x gradient (its LRP refuses)": job}
+    return {"captum, Grad-CAM + input x gradient (its LRP refuses)": work}
 
 
-def _zennits(model: Model, x: Tensor, target: Tensor) -> dict[str, Job]:
+def _zennits(model: Model) -> dict[str, Work]:
     """zennit's composites, where it can be imported."""
     if not need_operators():
         return {}
@@ -165,14 +190,14 @@ def _zennits(model: Model, x: Tensor, target: Tensor) -> dict[str, Job]:
         return {}
     zero = LayerMapComposite([(Activation, Pass()), (AvgPool, Norm()), (Linear, Epsilon(1e-6))])
 
-    def run(composite: object) -> Job:
-        def job() -> None:
-            leaf = x.clone().requires_grad_()
+    def run(composite: object) -> Work:
+        def work(part: Tensor, wanted: Tensor) -> None:
+            leaf = part.clone().requires_grad_()
             with composite.context(model.module):  # type: ignore[attr-defined]
                 logits = model(leaf)
-                torch.autograd.grad(logits.gather(1, target[:, None]).sum(), leaf)
+                torch.autograd.grad(logits.gather(1, wanted[:, None]).sum(), leaf)
 
-        return job
+        return work
 
     return {"zennit, epsilon": run(zero), "zennit, epsilon_plus": run(EpsilonPlus())}
 

@@ -31,20 +31,21 @@ SENSITIVE, MOST_UNRESOLVED = 0.7, 0.02
 def explain_integrated_gradients(
     ctx: Context,
     *,
-    samples: int = sizes(4, 8, 32),
+    samples: int = sizes(1, 4, 32),
     baseline: Named = "usual",
-    draws: Annotated[int, Field(ge=2, le=100_000)] = sizes(32, 64, 256),
+    draws: Annotated[int, Field(ge=2, le=100_000)] = sizes(8, 32, 256),
+    steps: Annotated[int, Field(ge=16, le=512)] = sizes(32, 512, 512),
 ) -> Result:
     """Which inputs moved the class on the way from a baseline to what is there, and how much depends on that baseline.
 
     What it measures: for `samples` rows (0: all) the change of the predicted class's logit (or of the value of a model
     without classes) along a straight line from a `baseline`, split over pixels, columns or tokens. `usual` is the black
     image, the mean row or the mean embedding of the reference data (else the data); `expected` gradients start at
-    `draws` rows of it; the table of baselines has them all. The line is cut into 16 to 512 steps, doubled until the
-    split is right.
+    `draws` rows of it; the table of baselines has them all. The line is cut into 16 to `steps` steps, doubled until
+    the split is right.
     `completeness_error` is what it leaves out: |sum of shares - change| over max(|change|, 0.01 * sum of |shares|), the
     largest over the rows; 0 is exact, None where the logit does not change. `unresolved` is the rate of rows where it
-    stays above .01, `steps` the mean number of steps; from the other baselines there are at most 64.
+    stays above .01, `steps` the mean number of steps; from the other baselines there are at most 32.
     `baseline_agreement` is the mean of Spearman's rank correlation between the shares from each two baselines, by
     words, columns or at most 14 by 14 cells of an image: 1 is the same order, 0 none. `expected_error` is the standard
     error of the expected gradients over their size.
@@ -59,7 +60,7 @@ def explain_integrated_gradients(
     need_explainable(ctx)
     rows = explained_samples(ctx, samples)
     model = enterable(ctx.need_model(), torch.stack([s.x for s in rows]))
-    found = ways(ctx, model, rows, baseline, draws)
+    found = ways(ctx, model, rows, baseline, draws, steps)
     main = found[0]
     _need_shares(main)
     same = agreements(ctx, rows, found)

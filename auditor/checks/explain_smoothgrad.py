@@ -12,6 +12,7 @@ from torch import Tensor
 from auditor.errors import NotApplicable
 from auditor.explain.entries import enterable, entries
 from auditor.explain.followed import how_followed
+from auditor.explain.paths import at_once
 from auditor.explain.smoothgrad import input_times_gradient, smoothgrad
 from auditor.registry import Context, check, sizes
 from auditor.samples import Sample, explained_samples, is_image, need_explainable
@@ -21,7 +22,6 @@ from auditor.stats import mean, rank_correlation
 from auditor.subject import Model
 from auditor.types import Image, Measure, Result, Table
 
-MOST_AT_ONCE = 64
 ROUGH = 0.5
 
 
@@ -29,9 +29,9 @@ ROUGH = 0.5
 def explain_smoothgrad(
     ctx: Context,
     *,
-    samples: int = sizes(4, 16, 64),
+    samples: int = sizes(2, 8, 64),
     noise: Annotated[float, Field(gt=0, le=1)] = 0.15,
-    draws: Annotated[int, Field(ge=2, le=100_000)] = sizes(25, 50, 200),
+    draws: Annotated[int, Field(ge=2, le=100_000)] = sizes(10, 25, 100),
 ) -> Result:
     """Input times gradient, averaged over noisy copies of the input, beside the same without noise.
 
@@ -53,10 +53,10 @@ def explain_smoothgrad(
     need_explainable(ctx)
     rows = explained_samples(ctx, samples)
     x, target = torch.stack([s.x for s in rows]), torch.tensor([s.predicted for s in rows])
-    model, at_once = enterable(ctx.need_model(), x), min(MOST_AT_ONCE, ctx.batch_size)
-    plain = _plain(ctx, model, rows, x, target, at_once)
+    model, size = enterable(ctx.need_model(), x), at_once(x)
+    plain = _plain(ctx, model, rows, x, target, size)
     found = smoothgrad(
-        model, x, target, noise=noise, span=_span(ctx, model), draws=draws, seed=ctx.seed, rows=at_once
+        model, x, target, noise=noise, span=_span(ctx, model), draws=draws, seed=ctx.seed, rows=size
     )  # fmt: skip
     if not bool(plain.any()) and not bool(found.shares.any()):
         msg = "the gradient times the input is 0 in every row: the model is saturated, constant, or flat there"

@@ -14,7 +14,9 @@ from auditor.explain.entries import Entry, entries, gathered, gradients_at, logi
 from auditor.explain.passes import is_half, need_finite
 from auditor.subject import Model
 
-__all__ = ["Entered", "each", "packed", "standard_error"]
+__all__ = ["Entered", "at_once", "each", "packed", "standard_error"]
+
+ELEMENTS = 2**21  # of inputs, beyond which a batch costs more by the sample than two halves of it
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ def standard_error(of: Entered, sums: Sequence[Tensor], squares: Sequence[Tensor
     spread = [(q - t * t / draws).clamp_min(0) / (draws - 1) / draws for t, q in zip(sums, squares, strict=True)]
     size = of.shares([t / draws for t in sums]).flatten(1).square().sum(1)
     return (of.shares(spread).flatten(1).sum(1) / size).sqrt()
+
+
+def at_once(x: Tensor) -> int:
+    """How many points of inputs like `x` (N, ...) go through the model at once, from 4 to 64."""
+    return max(4, min(64, ELEMENTS // max(1, x[0].numel())))
 
 
 def packed(samples: int, points: int, size: int) -> Iterator[tuple[Tensor, Tensor]]:

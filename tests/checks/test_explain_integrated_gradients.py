@@ -60,7 +60,7 @@ def test_all_shares_lie_on_the_planted_patch() -> None:
 
 def test_the_bars_are_the_change_from_the_mean_row_with_categories_as_one() -> None:
     case = zoo.categories()
-    result = result_of(case, CHECK, samples=3)
+    result = result_of(case, CHECK, samples=3, steps=512)
     x = case.data.read(np.arange(zoo.ROWS))
     with torch.no_grad():
         z, base = case.model(x), case.model(x.mean(0, keepdim=True))[0]
@@ -142,7 +142,7 @@ def test_a_models_value_is_split_as_a_logit_is() -> None:
 
 # ---- patients --------------------------------------------------------------------------------------------------------
 def test_a_logit_that_no_step_can_follow_is_unresolved() -> None:
-    result = result_of(rows_of(lambda x: torch.sin(3e4 * x.sum(1))), CHECK, samples=4)
+    result = result_of(rows_of(lambda x: torch.sin(3e4 * x.sum(1))), CHECK, samples=4, steps=512)
 
     assert value(result, "unresolved") == 1.0
     assert (value(result, "completeness_error") or 0) > 0.5
@@ -151,7 +151,9 @@ def test_a_logit_that_no_step_can_follow_is_unresolved() -> None:
 
 
 def test_a_smooth_logit_is_resolved_with_the_fewest_steps() -> None:
-    result = result_of(rows_of(lambda x: torch.tanh(x @ torch.tensor([3.0, -2.0, 1.0, 0.5]) / 4)), CHECK, samples=0)
+    result = result_of(
+        rows_of(lambda x: torch.tanh(x @ torch.tensor([3.0, -2.0, 1.0, 0.5]) / 4)), CHECK, samples=0, steps=512
+    )
     unresolved = measures(result, "unresolved")[""]
 
     assert (unresolved.value, unresolved.n) == (0.0, 24)
@@ -196,7 +198,7 @@ def test_probabilities_are_said_to_be_explained_by_their_logarithm() -> None:
 @pytest.mark.parametrize("name", ["mnist_kw", "cifar10_vit_ibp"])
 def test_real_models_are_resolved(name: str) -> None:
     opened = real(name)
-    result = result_of(zoo.Case(opened.model, opened.data.take(20, 0)), CHECK, samples=3, draws=4)
+    result = result_of(zoo.Case(opened.model, opened.data.take(20, 0)), CHECK, samples=3, draws=4, steps=512)
 
     assert 0 < (value(result, "completeness_error") or 0) < 0.015
 
