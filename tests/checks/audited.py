@@ -38,9 +38,9 @@ def measures(result: Result, name: str) -> dict[str, Measure]:
     return {m.slice: m for m in result.measures if m.name == name}
 
 
-def not_applicable(case: Case, check: str) -> str:
+def not_applicable(case: Case, check: str, **settings: Any) -> str:
     """Why `check` does not apply; fails where it does."""
-    outcome = outcome_of(case, check)
+    outcome = outcome_of(case, check, **settings)
     assert outcome.status is Status.NOT_APPLICABLE, outcome
     return outcome.reason
 

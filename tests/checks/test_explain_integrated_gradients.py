@@ -215,7 +215,7 @@ def test_a_model_whose_gradient_is_lost_has_no_map_of_zeros() -> None:
     lost = rows_of(lambda x: x.sum(1).round() + 0 * x.sum(1))
     constant = zoo.constant()
 
-    assert "gradient is 0 all the way" in not_applicable(lost, CHECK)
+    assert "gradient is 0 all the way" in not_applicable(lost, CHECK, samples=4)
     assert "the logit does not change" in not_applicable(constant, CHECK)
 
 
