@@ -92,6 +92,12 @@ class Ledger:
         """Whether `x` came from a sigmoid, through nothing but changes of shape."""
         return any(x is gate for gate in self.gates)
 
+    def close(self) -> None:
+        """Let go of every tensor of the run: its graph holds the ledger, and would never be freed otherwise."""
+        self.squashed, self.gates = None, []
+        self._affine.clear()
+        self.places.forget()
+
     # ---- while the gradient is taken ---------------------------------------------------------------------------------
     def take(self, constant: Tensor, layer: str, gradient: Tensor | None) -> None:
         """Enter constant x gradient, of that layer, by sample: rows of the batch are one sample's after another's."""

@@ -101,6 +101,15 @@ def _batch(model: Model, x: Tensor, target: Tensor, expected: Tensor, composite:
     ledger = Ledger(composite, entry)
     if composite.first == "box":
         ledger.box = first_input_bounds(model, x)
+    try:
+        return _explained(model, ledger, leaf, entry, target, expected, n)
+    finally:
+        ledger.close()
+
+
+def _explained(
+    model: Model, ledger: Ledger, leaf: Tensor, entry: Tensor, target: Tensor, expected: Tensor, n: int
+) -> Relevance:
     linearised = Linearised(ledger)
     with linearised, ledger.flows.watching(model.module):
         logits = linearised.standing(model(entry))
@@ -120,7 +129,7 @@ def _batch(model: Model, x: Tensor, target: Tensor, expected: Tensor, composite:
     if (not own or found[0] is None) and ledger.located is None:
         msg = "the model's output does not depend on its input"
         raise NotApplicable(msg)
-    shares = torch.zeros(x.shape, dtype=logit.dtype) if ledger.located is None else ledger.located.cpu()
+    shares = torch.zeros(leaf.shape, dtype=logit.dtype) if ledger.located is None else ledger.located.cpu()
     if own and found[0] is not None:
         shares = shares + (leaf.detach() * found[0]).cpu()
     return _balanced(ledger, shares, logit.detach().cpu(), n)

@@ -66,6 +66,10 @@ class Places:
                 if id(t) in self._known and t.shape == result.shape:
                     self._put(result, self._known[id(t)][1])
 
+    def forget(self) -> None:
+        """Let go of every tensor."""
+        self._known.clear()
+
     def _put(self, t: object, place: Callable[[], Tensor]) -> None:
         if isinstance(t, Tensor):
             self._known[id(t)] = (t, _once(place))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from auditor.errors import NotApplicable
 from auditor.explain.composites import COMPOSITES, with_attention
+from auditor.explain.ledger import Ledger
 from auditor.explain.lrp import Relevance, lrp
 from auditor.feeds import Tokens
 from auditor.subject import Model
@@ -406,3 +408,23 @@ def test_a_tuple_is_explained_in_the_part_that_holds_the_logits() -> None:
         found = lrp(model, x, torch.tensor([0, 1]))
 
     assert torch.allclose(found.shares, x * pair.head.weight.detach(), atol=1e-6)
+
+
+@pytest.mark.parametrize("composite", COMPOSITES)
+def test_nothing_of_a_run_stays_in_memory(composite: Any) -> None:
+    """A graph holds the ledger by its hooks; were the ledger to hold a tensor of it, neither would be freed."""
+
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = small()
+
+        def forward(self, x: Tensor) -> Tensor:
+            moved = x - 0.5
+            return self.body(moved * torch.sigmoid(x)).softmax(1)
+
+    for _ in range(3):
+        explained(Gated(), IMAGES, composite=COMPOSITES[composite], output="probabilities")
+    gc.collect()
+
+    assert not [o for o in gc.get_objects() if type(o) is Ledger]  # isinstance asks objects that are lazy
