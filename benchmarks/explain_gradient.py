@@ -143,8 +143,8 @@ def _say(found: Mapping[str, list[float]], works: Mapping[str, Work], images: in
           f"pass is {against(found, 'forward', both):.2f} of a forward and a backward pass")  # fmt: skip
     for name in (n for n in works if n.startswith("ours")):
         print(f"  Grad-CAM + LRP + input x gradient, {name:22} {against(found, name, both, both):.2f} of the passes "
-              f"(bar 1.5 for LRP-0; 1.5 of a forward and two backward passes would be "
-              f"{1.5 * (2 - against(found, 'forward', both)) / 2:.2f})")  # fmt: skip
+              f"(bar 1.5 ["
+              f"{1.5 * (2 - against(found, 'forward', both)) / 2:.2f}])")  # fmt: skip
     for name in (n for n in works if n.split()[0] in {"captum,", "zennit,"}):
         print(f"  {name:58} {against(found, name, both):.2f} of a forward and a backward pass")
     for composite in ("epsilon", "epsilon_plus"):
