@@ -25,7 +25,7 @@ from auditor.subject import Data, Model
 __all__ = ["Way", "agreements", "ways"]
 
 BACKGROUND, PICTURES = 256, 64  # rows, or images, that means and medians are made of
-COMPARED = STEPS[:2]  # for baselines beside the main one: the order of shares needs no more
+COMPARED = STEPS[:1]  # for baselines beside the main one: the order of shares needs no more
 USUAL = ("black", "mean")  # of images, of others: where tokens have no places added, normalisation leaps at zero
 
 

@@ -32,7 +32,7 @@ MAPPED = 2
 def explain_activations(
     ctx: Context,
     *,
-    samples: int = sizes(32, 256, 0),
+    samples: int = sizes(24, 256, 0),
     layers: tuple[str, ...] = (),
     units: Annotated[int, Field(ge=0, le=100)] = 6,
 ) -> Result:

@@ -45,7 +45,7 @@ def explain_integrated_gradients(
     the split is right.
     `completeness_error` is what it leaves out: |sum of shares - change| over max(|change|, 0.01 * sum of |shares|), the
     largest over the rows; 0 is exact, None where the logit does not change. `unresolved` is the rate of rows where it
-    stays above .01, `steps` the mean number of steps; from the other baselines there are at most 32.
+    stays above .01, `steps` the mean number of steps; from the other baselines there are 16.
     `baseline_agreement` is the mean of Spearman's rank correlation between the shares from each two baselines, by
     words, columns or at most 14 by 14 cells of an image: 1 is the same order, 0 none. `expected_error` is the standard
     error of the expected gradients over their size.
