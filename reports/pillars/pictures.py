@@ -50,8 +50,16 @@ def _row(record: Record, title: str, original: Image | None, others: list[tuple[
         array = record.arrays[image.array]
         under = base if base is not None else _blank(array)
         source = overlay(under, array) if array.ndim == 2 else photo(array)
-        cells.append(Picture(source, image.alt, o.title, quality_words(o, title), _is_small(under)))
+        first = next(i for other, i in others if other is o) is image
+        called, worth = (o.title, quality_words(o, title)) if first else (_further(image), "")
+        cells.append(Picture(source, image.alt, called, worth, _is_small(under)))
     return Pictures(upper(said or title), cells)
+
+
+def _further(image: Image) -> str:
+    """What a further map of the same method shows: of another layer, or by another way."""
+    _, _, layer = image.alt.partition(", layer ")
+    return f"layer {layer.partition(';')[0]}" if layer else image.alt.partition(" for ")[0].partition(";")[0]
 
 
 def _blank(shown: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -63,3 +63,17 @@ def test_white_is_the_largest_and_black_is_nothing(sizes: list[list[float]], cor
 
     assert abs(int(shown[2, 2]) - corner) < 6
     assert abs(int(shown[2, -3]) - next_to_it) < 6
+
+
+def test_further_maps_of_a_method_are_named_by_what_they_show() -> None:
+    own = Image(ROW, "samples/row-3", "original", "The image")
+    maps = (
+        Image(ROW, "a", "map", "Activations for dog; strongest in the centre"),
+        Image(ROW, "b", "map", "Input x gradient for dog; strongest in the centre"),
+        Image(ROW, "c", "map", "Grad-CAM for dog on a grid of 4 by 4, layer body.1; strongest in the centre"),
+    )
+    found, outcome = seen(own, *maps, check="explain.smoothgrad")
+    (row,) = picture_rows(found, [outcome])
+
+    assert row.title == "Cat, called dog (0.91)"
+    assert [c.name for c in row.cells] == ["Original", "Activations", "Input x gradient", "layer body.1"]
