@@ -11,9 +11,9 @@ from PIL import Image
 
 from auditor.config import parse_audit_file
 from auditor.data.read import Read, read_data
-from auditor.subject import Data
+from auditor.subject import Data, Words
 
-__all__ = ["MODEL", "SPEC", "picture", "read", "rows", "texts"]
+__all__ = ["MODEL", "SPEC", "picture", "read", "rows", "texts", "words_in"]
 
 
 MODEL = {"path": "m.pt", "architecture": "mlp:2-2"}
@@ -37,6 +37,13 @@ def texts(data: Data, *positions: int) -> list[str]:
     if data.texts is None:
         pytest.fail("the data has no texts")
     return data.texts(np.array(positions, np.int64))
+
+
+def words_in(data: Data, *positions: int) -> list[Words]:
+    """The words of the rows at `positions`; fails where the data has none."""
+    if data.words is None:
+        pytest.fail("the data has no words")
+    return data.words(np.array(positions, np.int64))
 
 
 def picture(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (6, 6)) -> None:

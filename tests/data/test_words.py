@@ -17,7 +17,7 @@ from auditor.errors import NotApplicable
 from auditor.registry import Context
 from auditor.samples import Sample, explained_samples, need_explainable, word_table
 from auditor.subject import Words
-from tests.data.reading import read
+from tests.data.reading import read, words_in
 from tests.intake.pretrained import tokenizer_in
 from tests.intake.zoo_packages import installed
 from tests.zoo import linear_table, texts
@@ -190,10 +190,8 @@ def test_words_follow_the_rows_that_are_left(tmp_path: Path) -> None:
     found = read(tmp_path, {"path": "d.csv", "inputs": "text", "where": {"part": "y"}},
                  input={"kind": "text", "tokenizer": "t"})  # fmt: skip
 
-    assert found.data.words is not None
-    assert [w.words for w in found.data.words(np.array([1, 0]))] == [("good", "good"), ("bad",)]
-    again = found.data.at(np.array([1]))
-    assert again.words is not None and again.words(np.array([0]))[0].words == ("good", "good")
+    assert [w.words for w in words_in(found.data, 1, 0)] == [("good", "good"), ("bad",)]
+    assert words_in(found.data.at(np.array([1])), 0)[0].words == ("good", "good")
 
 
 def context() -> Context:

@@ -16,9 +16,9 @@ from auditor.explain.activations import Activity, activity, feature_maps
 from auditor.explain.units import MOST, Units, unit_layers
 from auditor.feeds import Tokens
 from auditor.subject import Batch, Data, Model
-from benchmarks._architectures import need_operators
 from tests import zoo
 from tests.explain.nets import CLASSES, IMAGES, net, program, still
+from tests.intake.zoo_packages import installed
 
 X = torch.randn(23, 3, generator=torch.Generator().manual_seed(0))
 Y = torch.arange(23) % 3
@@ -187,8 +187,7 @@ def test_units_stand_where_the_layer_before_has_them(
 
 
 def test_units_of_channels_that_come_last() -> None:
-    if not need_operators():
-        pytest.skip("torchvision is not installed")
+    installed("torchvision")
     import torchvision.models
 
     torch.manual_seed(0)

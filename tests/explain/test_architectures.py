@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks._architectures import need_operators
-from benchmarks._explained import LEDGER, SUBJECTS, explain
+from benchmarks._explained import LEDGER, SUBJECTS, TOLERANCE, explain
+from tests.intake.zoo_packages import installed
 
 HERE = {
     "torchvision:mobilenet_v3_small": ("features", "no"),
@@ -18,20 +18,21 @@ HERE = {
     "GRU text classifier, both ways": ("no image", "no"),
 }
 
+# Gradients of deep random networks change from step to step of a path: an audit counts what is not resolved.
+ROUGH = {"torchvision:mobilenet_v3_small": 0.05, "torchvision:densenet121": 0.15}
+
 
 @pytest.mark.parametrize("name", HERE)
 def test_an_architecture_is_explained_in_every_way(name: str) -> None:
-    if ":" in name and not need_operators():  # transformers' image models import torchvision, too
-        pytest.skip("torchvision cannot be imported here")
-    if name.startswith("transformers:"):
-        pytest.importorskip("transformers", reason="transformers is not installed")
+    if ":" in name:
+        installed("torchvision")  # transformers' image models import it, too
+        installed(name.partition(":")[0])
     (subject,) = (s for s in SUBJECTS if s.name == name)
     found = explain(subject)
     layer, attends = HERE[name]
 
     assert found.misses == ()
-    assert found.ledger is not None
-    assert found.ledger <= LEDGER
+    assert isinstance(found.ledger, float) and found.ledger <= LEDGER
     assert layer in found.cam
     assert found.attention == attends
-    assert found.completeness is not None
+    assert isinstance(found.completeness, float) and found.completeness < ROUGH.get(name, TOLERANCE)

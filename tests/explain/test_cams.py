@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from auditor.explain.cams import METHODS, correlation
 from auditor.explain.gradcam import Cam, cam_of, cam_pass, gradcam
 from auditor.subject import Model
-from benchmarks._architectures import need_operators
 from tests.explain.nets import still
+from tests.intake.zoo_packages import installed
 
 Make = Callable[[], tuple[nn.Module, nn.Linear]]
 CLASSES = tuple("abcdefghij")
@@ -40,8 +40,7 @@ def by_hand() -> tuple[nn.Module, nn.Linear]:
 
 
 def resnet18() -> tuple[nn.Module, nn.Linear]:
-    if not need_operators():
-        pytest.skip("torchvision is not installed")
+    installed("torchvision")
     from torchvision.models import resnet18 as built
 
     torch.manual_seed(0)

@@ -15,9 +15,10 @@ from auditor.explain.entries import Entry, enterable, entries, gathered, gradien
 from auditor.explain.followed import followed
 from auditor.feeds import Tokens, arguments_of
 from auditor.subject import Model
-from benchmarks._architectures import TEXTS, named, need_operators
+from benchmarks._architectures import TEXTS, named
 from tests import zoo
 from tests.explain.nets import exported, still
+from tests.intake.zoo_packages import installed
 
 CLASSES = ("a", "b", "c")
 IDS = torch.tensor([[3, 1, 4, 1, 5], [2, 6, 5, -1, -1], [7, -1, -1, -1, -1]])
@@ -161,7 +162,6 @@ def test_a_model_that_takes_so_many_rows_alone_is_filled_up() -> None:
     whole, pairs = text_model(Words()), text_model(Words(), batch=2)
     known, of_pairs = entries(whole, IDS), entries(pairs, IDS)
 
-    assert of_pairs[0].place is not None
     assert gathered(IDS, of_pairs, [torch.ones(3, 5, 4)]).tolist() == [[4.0] * 5, [4.0] * 5, [4, 0, 0, 0, 0]]
     given = [torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))]
     at_once = torch.cat([logits_from(whole, IDS[i], known, [given[0][i]]) for i in (slice(0, 2), slice(2, 3))])
@@ -170,9 +170,7 @@ def test_a_model_that_takes_so_many_rows_alone_is_filled_up() -> None:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_published_text_models_are_entered_by_their_word_embeddings(name: str) -> None:
-    pytest.importorskip("transformers")
-    if not need_operators():
-        pytest.skip("torchvision is absent, which transformers asks for")
+    installed("transformers")
     architecture = named(f"transformers:{name}ForSequenceClassification")
     module, x = architecture.settled(), architecture.inputs(4)
     x[1, 8:], x[3, 5:] = -1, -1

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from auditor.explain.gradcam import gradcam
 from auditor.explain.grids import Grid, grids
 from auditor.subject import Model
-from benchmarks._architectures import need_operators
 from tests.explain.nets import still
+from tests.intake.zoo_packages import installed
 
 CLASSES = ("a", "b", "c")
 SQUARE, WIDE = (3, 32, 32), (3, 32, 48)
@@ -139,8 +139,7 @@ def test_what_is_no_grid_of_the_image(f: Callable[[Tensor], Tensor], last: nn.Mo
 def test_published_architectures(
     name: str, arguments: dict[str, object], shape: tuple[int, ...], layer: str, grid: Grid
 ) -> None:
-    if not need_operators():
-        pytest.skip("torchvision is not installed")
+    installed("torchvision")
     import torchvision.models
 
     torch.manual_seed(0)
@@ -158,8 +157,7 @@ def test_published_architectures(
 
 
 def test_a_vision_transformer_read_out_from_its_class_token_is_explained_where_patches_still_count() -> None:
-    if not need_operators():
-        pytest.skip("torchvision is not installed")
+    installed("torchvision")
     import torchvision.models
 
     torch.manual_seed(0)

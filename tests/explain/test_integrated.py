@@ -15,9 +15,10 @@ from auditor.explain.entries import Entry
 from auditor.explain.integrated import STEPS, Start, integrated_gradients
 from auditor.feeds import Tokens, arguments_of
 from auditor.subject import Model
-from benchmarks._architectures import named, need_operators
+from benchmarks._architectures import named
 from tests import zoo
 from tests.explain.nets import IMAGES, TARGET, net, still
+from tests.intake.zoo_packages import installed
 
 CLASSES = ("a", "b", "c")
 
@@ -196,9 +197,7 @@ def published(name: str) -> tuple[Model, Tensor]:
 
     Not for XLNet, which answers at the last place: shorter texts have other answers beside longer ones.
     """
-    pytest.importorskip("transformers")
-    if not need_operators():
-        pytest.skip("torchvision is absent, which transformers asks for")
+    installed("transformers")
     architecture = named(f"transformers:{name}ForSequenceClassification")
     module, x = still(architecture.settled()), architecture.inputs(4)
     if name != "XLNet":

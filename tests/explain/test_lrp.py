@@ -10,33 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from auditor.errors import NotApplicable
-from auditor.explain.composites import COMPOSITES, Composite, Named
-from auditor.explain.lrp import Relevance, lrp
+from auditor.explain.composites import COMPOSITES, Named
+from auditor.explain.lrp import lrp
 from auditor.subject import Model
 from tests import zoo
+from tests.explain.doubled import explained
 
 EXACT = 1e-12
-
-
-def explained(
-    module: nn.Module, x: Tensor, target: int = 0, *, composite: Composite | None = None, output: str = "logits"
-) -> Relevance:
-    """LRP of one class for every sample, in float64."""
-    module = module.double().eval()
-    model = Double(module, output)
-    with model.frozen():
-        return lrp(model, x.double(), torch.full((len(x),), target), composite=composite or COMPOSITES["epsilon"])
-
-
-class Double(Model):
-    """A handle that stays in float64, so that a rule is told from rounding."""
-
-    def __init__(self, module: nn.Module, output: str) -> None:
-        super().__init__(module, tuple("abcdef"), output=output)
-
-    def raw(self, x: Tensor) -> Tensor:
-        y: Tensor = self.module(x)
-        return y
 
 
 class Calls(nn.Module):

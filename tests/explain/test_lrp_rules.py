@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from auditor.explain.composites import COMPOSITES, AlphaBeta, Composite, Epsilon, Gamma
 from auditor.explain.lrp import Relevance, lrp
-from auditor.subject import Model
-from benchmarks._architectures import need_operators
+from tests.explain.doubled import Double, explained
+from tests.intake.zoo_packages import installed
 
 EXACT = 1e-9
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
@@ -23,14 +23,6 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
 }
 
 
-class Double(Model):
-    """A handle that stays in float64."""
-
-    def raw(self, x: Tensor) -> Tensor:
-        y: Tensor = self.module(x)
-        return y
-
-
 def behind(layer: nn.Module, shape: tuple[int, ...]) -> tuple[nn.Module, Tensor, Tensor]:
     """The layer, flattened, before a linear head of one class; an input; the head's weights."""
     x = torch.randn(2, *shape, dtype=torch.float64)
@@ -39,10 +31,9 @@ def behind(layer: nn.Module, shape: tuple[int, ...]) -> tuple[nn.Module, Tensor,
     return nn.Sequential(layer, nn.Flatten(), head), x, head.weight[0].detach()
 
 
-def explained(module: nn.Module, x: Tensor, composite: Composite) -> Relevance:
-    model = Double(module.eval(), ("a", "b"), output="value", bounds=(-3.0, 4.0))
-    with model.frozen():
-        return lrp(model, x, torch.zeros(len(x), dtype=torch.long), composite=composite)
+def of_value(module: nn.Module, x: Tensor, composite: Composite) -> Relevance:
+    """Of a network that gives one value, its inputs between -3 and 4."""
+    return explained(module, x, composite=composite, output="value", bounds=(-3.0, 4.0))
 
 
 def contributions(layer: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -126,7 +117,7 @@ def test_a_rule_gives_what_its_formula_gives(rule: str, name: str) -> None:
     layer = make()
     module, x, weights = behind(layer, shape)
     composite, formula = RULES[rule]
-    found = explained(module, x, composite)
+    found = of_value(module, x, composite)
 
     for i in range(len(x)):
         relevance = weights * layer(x[i : i + 1]).flatten().detach()
@@ -141,7 +132,7 @@ def test_dense_layers_have_the_same_formulas(rule: str) -> None:
     layer = nn.Linear(5, 4)
     module, x, weights = behind(layer, (5,))
     composite, formula = RULES[rule]
-    found = explained(nn.Sequential(module[0], module[2]), x, Composite(dense=composite.convolution))
+    found = of_value(nn.Sequential(module[0], module[2]), x, Composite(dense=composite.convolution))
     last = nn.Linear(4, 1, bias=False).double()
     last.weight.data = weights[None].clone()
 
@@ -161,7 +152,7 @@ def test_a_batch_norm_is_a_layer_of_one_input_an_output(rule: str) -> None:
     norm.running_var.uniform_(0.5, 2)
     module, x, weights = behind(norm, (3, 4, 4))
     composite, formula = RULES[rule]
-    found = explained(module.eval(), x, composite)
+    found = of_value(module.eval(), x, composite)
 
     for i in range(len(x)):
         relevance = weights * norm(x[i : i + 1]).flatten().detach()
@@ -179,8 +170,8 @@ def test_merging_a_batch_norm_beforehand_moves_no_share_under_epsilon() -> None:
     x = torch.randn(2, 2, 5, 5, dtype=torch.float64)
     end = nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(27, 1)).double()
 
-    apart = explained(nn.Sequential(conv, norm, end), x, Composite())
-    together = explained(nn.Sequential(merged, end), x, Composite())
+    apart = of_value(nn.Sequential(conv, norm, end), x, Composite())
+    together = of_value(nn.Sequential(merged, end), x, Composite())
 
     assert torch.allclose(apart.shares, together.shares, atol=EXACT)
     assert torch.allclose(apart.constants, together.constants, atol=EXACT)
@@ -191,8 +182,7 @@ def test_merging_a_batch_norm_beforehand_moves_no_share_under_epsilon() -> None:
 )
 def test_on_a_relu_net_a_composite_is_zennits(composite: str) -> None:
     """Positive outputs alone carry relevance there, so that its rules and these are the same."""
-    if not need_operators():  # zennit imports torchvision
-        pytest.skip("torchvision cannot be imported here")
+    installed("torchvision")  # which zennit imports
     zennit = pytest.importorskip("zennit.composites", reason="zennit is not installed")
     torch.manual_seed(9)
     net = nn.Sequential(

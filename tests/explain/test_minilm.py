@@ -15,6 +15,7 @@ from auditor.explain.lrp import lrp
 from auditor.registry import Context
 from auditor.samples import explained_samples, need_explainable, word_table
 from tests.checks.audited import result_of
+from tests.data.reading import texts, words_in
 from tests.explain.minilm import PACKAGE, sst2
 from tests.zoo import Case
 
@@ -42,9 +43,8 @@ def test_its_embeddings_give_what_its_ids_give(case: Case) -> None:
 
 
 def test_its_words_are_those_of_the_texts(case: Case) -> None:
-    assert case.data.texts is not None and case.data.words is not None
-    rows = np.arange(len(case.data))
-    for text, found in zip(case.data.texts(rows), case.data.words(rows), strict=True):
+    rows = range(len(case.data))
+    for text, found in zip(texts(case.data, *rows), words_in(case.data, *rows), strict=True):
         assert list(found.words) == [text[a:b] for a, b in spans(text)]
         assert set(range(len(found.words))) <= set(found.of_token.tolist())  # no word without a piece
 
@@ -70,11 +70,10 @@ def test_its_sentences_are_explained_by_words(case: Case, check: str) -> None:
     tables = [t for t in result.tables if t.columns == ("word", ROWS[check])]
 
     assert len(tables) == 2
-    assert small.data.words is not None
     for table in tables:
         row = int(table.title.removeprefix("row ").partition(":")[0])
         (position,) = np.flatnonzero(small.data.row_ids == row)
-        (words,) = small.data.words(np.array([position]))
+        (words,) = words_in(small.data, position)
         assert [r[0] for r in table.rows[:-1]] == list(words.words)
 
 
