@@ -7,23 +7,14 @@ import torch
 from auditor.explain.composites import Attention, Named, with_attention
 from auditor.explain.followed import how_followed
 from auditor.explain.lrp import Relevance, lrp
-from auditor.explain.players import per_column
 from auditor.registry import Context, check, sizes
-from auditor.samples import (
-    Sample,
-    bars,
-    explained_samples,
-    heatmap,
-    is_image,
-    need_explainable,
-    original,
-    word_table,
-)
+from auditor.samples import explained_samples, need_explainable
+from auditor.shown import shown
 from auditor.stats import mean
-from auditor.types import Image, Measure, Result, Table
+from auditor.types import Measure, Result, Table
 
 UNSTABLE = 1e4
-ROWS = 16  # at once: what a forward pass keeps for its backward pass grows with it
+AT_ONCE = 16  # at once: what a forward pass keeps for its backward pass grows with it
 
 
 @check(
@@ -63,32 +54,20 @@ def explain_lrp(
     """
     model = ctx.need_model()
     need_explainable(ctx)
-    shown = explained_samples(ctx, samples)
-    x, target = torch.stack([s.x for s in shown]), torch.tensor([s.predicted for s in shown])
-    found = lrp(model, x, target, composite=with_attention(composite, attention), rows=ROWS)
-    whole = float(found.ledger_error.max())
+    rows = explained_samples(ctx, samples)
+    x, target = torch.stack([s.x for s in rows]), torch.tensor([s.predicted for s in rows])
+    found = lrp(model, x, target, composite=with_attention(composite, attention), rows=AT_ONCE)
+    errors = found.ledger_error.tolist()
     measures = [
-        Measure("ledger_error", "", whole, len(shown), better="lower"),
+        Measure("ledger_error", "", max(errors), len(rows), better="lower"),
         mean("constant_share", found.constant_share.tolist()),
     ]
-    for s, error in zip(shown, found.ledger_error.tolist(), strict=True):
+    for s, error in zip(rows, errors, strict=True):
         measures.append(Measure("ledger_error", f"row={s.row}", error, 1, better="lower"))
-    tables, images = _shown(ctx, shown, found)
+    words = [f"LRP for {s.answer}, ledger error {e:.1e}" for s, e in zip(rows, errors, strict=True)]
+    tables, images = shown(ctx, rows, found.shares, "relevance", words)
     caveats = (*how_followed(model), *_caveats(found))
     return Result(tuple(measures), (*tables, *_layers(found)), tuple(images), caveats)
-
-
-def _shown(ctx: Context, shown: list[Sample], found: Relevance) -> tuple[list[Table], list[Image]]:
-    if ctx.is_text:
-        return [word_table(ctx, s, shares, "relevance") for s, shares in zip(shown, found.shares, strict=True)], []
-    if not is_image(ctx):
-        merged = per_column(found.shares, ctx.columns)
-        return [bars(s, ctx.columns, m.tolist(), "relevance") for s, m in zip(shown, merged, strict=True)], []
-    images = []
-    for s, shares, error in zip(shown, found.shares, found.ledger_error.tolist(), strict=True):
-        words = f"LRP for {s.answer}, ledger error {error:.1e}"
-        images += [original(ctx, s), heatmap(ctx, s, shares.sum(0), words)]
-    return [], images
 
 
 def _layers(found: Relevance) -> tuple[Table, ...]:

@@ -69,10 +69,10 @@ Rule = Epsilon | Gamma | AlphaBeta
 class Composite:
     """Rules by kind of layer.
 
-    `dense` is for linear layers, `convolution` for convolutions and the affine part of the norms behind them, `first`
-    for a convolution whose inputs are those of the model. `attention` says where relevance goes in attention: to the
-    `values` alone, the weights being constant factors, or by AttnLRP (Achtibat et al. 2024, arXiv:2402.05602) half to
-    the weights too, and through their softmax.
+    `dense` is for linear layers and batch norms of vectors, `convolution` for convolutions and batch norms of maps,
+    `first` for a convolution whose inputs are those of the model. `attention` says where relevance goes in attention:
+    to the `values` alone, the weights being constant factors, or by AttnLRP (Achtibat et al. 2024, arXiv:2402.05602)
+    half to the weights too, and through their softmax.
     """
 
     dense: Rule = Epsilon()

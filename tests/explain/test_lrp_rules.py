@@ -204,3 +204,16 @@ def test_on_a_relu_net_a_composite_is_zennits(composite: str) -> None:
         (expected,) = torch.autograd.grad(y, leaf, torch.stack([torch.zeros(2).double(), y[:, 1].detach()], 1))
 
     assert torch.allclose(found.shares, expected, rtol=1e-5, atol=1e-8)
+
+
+def test_a_batch_norm_of_vectors_goes_with_the_linear_layers() -> None:
+    """No convolution is near it: a composite's rule for those says nothing of it."""
+    torch.manual_seed(12)
+    norm = nn.BatchNorm1d(4)
+    norm.running_mean.normal_()
+    net = nn.Sequential(nn.Linear(3, 4), norm, nn.ReLU(), nn.Linear(4, 1)).double()
+    x = torch.randn(2, 3, dtype=torch.float64)
+
+    plain, plus = of_value(net, x, COMPOSITES["epsilon"]), of_value(net, x, COMPOSITES["epsilon_plus"])
+
+    assert torch.allclose(plain.shares, plus.shares, atol=EXACT)

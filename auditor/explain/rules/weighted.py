@@ -69,7 +69,7 @@ def convolution(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: d
     layer = _Layer(
         x,
         w,
-        None if bias is None else bias.view(across[1:] if len(across) == 2 else (-1, *across[2:])),
+        None if bias is None else bias.view(-1, *across[2:]),
         lambda a, v: func(a, v, None, *rest, **kwargs),
         None if transposed else (lambda t: t.view(across)),
         ledger.places.of(x) if ledger.composite.first != "as the others" else None,
@@ -89,7 +89,7 @@ def batch_norm(ledger: Ledger, func: Function, args: tuple[Any, ...], kwargs: di
     across = (1, -1, *[1] * (x.ndim - 2))
     scale = torch.rsqrt(var.detach() + eps) * (1 if weight is None else weight.detach())
     shift = (0 if bias is None else bias.detach()) - mean.detach() * scale
-    rule, y = ledger.composite.convolution, func(*args, **kwargs)
+    rule, y = ledger.composite.dense if x.ndim == 2 else ledger.composite.convolution, func(*args, **kwargs)
     before = ledger.affine_of(x)
     if isinstance(rule, Epsilon) and rule.epsilon == 0 and (before is None or before.place is None):
         return ledger.constant(y, shift.view(across))
