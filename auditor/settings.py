@@ -86,5 +86,6 @@ def _types(function: Function) -> dict[str, TypeAdapter[Any]]:
     found = {}
     for name, default in _given(function).items():
         hint = hints[name]
-        found[name] = TypeAdapter(Annotated[hint, Field(ge=0)] if isinstance(default, Sizes) else hint)
+        # a bound of its own stays: pydantic would let a second one take its place
+        found[name] = TypeAdapter(Annotated[hint, Field(ge=0)] if isinstance(default, Sizes) and hint is int else hint)
     return found

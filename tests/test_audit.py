@@ -238,6 +238,12 @@ def test_the_preflight_comes_first_and_cannot_be_left_out() -> None:
         ),
         (Selection(settings={"explain.lrp": {"samples": "many"}}), r"explain.lrp.samples = 'many'"),
         (Selection(settings={"robustness.curve": {"epsilons": [0.1, -0.2]}}), r"epsilons = .*greater than 0"),
+        (Selection(settings={"explain.lrp": {"samples": -1}}), r"samples = -1: .*greater than or equal to 0"),
+        (
+            Selection(settings={"explain.integrated_gradients": {"steps": 8}}),
+            r"steps = 8: .*greater than or equal to 16",
+        ),
+        (Selection(settings={"explain.smoothgrad": {"draws": 1}}), r"draws = 1: .*greater than or equal to 2"),
         (Selection(settings={"robustness.curve": {"norm": "l7"}}), r"norm = 'l7': .*'linf'"),
     ],
 )
