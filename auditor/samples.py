@@ -16,6 +16,8 @@ from auditor.subject import Column, Integers, Model, Words
 from auditor.types import Image, Scalar, Table
 
 __all__ = [
+    "SHOWN",
+    "SPECIAL",
     "Sample",
     "bars",
     "explained_samples",
@@ -26,6 +28,7 @@ __all__ = [
     "original",
     "pixels",
     "word_table",
+    "words_of",
 ]
 
 SHOWN = 12
@@ -161,7 +164,7 @@ def word_table(ctx: Context, sample: Sample, shares: Tensor, name: str) -> Table
     A last row holds the sum of what is no word ([CLS], [SEP], padding), where there is any: the rows add up to the sum
     of the shares. The column of the sums is called `name`.
     """
-    (text,) = _need_words(ctx)(np.flatnonzero(ctx.data.row_ids == sample.row)[:1])
+    text = words_of(ctx, sample)
     values = shares.detach().double().cpu().numpy()
     places = text.of_token[: len(values)]
     sums = np.bincount(places + 1, weights=values, minlength=len(text.words) + 1)
@@ -169,6 +172,12 @@ def word_table(ctx: Context, sample: Sample, shares: Tensor, name: str) -> Table
     if (places < 0).any():
         rows.append((SPECIAL, float(sums[0])))
     return Table(sample.title, ("word", name), tuple(rows))
+
+
+def words_of(ctx: Context, sample: Sample) -> Words:
+    """The words of the sample's text; NotApplicable where they are not known."""
+    (text,) = _need_words(ctx)(np.flatnonzero(ctx.data.row_ids == sample.row)[:1])
+    return text
 
 
 def _need_words(ctx: Context) -> Callable[[Integers], list[Words]]:

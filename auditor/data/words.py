@@ -11,15 +11,16 @@ from itertools import pairwise
 import numpy as np
 
 from auditor.characters import is_unspaced
-from auditor.subject import Words
+from auditor.subject import Integers, Words
 
-__all__ = ["spans", "words_of"]
+__all__ = ["sentences", "spans", "words_of"]
 
 Span = tuple[int, int]
 SPACE, LETTER, SINGLE, POINT, EMOJI, MARK = "space", "letter", "single", "point", "emoji", "mark"
 JOINER, APOSTROPHES, HYPHENS = "\u200d", "'\u2019\u02bc\u05f3\u05f4", "-\u2010\u2011"
 CLITIC = re.compile(r"['\u2019](?:s|t|d|m|re|ve|ll)(?!\w)", re.IGNORECASE)
 PICTURES = re.compile("[\u2600-\u27bf\u2b00-\u2bff\u231a-\u23ff\U0001f000-\U0001faff]")
+STOPS = ".!?\u2026\u3002\uff01\uff1f\u0964\u06d4\u061f"
 FLAGS = ("\U0001f1e6", "\U0001f1ff")
 
 
@@ -77,6 +78,18 @@ def _goes_on(text: str, i: int, start: int, kind: str, last: str) -> bool:
         is_flag = FLAGS[0] <= text[i] <= FLAGS[1] and FLAGS[0] <= text[start] <= FLAGS[1]
         return last == EMOJI and (text[i - 1] == JOINER or (is_flag and i - start == 1))
     return kind == last and kind in {LETTER, POINT}
+
+
+def sentences(words: Sequence[str]) -> tuple[tuple[str, ...], Integers]:
+    """The sentences that `words` make, and which of them each word belongs to; closing quotes and brackets go along."""
+    of_word, number, ended = [], 0, False
+    for word in words:
+        closes = all(unicodedata.category(c) in {"Pe", "Pf", "Po"} for c in word)
+        number += ended and not closes
+        ended = word[-1] in STOPS or (ended and closes)
+        of_word.append(number)
+    held = np.array(of_word, np.int64)
+    return tuple(" ".join(w for w, n in zip(words, of_word, strict=True) if n == i) for i in range(number + 1)), held
 
 
 # ---- which word a token belongs to -------------------------------------------------------------------------------

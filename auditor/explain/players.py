@@ -11,7 +11,7 @@ from torch import Tensor
 
 from auditor.subject import Column
 
-__all__ = ["from_raw", "mixed", "per_column", "to_raw"]
+__all__ = ["alike", "from_raw", "mixed", "per_column", "to_raw"]
 
 Raw = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -51,3 +51,24 @@ def from_raw(raw: Raw, columns: Sequence[Column]) -> Tensor:
         else:
             parts.append(values[:, None].float())
     return torch.cat(parts, 1)
+
+
+def alike(rows: Tensor, columns: Sequence[Column], above: float) -> list[list[int]]:
+    """Groups of columns, in their order, that move together in `rows` (N, F).
+
+    Numbers and flags are of one group where the size of their rank correlation is beyond `above`, or where others join
+    them; from 1 on every column is alone, as constant columns and categories always are.
+    """
+    from scipy.stats import rankdata
+
+    ranks = rankdata(to_raw(rows, columns), axis=0)
+    ranks -= ranks.mean(0)
+    size = np.sqrt((ranks**2).sum(0))
+    ranks /= np.where(size > 0, size, 1)
+    together = np.abs(ranks.T @ ranks) > above
+    apart = np.array([c.kind == "category" for c in columns])
+    together[apart] = together[:, apart] = False
+    of_group = np.arange(len(columns))
+    for i, j in zip(*np.nonzero(np.triu(together, 1)), strict=True):
+        of_group[of_group == of_group[j]] = of_group[i]
+    return [np.flatnonzero(of_group == g).tolist() for g in dict.fromkeys(of_group.tolist())]

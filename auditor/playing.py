@@ -1,0 +1,118 @@
+"""The explained rows as games: who plays, what the players are called, and how what they get is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from auditor.data.words import sentences
+from auditor.errors import NotApplicable
+from auditor.explain.games import Floats, Game, column_game, image_game, text_game
+from auditor.explain.players import alike
+from auditor.explain.segments import Segments, superpixels
+from auditor.registry import Context
+from auditor.samples import SHOWN, Sample, heatmap, is_image, original, words_of
+from auditor.types import Image, Scalar, Table
+
+__all__ = ["Board", "Range", "background_of", "boards", "drawn"]
+
+MOST_WORDS = 100  # of a longer text the sentences play
+Range = tuple[Floats, Floats]
+
+
+@dataclass(frozen=True)
+class Board:
+    """One sample as a game whose players have `names`; a row's columns also have the values they stand at.
+
+    `segments` (H, W) are the players' pixels of an image, None for others; `unit` is what a player is.
+    """
+
+    sample: Sample
+    game: Game
+    unit: str
+    names: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    segments: Segments | None = None
+
+
+def boards(
+    ctx: Context, samples: Sequence[Sample], *, parts: int, background: Tensor | None, alike_above: float = 1.0
+) -> list[Board]:
+    """The samples as games: about `parts` superpixels of an image, columns of a row, words of a text.
+
+    Absent columns come from `background` (b, F), see `background_of`; those whose rank correlation in it is beyond
+    `alike_above` are one player. The sentences of a text play where it has more than 100 words. NotApplicable for a
+    text without words.
+    """
+    if is_image(ctx):
+        return [_of_image(s, parts) for s in samples]
+    if ctx.is_text:
+        return [_of_text(ctx, s) for s in samples]
+    assert background is not None  # noqa: S101 - rows of columns have one
+    groups = alike(background, ctx.columns, alike_above)
+    return [_of_row(ctx, s, background, groups) for s in samples]
+
+
+def background_of(ctx: Context, n: int) -> tuple[Tensor | None, str]:
+    """(n, F) rows that absent columns take their values from, None for pictures and texts; and what absence means."""
+    if is_image(ctx):
+        return None, "An absent part of an image is shown in the image's mean colour."
+    if ctx.is_text:
+        return None, "An absent word is taken out of the text."
+    drawn = (ctx.reference or ctx.data).take(n, ctx.seed)
+    source = "the reference data" if ctx.reference is not None else "the audited data, as no reference was given"
+    rows = drawn.read(np.arange(len(drawn)))
+    return rows, f"Absent columns take their values from {len(rows):,} row{'s' * (len(rows) != 1)} of {source}."
+
+
+def _of_image(s: Sample, parts: int) -> Board:
+    segments = superpixels(s.x, parts)
+    game = image_game(s.x, segments, s.predicted)
+    return Board(s, game, "part", tuple(f"part {i + 1}" for i in range(game.players)), segments=segments)
+
+
+def _of_row(ctx: Context, s: Sample, background: Tensor, groups: Sequence[Sequence[int]]) -> Board:
+    columns, x = ctx.columns, s.x.tolist()
+    names = tuple(" + ".join(columns[i].name for i in held) for held in groups)
+    values = tuple(", ".join(columns[i].shown(x) for i in held) for held in groups)
+    return Board(s, column_game(s.x, background, columns, s.predicted, groups), "column", names, values)
+
+
+def _of_text(ctx: Context, s: Sample) -> Board:
+    text = words_of(ctx, s)
+    if not text.words:
+        msg = f"the text of row {s.row} has no words"
+        raise NotApplicable(msg)
+    if len(text.words) <= MOST_WORDS:
+        return Board(s, text_game(s.x, text.of_token, s.predicted), "word", text.words)
+    names, of_word = sentences(text.words)
+    of_token = np.where(text.of_token >= 0, np.append(of_word, -1)[text.of_token], -1)
+    return Board(s, text_game(s.x, of_token, s.predicted), "sentence", names)
+
+
+# ---- what they get -----------------------------------------------------------------------------------------------
+def drawn(
+    ctx: Context, b: Board, values: Floats, name: str, words: str, between: Range | None = None
+) -> tuple[list[Table], list[Image]]:
+    """Tables and pictures of the players' `values` (players,), with the ends of their intervals `between` where known.
+
+    `name` is the column of the values; `words` say of a map what it is.
+    """
+    if b.segments is not None:
+        if between is not None:
+            ctx.keep(f"row-{b.sample.row}-interval", np.stack(between))
+        return [], [original(ctx, b.sample), heatmap(ctx, b.sample, torch.from_numpy(values[b.segments]), words)]
+    figures = np.stack([values, *(between or ())], 1).tolist()
+    ends = ("low", "high") if between is not None else ()
+    if not b.values:
+        rows: list[tuple[Scalar, ...]] = [(n, *f) for n, f in zip(b.names, figures, strict=True)]
+        return [Table(b.sample.title, (b.unit, name, *ends), tuple(rows))], []
+    order = np.argsort(-np.abs(values), kind="stable")
+    rows = [(b.names[i], b.values[i], *figures[i]) for i in order[:SHOWN]]
+    if rest := order[SHOWN:].tolist():
+        rows.append((f"{len(rest)} further columns", "", float(values[rest].sum()), *(None for _ in ends)))
+    return [Table(b.sample.title, ("column", "value", name, *ends), tuple(rows))], []
