@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from torch import Tensor
-from torch.nn import functional
 
 from auditor.explain.players import per_column
+from auditor.explain.segments import cells
 from auditor.registry import Context
 from auditor.samples import SPECIAL, Sample, bars, heatmap, is_image, original, word_table
 from auditor.types import Image, Table
 
-__all__ = ["parts_of", "shown"]
+__all__ = ["CELLS", "parts_of", "shown"]
 
 CELLS = 14  # along each side: 16 pixels of an image of 224
 
@@ -38,12 +39,11 @@ def shown(
 def parts_of(ctx: Context, sample: Sample, shares: Tensor) -> list[float]:
     """Shares of one input, shaped like it, by the parts that a reader compares.
 
-    Those are the words of a text, the columns of a table, or the cells of an image, at most 14 by 14.
+    Those are the words of a text, the columns of a table, or equal squares of an image, at most 14 by 14.
     """
     if ctx.is_text:
         return [float(row[1] or 0) for row in word_table(ctx, sample, shares, "").rows if row[0] != SPECIAL]
     if not is_image(ctx):
         return [float(v) for v in per_column(shares[None], ctx.columns)[0].tolist()]
-    total = shares.sum(0, keepdim=True)
-    grid = (min(total.shape[1], CELLS), min(total.shape[2], CELLS))
-    return [float(v) for v in functional.adaptive_avg_pool2d(total, grid).flatten().tolist()]
+    total = shares.detach().sum(0).double().numpy()
+    return [float(v) for v in np.bincount(cells(total.shape[0], total.shape[1], CELLS).ravel(), weights=total.ravel())]

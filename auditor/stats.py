@@ -14,7 +14,10 @@ from statistics import NormalDist
 
 from auditor.types import Better, Measure
 
-__all__ = ["METHODS", "Interval", "difference", "interval", "mean", "rank_correlation", "rate", "ratio", "tails"]
+__all__ = [
+    "METHODS", "Interval", "difference", "holm", "interval", "mean", "rank_correlation", "rate", "ratio", "tails",
+    "wilcoxon",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,31 @@ def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
     first, second = ([r - (len(x) + 1) / 2 for r in rankdata(x).tolist()] for x in (a, b))
     size = math.sqrt(math.fsum(r * r for r in first) * math.fsum(r * r for r in second))
     return max(-1.0, min(1.0, math.fsum(r * q for r, q in zip(first, second, strict=True)) / size))
+
+
+def wilcoxon(differences: Sequence[float]) -> float | None:
+    """The one-sided p-value that `differences` of pairs lie above 0 (Wilcoxon 1945): by every sign up to 50 pairs.
+
+    Pairs without a difference are left out; None where no other is there.
+    """
+    from scipy.stats import wilcoxon as test
+
+    real = [d for d in differences if d != 0]
+    if not real:
+        return None
+    sizes = {abs(d) for d in real}
+    exact = len(real) <= 50 and len(sizes) == len(real)
+    return float(test(real, alternative="greater", method="exact" if exact else "asymptotic", correction=True).pvalue)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """The p-values adjusted for their number (Holm 1979): below .05 all of them hold together at 95 %."""
+    order = sorted(range(len(p)), key=lambda i: p[i])
+    adjusted, largest = [1.0] * len(p), 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(p) - rank) * p[i]))
+        adjusted[i] = largest
+    return adjusted
 
 
 # ---- measures with an interval -----------------------------------------------------------------------------------

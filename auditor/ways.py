@@ -22,7 +22,7 @@ from auditor.shown import parts_of
 from auditor.stats import rank_correlation
 from auditor.subject import Data, Model
 
-__all__ = ["Way", "agreements", "ways"]
+__all__ = ["Way", "agreements", "baselines_of", "usual", "ways"]
 
 BACKGROUND, PICTURES = 256, 64  # rows, or images, that means and medians are made of
 COMPARED = STEPS[:1]  # for baselines beside the main one: the order of shares needs no more
@@ -64,9 +64,9 @@ def ways(ctx: Context, model: Model, rows: Sequence[Sample], wanted: str, draws:
     x, target = torch.stack([s.x for s in rows]), torch.tensor([s.predicted for s in rows])
     source = ctx.reference or ctx.data
     called = "the reference data" if ctx.reference is not None else "the audited data, as no reference was given"
-    baselines = _baselines(ctx, model, source.take(PICTURES if is_image(ctx) else BACKGROUND, ctx.seed), called)
+    baselines = baselines_of(ctx, model, source.take(PICTURES if is_image(ctx) else BACKGROUND, ctx.seed), called)
     names = (*(b.name for b in baselines), "expected")
-    main = USUAL[not is_image(ctx)] if wanted == "usual" else wanted
+    main = usual(ctx) if wanted == "usual" else wanted
     if main not in names:
         msg = f"there is no baseline {main!r} for these inputs; expected one of: {', '.join(names)}"
         raise NotApplicable(msg)
@@ -95,7 +95,13 @@ def agreements(
     }
 
 
-def _baselines(ctx: Context, model: Model, data: Data, called: str) -> tuple[Baseline, ...]:
+def usual(ctx: Context) -> str:
+    """The name of the baseline that is taken where none is named."""
+    return USUAL[not is_image(ctx)]
+
+
+def baselines_of(ctx: Context, model: Model, data: Data, called: str) -> tuple[Baseline, ...]:
+    """The baselines of the audit's kind of input, made of `data`, which is `called` so in words."""
     batches = (b.x for b in data.batches(ctx.batch_size))
     if is_image(ctx):
         return image_baselines(model, batches, called)

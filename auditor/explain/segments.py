@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["masked", "superpixels"]
+__all__ = ["Segments", "cells", "masked", "superpixels"]
 
 Segments = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 
@@ -28,6 +28,12 @@ def superpixels(image: Tensor, about: int) -> Segments:
     pixels: Any = image.permute(1, 2, 0).double().numpy()
     found = slic(pixels, n_segments=about, compactness=10.0 if len(image) == 3 else 0.1, channel_axis=-1, start_label=0)
     return np.unique(found, return_inverse=True)[1].reshape(h, w).astype(np.int64)
+
+
+def cells(height: int, width: int, most: int) -> Segments:
+    """(H, W) numbers 0 .. k - 1 of equal squares in reading order, at most `most` along each side."""
+    side = -(-max(height, width) // most)
+    return np.asarray(np.arange(height)[:, None] // side * -(-width // side) + np.arange(width) // side, np.int64)
 
 
 def masked(image: Tensor, segments: Segments, present: np.ndarray[Any, Any]) -> Tensor:

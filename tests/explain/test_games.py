@@ -19,7 +19,8 @@ class Sizes(nn.Module):
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
-        self.inner, self.seen = inner, []
+        self.inner = inner
+        self.seen: list[int] = []
 
     def forward(self, x: Tensor) -> Tensor:
         self.seen.append(len(x))

@@ -1,0 +1,209 @@
+"""Every method that explains a row, as the evidence checks put it to the test: scores of the same parts, for any model.
+
+Methods run at fixed sizes, so that their evidence does not depend on which other checks an audit runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from auditor.errors import NotApplicable
+from auditor.explain.attention import Attended, attention, attention_gradient, readers, rollout
+from auditor.explain.composites import with_attention
+from auditor.explain.entries import enterable
+from auditor.explain.expected import expected_gradients
+from auditor.explain.games import Floats, play
+from auditor.explain.gradcam import gradcam
+from auditor.explain.integrated import integrated_gradients
+from auditor.explain.lrp import lrp
+from auditor.explain.parts import column_parts, image_parts
+from auditor.explain.paths import at_once
+from auditor.explain.smoothgrad import input_times_gradient, smoothgrad
+from auditor.registry import derive_seed
+from auditor.samples import Sample, is_image
+from auditor.scene import Scene, stacked
+from auditor.subject import Model
+from auditor.ways import baselines_of, usual
+
+__all__ = ["METHODS", "Method", "Scores", "kind_of", "scores_of"]
+
+BATCH = 16  # rows whose gradients are taken at once
+STEPS, DRAWS, NOISE = 16, 16, 0.15
+Scores = list[Floats]
+Kind = Literal["image", "table", "text"]
+EVERYTHING: tuple[Kind, ...] = ("image", "table", "text")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method by its name in reports, the check whose maps it makes, and how it scores the parts of samples.
+
+    `passes` is about how many forward passes one explanation costs, a backward pass counting as two, for so many
+    parts; `kinds` are the inputs that it takes. Signed scores also say what speaks against the class.
+    """
+
+    name: str
+    check: str
+    scores: Callable[[Scene, Model, Sequence[Sample]], Scores]
+    passes: Callable[[int], int]
+    kinds: tuple[Kind, ...] = EVERYTHING
+    signed: bool = True
+
+
+def scores_of(scene: Scene, most: int) -> tuple[dict[Method, Scores], dict[str, str]]:
+    """The scores of every method that applies, for all samples, made once an audit; and why others were left out.
+
+    A method that costs more than `most` passes an explanation is left out.
+    """
+    found: dict[Method, Scores] = {}
+    left: dict[str, str] = {}
+    parts = max(g.players for g in scene.games)
+    for method in METHODS:
+        if kind_of(scene) not in method.kinds:
+            continue
+        if method.passes(parts) > most:
+            left[method.name] = f"costs {method.passes(parts):,} passes a row, and `passes` is {most:,}"
+            continue
+        try:
+            found[method] = _cached(scene, method)
+        except NotApplicable as e:
+            left[method.name] = str(e)
+    if not found:
+        reasons = "; ".join(f"{name}: {why}" for name, why in left.items())
+        msg = f"no method explains this model: {reasons}"
+        raise NotApplicable(msg)
+    return found, left
+
+
+def kind_of(scene: Scene) -> Kind:
+    """What the inputs are."""
+    return "text" if scene.ctx.is_text else "image" if is_image(scene.ctx) else "table"
+
+
+def _cached(scene: Scene, method: Method) -> Scores:
+    known = cast("dict[tuple[str, int], Floats]", scene.ctx.shared.setdefault("scores", {}))
+    missing = [s for s in scene.samples if (method.name, s.row) not in known]
+    if missing:
+        own = method.scores(scene, scene.ctx.need_model(), missing)
+        known.update({(method.name, s.row): scores for s, scores in zip(missing, own, strict=True)})
+    return [known[method.name, s.row] for s in scene.samples]
+
+
+# ---- made of gradients -------------------------------------------------------------------------------------------
+def _gradcam(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
+    found: Scores = []
+    for some, x, target in _batches(samples):
+        maps = gradcam(model, x, target).maps[:, None]
+        wide = functional.interpolate(maps, x.shape[2:], mode="bilinear")
+        found += [scene.parts(s, m) for s, m in zip(some, wide, strict=True)]
+    return found
+
+
+def _lrp(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
+    composite = with_attention("epsilon_gamma", "values")
+    x, target = stacked(samples)
+    return _folded(scene, samples, lrp(model, x, target, composite=composite, rows=BATCH).shares)
+
+
+def _input_times_gradient(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
+    x, target = stacked(samples)
+    return _folded(scene, samples, input_times_gradient(enterable(model, x), x, target, rows=BATCH))
+
+
+def _smoothgrad(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
+    x, target = stacked(samples)
+    low, high = (torch.as_tensor(b, dtype=torch.float32) for b in model.bounds)
+    span = high - low if is_image(scene.ctx) else model.unit
+    seed = _seed(scene, "SmoothGrad")
+    found = smoothgrad(
+        enterable(model, x), x, target, noise=NOISE, span=span, draws=DRAWS, seed=seed, rows=at_once(x)
+    )  # fmt: skip
+    return _folded(scene, samples, found.shares)
+
+
+def _integrated_gradients(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
+    x, target = stacked(samples)
+    entered = enterable(model, x)
+    rows = (scene.ctx.reference or scene.ctx.data).take(DRAWS, scene.ctx.seed)
+    (baseline,) = (b for b in baselines_of(scene.ctx, entered, rows, "") if b.name == usual(scene.ctx))
+    found = integrated_gradients(entered, x, target, baseline.start, rows=at_once(x), steps=(STEPS,))
+    return _folded(scene, samples, found.shares)
+
+
+def _expected_gradients(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
+    x, target = stacked(samples)
+    found = expected_gradients(
+        enterable(model, x), x, target, scene.background, draws=DRAWS, seed=_seed(scene, "expected"), rows=at_once(x)
+    )  # fmt: skip
+    return _folded(scene, samples, found.shares)
+
+
+# ---- made of attention -------------------------------------------------------------------------------------------
+def _rollout(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
+    return _attended(scene, model, samples, rollout)
+
+
+def _attention_gradient(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
+    return _attended(scene, model, samples, attention_gradient)
+
+
+def _attended(scene: Scene, model: Model, samples: Sequence[Sample], between: Callable[[Attended], Tensor]) -> Scores:
+    """What the tokens that the logit is read from took from each part."""
+    found: Scores = []
+    for s in samples:
+        seen = attention(model, s.x[None], torch.tensor([s.predicted]))
+        (read,) = readers(seen)
+        taken = read @ between(seen)[0]
+        if scene.segments is not None:
+            parts = image_parts(s.x, read)
+            assert parts.grid is not None  # noqa: S101 - it is an image's
+            grid = taken[parts.of_token >= 0].view(1, 1, *parts.grid)
+            found.append(scene.parts(s, functional.interpolate(grid, s.x.shape[1:], mode="bilinear")[0]))
+        elif scene.ctx.is_text:
+            found.append(scene.parts(s, taken[: len(s.x)]))
+        else:
+            parts = column_parts(s.x, scene.background, scene.ctx.columns, read)
+            found.append(taken[parts.of_token >= 0].double().numpy())
+    return found
+
+
+# ---- made of passes alone ----------------------------------------------------------------------------------------
+def _occlusion(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
+    games = [scene.game(s) for s in samples]
+    without = [np.concatenate([~np.eye(g.players, dtype=np.bool_), np.ones((1, g.players), np.bool_)]) for g in games]
+    return [v[-1] - v[:-1] for v in play(model, games, without, scene.ctx.batch_size)]
+
+
+# ---- shared ------------------------------------------------------------------------------------------------------
+def _batches(samples: Sequence[Sample]) -> Iterator[tuple[Sequence[Sample], Tensor, Tensor]]:
+    for i in range(0, len(samples), BATCH):
+        some = samples[i : i + BATCH]
+        yield some, *stacked(some)
+
+
+def _folded(scene: Scene, samples: Sequence[Sample], shares: Tensor) -> Scores:
+    return [scene.parts(s, own) for s, own in zip(samples, shares, strict=True)]
+
+
+def _seed(scene: Scene, name: str) -> int:
+    return derive_seed(scene.ctx.seed, name)
+
+
+METHODS = (
+    Method("Grad-CAM", "explain.gradcam", _gradcam, lambda _: 3, ("image",), signed=False),
+    Method("LRP", "explain.lrp", _lrp, lambda _: 8),
+    Method("Integrated gradients", "explain.integrated_gradients", _integrated_gradients, lambda _: 3 * STEPS),
+    Method("Expected gradients", "explain.integrated_gradients", _expected_gradients, lambda _: 4 * DRAWS),
+    Method("SmoothGrad x input", "explain.smoothgrad", _smoothgrad, lambda _: 3 * DRAWS),
+    Method("Input x gradient", "explain.smoothgrad", _input_times_gradient, lambda _: 3),
+    Method("Attention rollout", "explain.attention", _rollout, lambda _: 3, signed=False),
+    Method("Attention x gradient", "explain.attention", _attention_gradient, lambda _: 3, signed=False),
+    Method("Occlusion", "explain.occlusion", _occlusion, lambda parts: parts + 1),
+)

@@ -1,0 +1,101 @@
+"""The rows by which explanations are put to the test, as games of the same parts for every method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from auditor.errors import NotApplicable
+from auditor.explain.evidence.controls import by_chance, by_edges, by_length, by_oddness
+from auditor.explain.games import Floats, Game, column_game, image_game, text_game
+from auditor.explain.players import to_raw
+from auditor.explain.segments import Segments, cells
+from auditor.registry import Context, derive_seed
+from auditor.samples import Sample, explained_samples, is_image, need_explainable, words_of
+from auditor.shown import CELLS, parts_of
+
+__all__ = ["BACKGROUND", "Scene", "stacked"]
+
+BACKGROUND = 32  # rows that absent columns take their values from
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Explained rows, errors first, each as a game of its parts; `ctx` has the seed of the evidence, not of a check.
+
+    Parts are the columns of a row, the words of a text, and at most 14 by 14 squares of an image, whose `segments`
+    (H, W) are the same for all. `background` (b, F) are rows that absent columns come from, `left_out` counts rows of
+    fewer than two parts.
+    """
+
+    ctx: Context
+    samples: tuple[Sample, ...]
+    games: tuple[Game, ...]
+    background: Tensor
+    segments: Segments | None
+    left_out: int
+
+    @classmethod
+    def of(cls, ctx: Context, n: int) -> Scene:
+        """The scene of `n` rows (0: all). NotApplicable for inputs without parts, or where no row has two of them."""
+        ctx.need_model()
+        need_explainable(ctx)
+        ctx = replace(ctx, seed=derive_seed(ctx.root_seed, "evidence"))
+        rows = (ctx.reference or ctx.data).take(BACKGROUND, ctx.seed)
+        background = rows.read(np.arange(len(rows)))
+        segments = cells(ctx.data.shape[1], ctx.data.shape[2], CELLS) if is_image(ctx) else None
+        every = explained_samples(ctx, n)
+        games = [_game(ctx, s, background, segments) for s in every]
+        kept = [i for i, g in enumerate(games) if g.players > 1]
+        if not kept:
+            unit = "word" if ctx.is_text else "column" if segments is None else "pixel"
+            msg = f"in none of {len(every)} rows is there more than one {unit}: their order says nothing"
+            raise NotApplicable(msg)
+        samples, played = tuple(every[i] for i in kept), tuple(games[i] for i in kept)
+        return cls(ctx, samples, played, background, segments, len(every) - len(kept))
+
+    def caveats(self) -> list[str]:
+        """What to know of the rows."""
+        n = self.left_out
+        return [f"{n} row{'s' * (n != 1)} of a single part {'were' if n != 1 else 'was'} left out."] if n else []
+
+    def game(self, sample: Sample) -> Game:
+        """A sample, also one that is changed, as a game of its parts."""
+        return _game(self.ctx, sample, self.background, self.segments)
+
+    def parts(self, sample: Sample, shares: Tensor) -> Floats:
+        """(players,) the `shares`, shaped like the sample's input, added up over its parts."""
+        return np.array(parts_of(self.ctx, sample, shares))
+
+    def chance(self) -> list[Floats]:
+        """Scores by chance for every sample."""
+        seeds = (derive_seed(self.ctx.seed, f"chance {s.row}") for s in self.samples)
+        return [by_chance(g.players, seed) for g, seed in zip(self.games, seeds, strict=True)]
+
+    def features(self) -> tuple[str, list[Floats]]:
+        """What stands out without any model, in words and as scores: edges, columns far from their mean, long words."""
+        if self.segments is not None:
+            return "edges", [by_edges(s.x, self.segments) for s in self.samples]
+        if self.ctx.is_text:
+            return "the length of words", [by_length(words_of(self.ctx, s).words) for s in self.samples]
+        columns = self.ctx.columns
+        known = to_raw(self.background, columns)
+        own = to_raw(torch.stack([s.x for s in self.samples]), columns)
+        return "the distance from the mean", [by_oddness(row, known) for row in own]
+
+
+def _game(ctx: Context, s: Sample, background: Tensor, segments: Segments | None) -> Game:
+    if segments is not None:
+        return image_game(s.x, segments, s.predicted)
+    if ctx.is_text:
+        return text_game(s.x, words_of(ctx, s).of_token, s.predicted)
+    return column_game(s.x, background, ctx.columns, s.predicted)
+
+
+def stacked(samples: Sequence[Sample]) -> tuple[Tensor, Tensor]:
+    """Inputs (N, ...) and predicted classes (N,) of the samples."""
+    return torch.stack([s.x for s in samples]), torch.tensor([s.predicted for s in samples])
