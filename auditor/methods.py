@@ -5,7 +5,8 @@ Methods run at fixed sizes, so that their evidence does not depend on which othe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -32,7 +33,7 @@ from auditor.scene import Scene, stacked
 from auditor.subject import Model
 from auditor.ways import baselines_of, usual
 
-__all__ = ["METHODS", "Method", "Scores", "kind_of", "scores_of"]
+__all__ = ["METHODS", "Method", "Scores", "again", "kind_of", "scores_of"]
 
 BATCH = 16  # rows whose gradients are taken at once
 STEPS, DRAWS, NOISE = 16, 16, 0.15
@@ -75,11 +76,24 @@ def scores_of(scene: Scene, most: int) -> tuple[dict[Method, Scores], dict[str, 
             found[method] = _cached(scene, method)
         except NotApplicable as e:
             left[method.name] = str(e)
+    _need_some(found, left)
+    return found, left
+
+
+def again(scene: Scene, methods: Iterable[Method], model: Model, samples: Sequence[Sample]) -> dict[Method, Scores]:
+    """The methods' scores for another model, or other inputs; without those that do not apply to it."""
+    found: dict[Method, Scores] = {}
+    for method in methods:
+        with suppress(NotApplicable):
+            found[method] = method.scores(scene, model, samples)
+    return found
+
+
+def _need_some(found: Mapping[Method, Scores], left: Mapping[str, str]) -> None:
     if not found:
         reasons = "; ".join(f"{name}: {why}" for name, why in left.items())
         msg = f"no method explains this model: {reasons}"
         raise NotApplicable(msg)
-    return found, left
 
 
 def kind_of(scene: Scene) -> Kind:

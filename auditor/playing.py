@@ -11,6 +11,7 @@ from torch import Tensor
 
 from auditor.data.words import sentences
 from auditor.errors import NotApplicable
+from auditor.explain.baselines import padding
 from auditor.explain.games import Floats, Game, column_game, image_game, text_game
 from auditor.explain.players import alike
 from auditor.explain.segments import Segments, superpixels
@@ -88,10 +89,10 @@ def _of_text(ctx: Context, s: Sample) -> Board:
         msg = f"the text of row {s.row} has no words"
         raise NotApplicable(msg)
     if len(text.words) <= MOST_WORDS:
-        return Board(s, text_game(s.x, text.of_token, s.predicted), "word", text.words)
+        return Board(s, text_game(s.x, text.of_token, s.predicted, padding(ctx.need_model())), "word", text.words)
     names, of_word = sentences(text.words)
     of_token = np.where(text.of_token >= 0, np.append(of_word, -1)[text.of_token], -1)
-    return Board(s, text_game(s.x, of_token, s.predicted), "sentence", names)
+    return Board(s, text_game(s.x, of_token, s.predicted, padding(ctx.need_model())), "sentence", names)
 
 
 # ---- what they get -----------------------------------------------------------------------------------------------

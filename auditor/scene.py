@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from auditor.errors import NotApplicable
+from auditor.explain.baselines import padding
 from auditor.explain.evidence.controls import by_chance, by_edges, by_length, by_oddness
 from auditor.explain.games import Floats, Game, column_game, image_game, text_game
 from auditor.explain.players import to_raw
@@ -67,6 +68,27 @@ class Scene:
         """A sample, also one that is changed, as a game of its parts."""
         return _game(self.ctx, sample, self.background, self.segments)
 
+    def moved(self, by: float, seed: int, rows: Sequence[Sample] = ()) -> list[Sample]:
+        """The samples (or `rows`) with every element moved by at most `by` of what it ranges over, within its bounds.
+
+        That is from bound to bound for pixels, a column's standard deviation for numbers; categories and flags stay.
+        NotApplicable where nothing can be moved: a text, or a row without numbers.
+        """
+        model = self.ctx.need_model()
+        low, high = (torch.as_tensor(b, dtype=torch.float32) for b in model.bounds)
+        reach = torch.as_tensor(high - low if self.segments is not None else model.unit) * by
+        if self.ctx.is_text or not bool(reach.any()):
+            what = "texts" if self.ctx.is_text else "rows without numbers"
+            msg = f"{what} have no small change; expected pixels or columns of numbers"
+            raise NotApplicable(msg)
+        chance = torch.Generator().manual_seed(seed)
+        found = []
+        for s in rows or self.samples:
+            step = (2 * torch.rand(s.x.shape, generator=chance) - 1) * reach
+            inside = torch.minimum(torch.maximum(s.x + step, torch.minimum(low, s.x)), torch.maximum(high, s.x))
+            found.append(replace(s, x=inside))
+        return found
+
     def parts(self, sample: Sample, shares: Tensor) -> Floats:
         """(players,) the `shares`, shaped like the sample's input, added up over its parts."""
         return np.array(parts_of(self.ctx, sample, shares))
@@ -92,7 +114,7 @@ def _game(ctx: Context, s: Sample, background: Tensor, segments: Segments | None
     if segments is not None:
         return image_game(s.x, segments, s.predicted)
     if ctx.is_text:
-        return text_game(s.x, words_of(ctx, s).of_token, s.predicted)
+        return text_game(s.x, words_of(ctx, s).of_token, s.predicted, padding(ctx.need_model()))
     return column_game(s.x, background, ctx.columns, s.predicted)
 
 

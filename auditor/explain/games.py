@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.errors import NotApplicable
 from auditor.explain.players import mixed
 from auditor.explain.segments import Segments, masked
 from auditor.subject import Column, Integers, Model
@@ -59,10 +60,11 @@ def column_game(
     return Game(len(of_player), target, show, len(background))
 
 
-def text_game(ids: Tensor, of_token: Integers, target: int) -> Game:
+def text_game(ids: Tensor, of_token: Integers, target: int, filler: int | None = None) -> Game:
     """The words of a text of token `ids` (T,), -1 behind its end, as players; who is absent is taken out of the text.
 
-    `of_token` (T,) is the player that each token belongs to, -1 for special tokens, which stay.
+    `of_token` (T,) is the player that each token belongs to, -1 for special tokens, which stay. Where no token is left,
+    the text is one token `filler`, None for none: models that average over tokens have no answer to an empty text.
     """
     places, whole = torch.from_numpy(np.array(of_token)), len(ids)
 
@@ -71,7 +73,10 @@ def text_game(ids: Tensor, of_token: Integers, target: int) -> Game:
         kept = there[:, places] & (ids >= 0)
         order = (~kept).to(torch.uint8).argsort(dim=1, stable=True)
         moved = ids.expand(len(present), whole).gather(1, order)
-        return torch.where(kept.gather(1, order), moved, -1)[:, None]
+        shown = torch.where(kept.gather(1, order), moved, -1)
+        if filler is not None:
+            shown[~kept.any(1), 0] = filler
+        return shown[:, None]
 
     return Game(int(np.max(of_token, initial=-1)) + 1, target, show)
 
@@ -93,13 +98,20 @@ def play(model: Model, games: Sequence[Game], coalitions: Sequence[Bools], rows:
 
 
 def answers(model: Model, x: Tensor, target: Tensor, rows: int) -> Floats:
-    """(N,) the probability of class `target` (N,) for inputs (N, ...); the value of a model without classes."""
+    """(N,) the probability of class `target` (N,) for inputs (N, ...); the value of a model without classes.
+
+    NotApplicable where one is not finite.
+    """
     found = []
     with torch.no_grad():
         for part, wanted in zip(x.split(rows), target.split(rows), strict=True):
             y = model(part).cpu()
             found.append(y if model.output == "value" else y.softmax(1).gather(1, wanted[:, None])[:, 0])
-    return np.asarray(torch.cat(found).double().numpy())
+    said = torch.cat(found).double()
+    if not bool(said.isfinite().all()):
+        msg = "the model gives no finite answer where parts of its input are hidden"
+        raise NotApplicable(msg)
+    return np.asarray(said.numpy())
 
 
 def _batches(games: Sequence[Game], coalitions: Sequence[Bools], rows: int) -> Iterator[list[tuple[int, slice]]]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from auditor.data.words import sentences
+from auditor.errors import NotApplicable
 from auditor.explain.games import Game, answers, column_game, image_game, play, text_game
 from auditor.explain.players import alike
 from auditor.subject import Column, Model
@@ -67,6 +68,21 @@ def test_an_absent_word_is_taken_out_of_the_text_and_special_tokens_stay() -> No
         [90, 21, 91, -1, -1, -1, -1, -1],
         [90, 91, -1, -1, -1, -1, -1, -1],
     ]
+
+
+def test_a_text_of_which_nothing_is_left_is_one_padding_token() -> None:
+    ids = torch.tensor([11, 12, -1])
+
+    nothing, one = text_game(ids, np.array([0, 1, -1]), 0, 7).show(np.array([[False, False], [False, True]]))[:, 0]
+
+    assert (nothing.tolist(), one.tolist()) == ([7, -1, -1], [12, -1, -1])
+    assert text_game(ids, np.array([0, 1, -1]), 0).show(np.array([[False, False]]))[0, 0].tolist() == [-1, -1, -1]
+
+
+def test_an_answer_that_is_no_number_is_refused_in_words() -> None:
+    model = Model(nn.Sequential(nn.Linear(2, 2)), ("a", "b"))
+    with pytest.raises(NotApplicable, match="no finite answer"):
+        answers(model, torch.full((3, 2), torch.inf), torch.zeros(3).long(), 2)
 
 
 def test_an_absent_part_of_an_image_has_its_mean_colour() -> None:

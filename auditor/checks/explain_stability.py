@@ -1,0 +1,88 @@
+"""explain.stability: how far explanations move when the input moves by next to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from auditor.explain.games import Floats
+from auditor.methods import again, scores_of
+from auditor.registry import Context, check, derive_seed, sizes
+from auditor.samples import Sample
+from auditor.scene import Scene, stacked
+from auditor.stats import mean, rate
+from auditor.types import Measure, Result, Scalar, Table
+
+MOST = 1.0
+
+
+@check(
+    "explain.stability", title="Stability of explanations", source="Yeh et al. 2019, arXiv:1901.09392 (max-sensitivity)"
+)
+def explain_stability(
+    ctx: Context,
+    *,
+    samples: int = sizes(2, 6, 32),
+    draws: Annotated[int, Field(ge=1, le=10_000)] = sizes(2, 4, 10),
+    radius: Annotated[float, Field(gt=0, le=1)] = 0.01,
+    passes: Annotated[int, Field(ge=1, le=10_000_000)] = sizes(100, 300, 10_000),
+) -> Result:
+    """How far an explanation moves when every element of the input moves by at most one hundredth of its range.
+
+    What it measures: for `samples` rows (0: all) and every method that costs at most `passes` forward passes a row,
+    `max_sensitivity` is the largest |other - own| / |own| over `draws` random moves by at most `radius` of what an
+    element ranges over (pixels: from bound to bound; numbers: a column's standard deviation; categories and flags
+    stay), |.| being the root of the sum of squares over the parts. 0 is no change; at 1 the change is as large as the
+    explanation. Moves after which the model answers otherwise do not count. `steady` is the rate of rows at or below 1.
+    Methods that draw at random draw the same in all moves.
+
+    How to read it: below .95 steady rows, what a method shows of one row may be gone in another that nobody could tell
+    from it: read its averages, not its single maps.
+
+    When it misleads: an explanation that never changes is perfectly stable and says nothing; see the random weights.
+    A few random moves are no worst case.
+    """
+    scene = Scene.of(ctx, samples)
+    scores, left = scores_of(scene, passes)
+    largest: dict[str, list[list[float]]] = {m.name: [[] for _ in scene.samples] for m in scores}
+    for i in range(draws):
+        moved = scene.moved(radius, derive_seed(scene.ctx.seed, f"move {i}"))
+        same = _same_answer(ctx, moved)
+        for method, found in again(scene, scores, ctx.need_model(), moved).items():
+            for held, own, other, counts in zip(largest[method.name], scores[method], found, same, strict=True):
+                if counts and (change := _change(own, other)) is not None:
+                    held.append(change)
+    measures: list[Measure] = []
+    rows: list[tuple[Scalar, ...]] = []
+    for name, every in largest.items():
+        known = [max(changes) for changes in every if changes]
+        size = mean("max_sensitivity", known, slice=f"method={name}", better="lower")
+        still = rate("steady", sum(v <= MOST for v in known), len(known), slice=f"method={name}")
+        measures += [size, still]
+        rows.append((name, size.value, size.low, size.high, max(known, default=None), still.value, len(known)))
+    columns = ("method", "mean of the largest change", "low", "high", "largest", "steady rows", "n")
+    table = Table(
+        f"Change of the explanation when inputs move by up to {radius:.2%} of their range", columns, tuple(rows)
+    )
+    caveats = [f"{name} was not put to the test: {why}." for name, why in left.items()]
+    return Result(tuple(measures), (table,), (), (*caveats, *scene.caveats()))
+
+
+def _same_answer(ctx: Context, moved: Sequence[Sample]) -> list[bool]:
+    """Whether the model still answers with the class that is explained."""
+    if ctx.is_regression:
+        return [True] * len(moved)
+    x, target = stacked(moved)
+    with torch.no_grad():
+        said = torch.cat([ctx.need_model()(part).argmax(1).cpu() for part in x.split(ctx.batch_size)])
+    return [bool(b) for b in said == target]
+
+
+def _change(own: Floats, other: Floats) -> float | None:
+    """|other - own| / |own|; None for a flat explanation."""
+    size = float(np.linalg.norm(own))
+    return float(np.linalg.norm(other - own)) / size if size > 0 else None
