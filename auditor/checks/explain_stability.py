@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-import numpy as np
 import torch
 from pydantic import Field
 
-from auditor.explain.games import Floats
+from auditor.explain.evidence.agreement import relative_change
 from auditor.methods import again, scores_of
 from auditor.registry import Context, check, derive_seed, sizes
 from auditor.samples import Sample
@@ -54,7 +53,7 @@ def explain_stability(
         same = _same_answer(ctx, moved)
         for method, found in again(scene, scores, ctx.need_model(), moved).items():
             for held, own, other, counts in zip(largest[method.name], scores[method], found, same, strict=True):
-                if counts and (change := _change(own, other)) is not None:
+                if counts and (change := relative_change(own, other)) is not None:
                     held.append(change)
     measures: list[Measure] = []
     rows: list[tuple[Scalar, ...]] = []
@@ -80,9 +79,3 @@ def _same_answer(ctx: Context, moved: Sequence[Sample]) -> list[bool]:
     with torch.no_grad():
         said = torch.cat([ctx.need_model()(part).argmax(1).cpu() for part in x.split(ctx.batch_size)])
     return [bool(b) for b in said == target]
-
-
-def _change(own: Floats, other: Floats) -> float | None:
-    """|other - own| / |own|; None for a flat explanation."""
-    size = float(np.linalg.norm(own))
-    return float(np.linalg.norm(other - own)) / size if size > 0 else None

@@ -6,7 +6,7 @@ import numpy as np
 
 from auditor.explain.games import Floats
 
-__all__ = ["same_signs", "same_strongest", "strongest"]
+__all__ = ["relative_change", "same_signs", "same_strongest", "strongest"]
 
 
 def strongest(scores: Floats, k: int) -> frozenset[int]:
@@ -18,6 +18,12 @@ def same_strongest(a: Floats, b: Floats, k: int) -> float:
     """What part of the `k` strongest of `a` are among the `k` strongest of `b`: from 0 to 1 (feature agreement)."""
     k = min(k, len(a))
     return len(strongest(a, k) & strongest(b, k)) / k
+
+
+def relative_change(own: Floats, other: Floats) -> float | None:
+    """|other - own| / |own|, as roots of sums of squares: 0 is no change; None for scores of 0 everywhere."""
+    size = float(np.linalg.norm(own))
+    return float(np.linalg.norm(other - own)) / size if size > 0 else None
 
 
 def same_signs(a: Floats, b: Floats, k: int) -> float | None:
