@@ -27,7 +27,7 @@ Range = tuple[Floats, Floats]
 
 @dataclass(frozen=True)
 class Board:
-    """One sample as a game whose players have `names`; a row's columns also have the values they stand at.
+    """One sample as a game whose players have `names`; a row's also have the `values` of their columns, `groups`.
 
     `segments` (H, W) are the players' pixels of an image, None for others; `unit` is what a player is.
     """
@@ -37,6 +37,7 @@ class Board:
     unit: str
     names: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    groups: tuple[tuple[int, ...], ...] = ()
     segments: Segments | None = None
 
 
@@ -80,7 +81,8 @@ def _of_row(ctx: Context, s: Sample, background: Tensor, groups: Sequence[Sequen
     columns, x = ctx.columns, s.x.tolist()
     names = tuple(" + ".join(columns[i].name for i in held) for held in groups)
     values = tuple(", ".join(columns[i].shown(x) for i in held) for held in groups)
-    return Board(s, column_game(s.x, background, columns, s.predicted, groups), "column", names, values)
+    game = column_game(s.x, background, columns, s.predicted, groups)
+    return Board(s, game, "column", names, values, tuple(map(tuple, groups)))
 
 
 def _of_text(ctx: Context, s: Sample) -> Board:

@@ -284,7 +284,11 @@ GLOSSARY = (
         ("explain.attention",),
     ),
     Term("Fidelity", "How well LIME's simple model follows the real one nearby. 1 is exactly.", ("explain.lime",)),
-    Term("Repeat error", "How far two runs of SHAP lie apart, against the size of its values.", ("explain.shap",)),
+    Term(
+        "Standard error",
+        "How far chance may have moved a bar of SHAP, against the largest bar: two of them make its interval.",
+        ("explain.shap",),
+    ),
     Term(
         "Evidence grade",
         "How far the model could have forged this report: data cannot, a program hardly, code of its own could.",

@@ -1,128 +1,126 @@
-"""explain.shap: how much each part of the input adds to the probability of the class."""
+"""explain.shap: how much each part of the input adds to the answer, with an error bar on every bar."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
-import numpy as np
-import torch
 from pydantic import Field
 
-from auditor.explain.players import mixed
-from auditor.explain.segments import masked, superpixels
-from auditor.explain.shap import Shapley, Value, kernel_shap
+from auditor.errors import NotApplicable
+from auditor.explain.shapley import T9, certain_order, certain_set
+from auditor.playing import Board, background_of, boards, drawn
 from auditor.registry import Context, check, sizes
-from auditor.samples import Sample, explained_samples, heatmap, is_image, need_pictures_or_columns, original
-from auditor.stats import mean
-from auditor.types import Image, Measure, Result, Scalar, Table
+from auditor.samples import explained_samples, need_explainable
+from auditor.shares import Shares, shares_of
+from auditor.stats import mean, rate
+from auditor.types import Image, Measure, Result, Table
 
-SHOWN = 12
+MOST_PLAYERS = 1000
+TOP = 3
+SENSITIVE = 0.2  # a background effect that is worth a caveat
 
 
-@check("explain.shap", title="SHAP", source="Lundberg & Lee 2017, arXiv:1705.07874 (KernelSHAP)")
+@check(
+    "explain.shap",
+    title="SHAP",
+    source="Lundberg & Lee 2017, arXiv:1705.07874; Musco & Witter 2025, arXiv:2410.01917; arXiv:2602.01399",
+)
 def explain_shap(
     ctx: Context,
     *,
     samples: int = sizes(2, 4, 16),
-    budget: Annotated[int, Field(ge=32, le=10_000_000)] = sizes(256, 768, 4096),
+    budget: Annotated[int, Field(ge=32, le=1_000_000)] = sizes(128, 1024, 8192),
     background: Annotated[int, Field(ge=1, le=100_000)] = 100,
     superpixels: Annotated[int, Field(ge=2, le=500)] = 25,
+    joined_above: Annotated[float, Field(ge=0, le=1)] = 1.0,
 ) -> Result:
-    """How much each part of the input adds to the probability of the predicted class.
+    """How much each part of the input adds to the probability of the predicted class, and how certain that is.
 
-    What it measures: Shapley values for `samples` rows (0: all). The players are the columns of a table, a category
-    being one, or about `superpixels` parts of an image. An absent column takes its value from `background` rows of the
-    reference data (of the audited data where there is none), an absent part of an image its mean colour. `budget`
-    coalitions are played for each row, in two runs. `repeat_error` is how far the runs lie from their mean, over the
-    size of the values: 0 where all coalitions were counted; at .5 the order of the bars is mostly chance.
+    What it measures: Shapley values for `samples` rows (0: all) of the probability, or of the value of a model without
+    classes. The players are the columns of a table, a category being one and those whose rank correlation is beyond
+    `joined_above` too; about `superpixels` parts of an image; the words of a text, or its sentences where it has more
+    than 100 words. An absent column takes its values from `background` rows of the reference data (of the audited data
+    where there is none), an absent part of an image its mean colour; an absent word is taken out. Up to 16 players all
+    coalitions are counted where they fit into 128 batches; else so many are played, doubled from 64 to at most
+    `budget`, until the standard error of every bar is within 5 % of the largest. `standard_error` is the largest of a
+    row against its largest bar, 0 where all were counted. `certain_bars` is how many of the longest bars are in their
+    order beyond chance, `certain_top` the rate of rows whose three longest bars are certain to be those.
+    `background_effect` is how far the bars of two halves of the background lie apart, as half the size of their
+    difference against the size of the bars: at .5 what absence means decides as much as the row.
 
-    How to read it: the values add up to the probability minus the probability with everything absent.
+    How to read it: the bars add up to the answer minus the answer with everything absent. The thin line is the 95 %
+    interval of a bar: it is about the coalitions that were not played, not about other rows or backgrounds.
 
-    When it misleads: columns that move together are pulled apart into rows that cannot exist; another background
-    gives other values.
+    When it misleads: columns that move together are pulled apart into rows that cannot exist, which a model may treat
+    as it never would real ones; join them. Another background gives other values.
     """
-    ctx.need_classes()
     ctx.need_model()
-    need_pictures_or_columns(ctx)
-    shown = explained_samples(ctx, samples)
-    measures, tables, images, errors = [], [], [], []
-    rows = None if is_image(ctx) else _background(ctx, background)
-    for s in shown:
-        if rows is None:
-            found, pictures = _of_image(ctx, s, superpixels, budget)
-            images += pictures
-        else:
-            found = kernel_shap(_with_columns(ctx, s, rows), len(ctx.columns), budget=budget, seed=ctx.seed)
-            tables.append(_bars(ctx, s, found))
-        errors.append(found.error)
-        measures.append(Measure("repeat_error", f"row={s.row}", found.error, 1, better="lower"))
-    whole = mean("repeat_error", errors, better="lower")
-    return Result((whole, *measures), tuple(tables), tuple(images), tuple(_caveats(ctx, errors, rows)))
+    need_explainable(ctx)
+    rows, absent = background_of(ctx, background)
+    played = boards(ctx, explained_samples(ctx, samples), parts=superpixels, background=rows, alike_above=joined_above)
+    most = max(b.game.players for b in played)
+    if most > MOST_PLAYERS:
+        msg = f"{most:,} {played[0].unit}s play; at most {MOST_PLAYERS:,} do: join columns by `joined_above`"
+        raise NotApplicable(msg)
+    found = shares_of(ctx, played, rows, budget)
+    moving = [(b, f) for b, f in zip(played, found, strict=True) if f.values.any()]
+    if not moving:
+        msg = f"in none of {len(played)} rows does the answer change, whatever is hidden: there is nothing to share"
+        raise NotApplicable(msg)
+    tables: list[Table] = []
+    images: list[Image] = []
+    for b, f in moving:
+        words = f"SHAP for {b.sample.answer} in {len(f.values)} {b.unit}s, standard error {f.relative_error:.2f}"
+        ends = f.values - T9 * f.standard_error, f.values + T9 * f.standard_error
+        some, pictures = drawn(ctx, b, f.values, "effect", words, ends)
+        tables, images = [*tables, *some], [*images, *pictures]
+    still = len(played) - len(moving)
+    caveats = [absent, *_caveats([f for _, f in moving], budget), *_still(still, len(played))]
+    return Result(tuple(_measures(moving)), tuple(tables), tuple(images), tuple(caveats))
 
 
-# ---- images ------------------------------------------------------------------------------------------------------
-def _of_image(ctx: Context, s: Sample, about: int, budget: int) -> tuple[Shapley, list[Image]]:
-    model, parts = ctx.need_model(), superpixels(s.x, about)
-    players, size = int(parts.max()) + 1, ctx.batch_size
-
-    def value(present: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        with torch.no_grad():
-            pieces = (masked(s.x, parts, present[i : i + size]) for i in range(0, len(present), size))
-            return np.concatenate([model(x).softmax(1)[:, s.predicted].double().cpu().numpy() for x in pieces])
-
-    found = kernel_shap(value, players, budget=budget, seed=ctx.seed)
-    words = f"SHAP for {ctx.classes[s.predicted]} in {players} parts, repeat error {found.error:.2f}"
-    return found, [original(ctx, s), heatmap(ctx, s, torch.from_numpy(found.values[parts]), words)]
-
-
-# ---- rows of columns ---------------------------------------------------------------------------------------------
-def _background(ctx: Context, n: int) -> torch.Tensor:
-    source = (ctx.reference or ctx.data).take(n, ctx.seed)
-    return source.read(np.arange(len(source)))
-
-
-def _with_columns(ctx: Context, s: Sample, rows: torch.Tensor) -> Value:
-    """The game of one row: the mean probability over the background with the absent columns taken from it."""
-    model, columns = ctx.need_model(), ctx.columns
-    at_once = max(1, 65_536 // len(rows))
-
-    def value(present: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        found = []
-        with torch.no_grad():
-            for i in range(0, len(present), at_once):
-                x = mixed(s.x, rows, present[i : i + at_once], columns)
-                p = model(x.flatten(0, 1)).softmax(1)[:, s.predicted].double().cpu()
-                found.append(p.view(len(x), -1).mean(1).numpy())
-        return np.concatenate(found)
-
-    return value
-
-
-def _bars(ctx: Context, s: Sample, found: Shapley) -> Table:
-    """The values, strongest first, each with what either run said."""
-    columns, x = ctx.columns, s.x.tolist()
-    order = sorted(range(len(columns)), key=lambda i: -abs(found.values[i]))
-    first, second = found.runs
-    rows: list[tuple[Scalar, ...]] = [
-        (columns[i].name, columns[i].shown(x), *(float(v[i]) for v in (found.values, first, second)))
-        for i in order[:SHOWN]
+def _measures(found: Sequence[tuple[Board, Shares]]) -> list[Measure]:
+    errors = [f.relative_error for _, f in found]
+    certain = [_certain_bars(f) for _, f in found]
+    tops = sum(certain_set(f.values, f.standard_error, min(TOP, len(f.values))) for _, f in found)
+    effects = [f.background_effect for _, f in found if f.background_effect is not None]
+    measures = [
+        mean("standard_error", errors, better="lower"),
+        rate("certain_top", tops, len(found)),
+        mean("coalitions", [f.coalitions for _, f in found]),
+        mean("background_effect", effects, better="lower"),
     ]
-    if rest := order[SHOWN:]:
-        rows.append(
-            (f"{len(rest)} further columns", "", *(float(v[rest].sum()) for v in (found.values, first, second)))
-        )
-    return Table(s.title, ("column", "value", "effect", "run 1", "run 2"), tuple(rows))
+    for (b, _), error, bars in zip(found, errors, certain, strict=True):
+        measures.append(Measure("standard_error", f"row={b.sample.row}", error, 1, better="lower"))
+        measures.append(Measure("certain_bars", f"row={b.sample.row}", bars, 1, better="higher"))
+    return measures
 
 
-def _caveats(ctx: Context, errors: list[float], rows: torch.Tensor | None) -> list[str]:
-    if rows is None:
-        caveats = ["An absent part of an image is shown in the image's mean colour."]
-    else:
-        source = "the reference data" if ctx.reference is not None else "the audited data, as no reference was given"
-        caveats = [f"Absent columns take their values from {len(rows)} rows of {source}."]
-    rough = sum(e > 0.2 for e in errors)
+def _certain_bars(f: Shares) -> int:
+    """How many of the longest bars are in their order beyond chance."""
+    most = len(f.values)
+    return next((k - 1 for k in range(1, most + 1) if not certain_order(f.values, f.standard_error, k)), most)
+
+
+def _caveats(found: Sequence[Shares], budget: int) -> list[str]:
+    caveats = []
+    n, rough = len(found), sum(not f.settled for f in found)
     if rough:
         caveats.append(
-            f"In {rough} of {len(errors)} rows two runs differ by more than .2 of the values: raise `budget`."
+            f"In {rough} of {n} rows a standard error is above 5 % of the largest bar after {budget:,} coalitions: "
+            "raise `budget`."
+        )
+    effects = [f.background_effect for f in found if f.background_effect is not None]
+    if effects and max(effects) > SENSITIVE:
+        caveats.append(
+            f"The background decides too: two halves of it give bars that lie up to {max(effects):.0%} of their size "
+            "apart. Take more rows, or a background that fits the question."
         )
     return caveats
+
+
+def _still(still: int, n: int) -> list[str]:
+    return (
+        [f"In {still} of {n} rows the answer does not change whatever is hidden: they have no bars."] if still else []
+    )

@@ -39,8 +39,8 @@ def explain_stability(
     explanation. Moves after which the model answers otherwise do not count. `steady` is the rate of rows at or below 1.
     Methods that draw at random draw the same in all moves.
 
-    How to read it: below .95 steady rows, what a method shows of one row may be gone in its neighbour, which nobody could
-    tell apart: read its averages, not its single maps.
+    How to read it: below .95 steady rows, what a method shows of one row may be gone in its neighbour, which nobody
+    could tell apart: read its averages, not its single maps.
 
     When it misleads: an explanation that never changes is perfectly stable and says nothing; see the random weights.
     A few random moves are no worst case.

@@ -11,7 +11,7 @@ import numpy as np
 
 from auditor.explain.coalitions import all_coalitions, design, fewest_pairs, most_pairs
 
-__all__ = ["T9", "Play", "Request", "Shapley", "certain_order", "certain_set", "exact", "shapley"]
+__all__ = ["EXACT", "T9", "Play", "Request", "Shapley", "certain_order", "certain_set", "exact", "shapley"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]

@@ -25,7 +25,7 @@ QUALITY = {
         "occlusion_correlation",
         "Rank correlation with occlusion: attention is routing, not importance. 1 is full agreement.",
     ),
-    "explain.shap": ("repeat_error", "How far two runs lie apart, against the size of the values. 0 is no distance."),
+    "explain.shap": ("standard_error", "The largest standard error of a bar against the largest bar. 0 is exact."),
     "explain.lime": (
         "fidelity",
         "How well the simple model follows the real one nearby. 1 is exactly, below .5 do not read it.",
