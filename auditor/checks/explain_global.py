@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from auditor.explain.ale import ale_curves
-from auditor.explain.alike import close_pairs, groups_alike, standard_ranks
+from auditor.explain.alike import Ranks, close_pairs, groups_alike
 from auditor.explain.batched import Floats
 from auditor.explain.partial import Grid, grid_of, ice_curves, shown_values, steps_of
 from auditor.explain.permutation import permuted
@@ -68,8 +68,8 @@ def explain_global(
     marginal = study.importance(range(len(ctx.columns)), [], repeats)
     order = sorted(marginal, key=lambda i: tuple(-np.abs(marginal[i].mean(0))))  # a column may mislead the model, too
     listed = order[:LISTED]
-    ranks = standard_ranks(taken.x, ctx.columns)
-    groups = [groups_alike(taken.x, ctx.columns, i, ranks, ctx.seed) for i in listed if study.varies[i]]
+    ranks = Ranks.of(taken.x, ctx.columns)
+    groups = [groups_alike(taken.x, ranks, i, ctx.seed) for i in listed if study.varies[i]]
     conditional = study.importance(listed, groups, repeats)
     drawn = {i for i in order[:shown] if study.varies[i]}
     curves = list(study.curves([i for i in listed if study.varies[i]], drawn, grid))
@@ -234,12 +234,12 @@ def _doubts(study: _Study, curves: Sequence[_Curves], marginal: dict[int, Floats
     return caveats
 
 
-def _together(study: _Study, ranks: Floats) -> list[str]:
-    pairs = close_pairs(ranks, study.ctx.columns, CLOSE)
+def _together(study: _Study, ranks: Ranks) -> list[str]:
+    pairs = close_pairs(ranks, CLOSE)
     if not pairs:
         return []
     named = [f"{study.labels[i]} and {study.labels[j]} ({r:.2f})" for i, j, r in pairs]
-    return [f"Columns that go together (|rank correlation| over .9) share what they are worth: {_listed(named)}."]
+    return [f"Columns that go together (rank correlation over .9) share what they are worth: {_listed(named)}."]
 
 
 def _listed(names: Sequence[str]) -> str:

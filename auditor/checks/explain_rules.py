@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -14,20 +14,19 @@ from auditor.errors import NotApplicable
 from auditor.explain.anchors import Anchor, Background, anchors
 from auditor.explain.batched import Floats
 from auditor.explain.conditions import Condition, Flags, words_of
-from auditor.explain.surrogate import Rule, holds, jaccard, mixed_rows, r_squared, rules_of, surrogate
+from auditor.explain.surrogate import RESAMPLES, Rule, follows, holds, mixed_rows, r_squared, surrogate
 from auditor.registry import Context, check, sizes
 from auditor.samples import explained_samples
 from auditor.stats import mean, rate
 from auditor.tabular import Rows, finite_outputs, labels_of, need_columns, usable
 from auditor.types import Measure, Result, Scalar, Table
 
-DEPTHS = range(3, 7)
 FEWEST = 8
-FOLLOWS, CLOSED = 0.9, 0.5  # fidelity, and share of the gap to naming the commonest answer
-BOOTSTRAPS = 5
 TARGET = 0.95
 NEAR = 0.25  # standard deviations within which two values are the same answer
 ROWS = 1000
+STABLE = 0.5
+Found = tuple[list[Measure], list[Table], list[str]]
 
 
 @check(
@@ -49,7 +48,7 @@ def explain_rules(
     columns. `fidelity` is the share of rows it never saw in which it says what the model says; for regression R2.
     `majority` is what always naming the model's commonest answer reaches. `stability` is how many of its rules, their
     thresholds apart, come again in trees learnt from five resamples: the share of common among all rules, a stricter
-    figure than how often the trees agree. For `samples` rows (0: all) an anchor is sought: at most four conditions that
+    figure than how often the trees agree. For `samples` rows (0: all) an anchor is sought: at most five conditions that
     hold the answer in .95 of all rows that meet them. `anchor_precision` is the share of fresh rows that meet them and
     keep the answer, drawn after the anchor was chosen; `anchor_coverage` the share of all rows that meet them. Each
     candidate is tried with `draws` rows.
@@ -116,53 +115,25 @@ def _answers(ctx: Context, rows: Rows) -> Floats:
     return rows.outputs[:, 0] if ctx.is_regression else rows.said.astype(np.float64)
 
 
-def _surrogate(
-    ctx: Context, names: _Names, learn: Rows, held_out: Rows
-) -> tuple[list[Measure], list[Table], list[str]]:
+def _surrogate(ctx: Context, names: _Names, learn: Rows, held_out: Rows) -> Found:
     run, classify = finite_outputs(ctx), not ctx.is_regression
     extra = mixed_rows(learn.x, ctx.columns, ctx.seed)
     further = np.concatenate([run(part) for part in extra.split(ctx.batch_size)])
-    answers = np.concatenate([_answers(ctx, learn), further.argmax(1) if classify else further[:, 0]])
-    x, n = torch.cat([learn.x, extra]), len(learn.x)
-
-    def tree(rows: np.ndarray[Any, Any], depth: int) -> Any:
-        at = torch.from_numpy(rows)
-        return surrogate(x[at], answers[rows], depth, classify=classify, seed=ctx.seed)
-
-    order = np.random.default_rng(ctx.seed).permutation(n)
-    trial = order[: n // 4]  # the depth is chosen by rows that are not those of the fidelity
-    fit = np.setdiff1d(np.arange(2 * n), np.concatenate([trial, trial + n]))
-    reached = [(d, _follows(tree(fit, d).predict(x[trial].numpy()), answers[trial], classify=classify)) for d in DEPTHS]
-    depth = next((d for d, (_, enough) in reached if enough), max(reached, key=lambda r: r[1][0])[0])
-
-    whole, told = tree(np.arange(2 * n), depth), _answers(ctx, held_out)
-    said = whole.predict(held_out.x.numpy())
-    rules = rules_of(whole, ctx.columns)
-    chance = np.random.default_rng(ctx.seed)
-    again = [rules_of(tree(chance.integers(0, 2 * n, 2 * n), depth), ctx.columns) for _ in range(BOOTSTRAPS)]
-    shares = [jaccard(rules, other, classify=classify) for other in again]
-    stability = Measure("stability", "", float(np.mean(shares)), BOOTSTRAPS, better="higher")
+    both = replace(learn, x=torch.cat([learn.x, extra]), outputs=np.concatenate([learn.outputs, further]))
+    found = surrogate(both.x, _answers(ctx, both), len(extra), ctx.columns, classify=classify, seed=ctx.seed)
+    said, told = found.tree.predict(held_out.x.numpy()), _answers(ctx, held_out)
+    stability = Measure("stability", "", found.stability, RESAMPLES, better="higher")
     measures = [*_fidelity(said, told, classify=classify), stability]
-    fidelity, enough = _follows(said, told, classify=classify)
+    fidelity, enough = follows(said, told, classify=classify)
     if len(np.unique(told)) == 1:
-        return (
-            measures,
-            [],
-            [f"The model gives one answer for all {len(told):,} rows; there is nothing to put into rules."],
-        )
+        return measures, [], [f"The model gives one answer for all {len(told):,} rows: there are no rules to tell."]
     if not enough:
         beside = f", majority {measures[1].value:.2f}" if classify else ""
         return measures, [], [f"No simple rule set follows this model: fidelity {fidelity:.2f}{beside}; none is shown."]
-    return measures, [_rules_table(ctx, names, rules, held_out, told)], []
-
-
-def _follows(said: Floats, told: Floats, *, classify: bool) -> tuple[float, bool]:
-    """The fidelity, and whether it is enough to show the rules."""
-    if not classify:
-        fidelity = r_squared(said, told) or 0.0
-        return fidelity, fidelity >= FOLLOWS
-    fidelity, majority = float((said == told).mean()), float(np.unique(told, return_counts=True)[1].max() / len(told))
-    return fidelity, fidelity >= FOLLOWS and fidelity - majority >= CLOSED * (1 - majority)
+    come = f"{found.stability:.0%} come again"
+    caveat = f"Learnt from other rows, the rules are others: {come}. Take none of them for a reason."
+    caveats = [caveat] if found.stability < STABLE else []
+    return measures, [_rules_table(ctx, names, found.rules, held_out, told)], caveats
 
 
 def _fidelity(said: Floats, told: Floats, *, classify: bool) -> list[Measure]:
@@ -189,7 +160,7 @@ def _rules_table(ctx: Context, names: _Names, rules: Sequence[Rule], held_out: R
 
 
 # ---- anchors -----------------------------------------------------------------------------------------------------
-def _anchors(ctx: Context, names: _Names, samples: int, draws: int) -> tuple[list[Measure], list[Table], list[str]]:
+def _anchors(ctx: Context, names: _Names, samples: int, draws: int) -> Found:
     shown = [s for s in explained_samples(ctx, samples) if bool(s.x.isfinite().all())]
     if not shown:
         return [], [], ["All rows to be explained hold NaN or infinity; no anchors."]
@@ -219,5 +190,5 @@ def _anchors(ctx: Context, names: _Names, samples: int, draws: int) -> tuple[lis
 
 def _short_of(found: Sequence[Anchor]) -> list[str]:
     short = sum(a.kept < TARGET * a.draws for a in found)
-    said = "the best of at most four conditions is shown"
+    said = "the best of at most five conditions is shown"
     return [f"In {short} of {len(found)} rows no anchor held the answer in .95 of fresh rows; {said}."] if short else []

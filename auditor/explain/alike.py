@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,49 +14,72 @@ from auditor.explain.batched import Floats
 from auditor.explain.players import to_raw
 from auditor.subject import Column, Integers
 
-__all__ = ["close_pairs", "correlations", "groups_alike", "standard_ranks"]
+__all__ = ["Ranks", "close_pairs", "groups_alike"]
 
 MOST_BESIDE = 10  # columns that a column is predicted from
 SMALLEST_GROUP = 10
 RARE = 0.05  # a value of fewer rows agrees with others by chance
 
 
-def standard_ranks(x: Tensor, columns: Sequence[Column]) -> Floats:
-    """(N, F) ranks of the elements of rows (N, F), less their mean and of length 1, so that products are correlations.
+@dataclass(frozen=True)
+class Ranks:
+    """Rows as ranks, by which columns are compared.
 
-    0 for an element that is the same in all rows, and for a category's value in fewer than 5 % of them.
+    `elements` (N, F) are the ranks of the input elements, less their mean and of length 1, so that products are rank
+    correlations; 0 for an element that is the same in all rows, and for a category's value in fewer than 5 % of them.
+    `basis` (N, F) is the same but for categories: their values as they are, of length 1.
     """
-    from scipy.stats import rankdata
 
-    found: Floats = rankdata(x.double().numpy(), axis=0)
-    found -= found.mean(0)
-    length = np.linalg.norm(found, axis=0)
-    on = x.double().mean(0).numpy()
-    for c in columns:
-        if c.kind == "category":
-            length[c.start : c.stop][np.minimum(on, 1 - on)[c.start : c.stop] < RARE] = 0
-    return np.where(length > 0, found / np.where(length > 0, length, 1), 0)
+    columns: Sequence[Column]
+    elements: Floats
+    basis: Floats
+
+    @classmethod
+    def of(cls, x: Tensor, columns: Sequence[Column]) -> Ranks:
+        """The ranks of rows (N, F)."""
+        from scipy.stats import rankdata
+
+        given = x.double().numpy()
+        found = rankdata(given, axis=0)
+        found -= found.mean(0)
+        elements = _of_length_one(found)
+        basis, share = elements.copy(), given.mean(0)
+        for c in columns:
+            if c.kind == "category":
+                own = slice(c.start, c.stop)
+                basis[:, own] = _of_length_one(given[:, own])
+                elements[:, own] *= np.minimum(share, 1 - share)[own] >= RARE
+        return cls(columns, elements, basis)
+
+    def correlations(self, i: int) -> Floats:
+        """(columns,) how closely each goes with column `i`: |rank correlation|, from 0 to 1; 0 with itself.
+
+        Of a category it is the correlation ratio (eta): the root of the share of the other's spread that its values
+        explain. The larger of both ways.
+        """
+        own = slice(self.columns[i].start, self.columns[i].stop)
+        ahead = np.square(self.basis[:, own].T @ self.elements).sum(0)
+        back = np.square(self.basis.T @ self.elements[:, own])
+        found = [max(ahead[c.start : c.stop].max(), back[c.start : c.stop].sum(0).max()) for c in self.columns]
+        found[i] = 0
+        return np.sqrt(found)
 
 
-def correlations(ranks: Floats, columns: Sequence[Column], i: int) -> Floats:
-    """(columns,) the largest |rank correlation| of an element of column `i` with one of each; 0 with itself."""
-    c = columns[i]
-    elements = np.abs(ranks[:, c.start : c.stop].T @ ranks).max(0)
-    found = np.array([elements[other.start : other.stop].max() for other in columns])
-    found[i] = 0
-    return found
+def _of_length_one(columns: Floats) -> Floats:
+    length = np.linalg.norm(columns, axis=0)
+    return np.asarray(np.divide(columns, length, out=np.zeros_like(columns), where=length > 0))
 
 
-def close_pairs(ranks: Floats, columns: Sequence[Column], above: float) -> list[tuple[int, int, float]]:
-    """Pairs of columns (i < j) whose |rank correlation| is over `above`, with it, closest first."""
+def close_pairs(ranks: Ranks, above: float) -> list[tuple[int, int, float]]:
+    """Pairs of columns (i < j) that go together more closely than `above`, with how closely, closest first."""
     found = []
-    for i in range(len(columns)):
-        r = correlations(ranks, columns, i)
+    for i in range(len(ranks.columns)):
+        r = ranks.correlations(i)
         found += [(i, int(j), float(r[j])) for j in np.flatnonzero(r > above) if j > i]
     return sorted(found, key=lambda pair: -pair[2])
 
 
-def groups_alike(x: Tensor, columns: Sequence[Column], i: int, ranks: Floats, seed: int) -> Integers:
+def groups_alike(x: Tensor, ranks: Ranks, i: int, seed: int) -> Integers:
     """(N,) the group of each row: the leaves of a tree that predicts column `i` from the columns that go with it.
 
     Within a group the others say next to nothing of the column any more, so that its values can be exchanged there
@@ -64,7 +88,7 @@ def groups_alike(x: Tensor, columns: Sequence[Column], i: int, ranks: Floats, se
     """
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-    beside = correlations(ranks, columns, i)
+    columns, beside = ranks.columns, ranks.correlations(i)
     chosen = np.argsort(-beside, kind="stable")[:MOST_BESIDE]
     chosen = chosen[beside[chosen] > max(0.1, 2 / math.sqrt(len(x)))]  # two standard errors of no correlation
     if not len(chosen):
@@ -74,5 +98,5 @@ def groups_alike(x: Tensor, columns: Sequence[Column], i: int, ranks: Floats, se
     if columns[i].kind == "category":
         tree = DecisionTreeClassifier(**shape).fit(given, to_raw(x, columns[i : i + 1])[:, 0])
     else:
-        tree = DecisionTreeRegressor(**shape).fit(given, ranks[:, columns[i].start])
+        tree = DecisionTreeRegressor(**shape).fit(given, ranks.elements[:, columns[i].start])
     return np.asarray(tree.apply(given), np.int64)

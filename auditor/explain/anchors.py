@@ -13,15 +13,16 @@ from torch import Tensor
 from auditor.explain.batched import Floats, Run, in_batches
 from auditor.explain.conditions import Condition, Flags
 from auditor.explain.players import to_raw
+from auditor.stats import interval
 from auditor.subject import Column
 
 __all__ = ["Anchor", "Background", "anchors", "predicates"]
 
 Conditions = tuple[Condition, ...]
 Same = Callable[[int, Floats], Flags]
-BEAM, LONGEST = 2, 4
+BEAM, LONGEST = 2, 5
 TRIED = 20  # predicates that a longer anchor is made of: those that hold the answer best alone
-VERIFY, CONFIRM = 4, 10  # times as many draws as a candidate gets
+VERIFY, CONFIRM = 10, 10  # times as many draws as a candidate gets
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,10 @@ def anchors(
     """For each row of `x` (S, F) the anchor with the largest coverage among the shortest that reach `target`.
 
     `run` gives outputs of inputs (k, F), `same` (k,) which of such outputs are the answer of a row by its number. The
-    candidates of all rows share batches, each with `draws` rows; what reaches the target is tried with 4 times as many,
-    and what is chosen is confirmed with 10 times as many, all fresh: its figures are not those it was chosen by. Where
-    nothing of at most four conditions reaches it, it is the best that was found.
+    candidates of all rows share batches, each with `draws` rows; what reaches the target, and the
+    best, are tried with 10 times as many and chosen where the lower end of the 90 % interval reaches it. The chosen one
+    is confirmed with as many again: its figures are not those it was chosen by. Where nothing of at most five
+    conditions reaches the target, it is the best that was found.
     """
     search = _Search(run, same, x, background, size, np.random.default_rng(seed))
     beams: dict[int, list[Conditions]] = {s: [()] for s in range(len(x))}
@@ -113,16 +115,18 @@ def anchors(
     for _ in range(LONGEST + 1):
         candidates = [(s, c) for s, beam in beams.items() for c in beam]
         precision = search.precision(candidates, draws)
-        likely = [c for c in candidates if precision[c] >= target]
-        reached = [c for c, p in search.precision(likely, VERIFY * draws).items() if p >= target]
+        ranked = {s: sorted(beam, key=lambda c, s=s: -precision[s, c]) for s, beam in beams.items()}  # type: ignore[misc]
+        likely = [(s, c) for s, r in ranked.items() for i, c in enumerate(r) if i < BEAM or precision[s, c] >= target]
+        verified = search.precision(likely, VERIFY * draws)
+        reached = [c for c, p in verified.items() if _surely(p, VERIFY * draws) >= target]
         chosen |= dict(sorted(reached, key=lambda c: background.meets(c[1]).sum()))  # the last one covers most
         following = {}
         for s, beam in beams.items():
-            ranked = sorted(beam, key=lambda c, s=s: -precision[s, c])  # type: ignore[misc]
-            best[s] = max(best.get(s, (-1.0, ())), (precision[s, ranked[0]], ranked[0]), key=lambda b: b[0])
-            if len(ranked[0]) == 1:
-                told[s] = [c[0] for c in ranked[:TRIED]]
-            if s not in chosen and (longer := _longer(ranked[:BEAM], told[s])):
+            own = [(p, c) for (of, c), p in verified.items() if of == s]
+            best[s] = max([best.get(s, (-1.0, ())), *own], key=lambda b: b[0])
+            if len(beam[0]) == 1:
+                told[s] = [c[0] for c in ranked[s][:TRIED]]
+            if s not in chosen and (longer := _longer(ranked[s][:BEAM], told[s])):
                 following[s] = longer
         beams = following
     winners = [(s, chosen.get(s, best[s][1])) for s in range(len(x))]
@@ -131,6 +135,11 @@ def anchors(
     return [
         Anchor(w[1], round(confirmed[w] * n), n, int(background.meets(w[1]).sum()), len(background.x)) for w in winners
     ]
+
+
+def _surely(share: float, n: int) -> float:
+    """The lower end of the 90 % interval of a share of `n`."""
+    return interval("wilson", (share * n, n), 0.9).low or 0.0
 
 
 def _longer(beam: Sequence[Conditions], told: Sequence[Condition]) -> list[Conditions]:

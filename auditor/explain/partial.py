@@ -20,7 +20,7 @@ class Grid:
     """The values of a column at which curves are drawn.
 
     `raw` (G,) as `to_raw` gives them, rising; `parts` (G, w) the same as elements of the input vector; `shares` (G,)
-    of the rows that lie nearest to each, adding up to 1.
+    of the rows at each, adding up to 1; a row between two counts for both, the more the nearer.
     """
 
     raw: Floats
@@ -35,8 +35,8 @@ def grid_of(x: Tensor, column: Column, points: int) -> Grid:
     if column.kind == "number" and len(own) > points:
         spread = _quantiles(values, points)
         own = spread if 2 * len(spread) > points else _quantiles(own, points)  # nearly all rows have the same value
-        nearest = np.searchsorted((own[1:] + own[:-1]) / 2, values)
-        counts = np.bincount(nearest, minlength=len(own))
+        place = np.interp(values, own, np.arange(len(own)))
+        counts = np.maximum(1 - np.abs(place[:, None] - np.arange(len(own))), 0).sum(0)
     elif len(own) > points:
         kept = np.sort(np.argsort(-counts, kind="stable")[:points])
         own, counts = own[kept], counts[kept]

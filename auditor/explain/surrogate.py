@@ -16,10 +16,15 @@ from auditor.explain.conditions import Condition, Flags
 from auditor.explain.players import to_raw
 from auditor.subject import Column
 
-__all__ = ["Rule", "holds", "jaccard", "mixed_rows", "r_squared", "rules_of", "surrogate"]
+__all__ = [
+    "RESAMPLES", "Rule", "Surrogate", "follows", "holds", "jaccard", "mixed_rows", "r_squared", "rules_of", "surrogate",
+]  # fmt: skip
 
 Tree = Any  # scikit-learn's, classifier or regressor
 SMALLEST_LEAF = 5
+DEPTHS = range(3, 7)
+RESAMPLES = 5
+FOLLOWS, CLOSED = 0.9, 0.5  # fidelity, and share of the gap between the commonest answer and 1
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,52 @@ class Rule:
         return frozenset(parts | ({(self.answer,)} if classify else set()))
 
 
-def surrogate(x: Tensor, answers: Floats, depth: int, *, classify: bool, seed: int) -> Tree:
-    """A tree (CART) of at most `depth` questions in a row on input elements (N, F), fitted to the model's `answers`."""
+@dataclass(frozen=True)
+class Surrogate:
+    """A tree, its rules, and what share of them (thresholds apart) trees learnt from resamples have, too: 0 to 1."""
+
+    tree: Tree
+    rules: tuple[Rule, ...]
+    stability: float
+
+
+def surrogate(
+    x: Tensor, answers: Floats, real: int, columns: Sequence[Column], *, classify: bool, seed: int
+) -> Surrogate:
+    """The tree that says what the model `answers` (N,) for rows (N, F), of which the first `real` ones occur.
+
+    It asks at most 3 questions in a row, up to 6 where fewer do not follow the model in a quarter of the real rows that
+    was kept for this. Then it learns from all.
+    """
+    chance = np.random.default_rng(seed)
+    kept = chance.permutation(real)[: real // 4]
+    without = np.setdiff1d(np.arange(len(x)), kept)
+
+    def learn(rows: np.ndarray[Any, Any], depth: int) -> Tree:
+        return _tree(x[torch.from_numpy(rows)], answers[rows], depth, classify=classify, seed=seed)
+
+    tried = {d: follows(learn(without, d).predict(x[kept].numpy()), answers[kept], classify=classify) for d in DEPTHS}
+    depth = next((d for d in DEPTHS if tried[d][1]), max(DEPTHS, key=lambda d: tried[d][0]))
+    tree = learn(np.arange(len(x)), depth)
+    rules = rules_of(tree, columns)
+    again = [rules_of(learn(chance.integers(0, len(x), len(x)), depth), columns) for _ in range(RESAMPLES)]
+    return Surrogate(tree, rules, float(np.mean([jaccard(rules, a, classify=classify) for a in again])))
+
+
+def follows(said: Floats, told: Floats, *, classify: bool) -> tuple[float, bool]:
+    """How well what was `said` (N,) matches what the model `told` (N,), and whether that is enough to show rules.
+
+    The share of equal classes must be at least .9, and close half of the gap between always naming the commonest one
+    and 1; of values R2, at least .9.
+    """
+    if not classify:
+        fidelity = r_squared(said, told) or 0.0
+        return fidelity, fidelity >= FOLLOWS
+    fidelity, majority = float((said == told).mean()), float(np.unique(told, return_counts=True)[1].max() / len(told))
+    return fidelity, fidelity >= FOLLOWS and fidelity - majority >= CLOSED * (1 - majority)
+
+
+def _tree(x: Tensor, answers: Floats, depth: int, *, classify: bool, seed: int) -> Tree:
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     kind = DecisionTreeClassifier if classify else DecisionTreeRegressor
@@ -64,7 +113,7 @@ def r_squared(said: Floats, answers: Floats) -> float | None:
 
 
 # ---- rules -------------------------------------------------------------------------------------------------------
-def rules_of(tree: Tree, columns: Sequence[Column]) -> list[Rule]:
+def rules_of(tree: Tree, columns: Sequence[Column]) -> tuple[Rule, ...]:
     """The leaves of a tree from left to right; leaves beside each other that say the same class are one."""
     owner = {e: i for i, c in enumerate(columns) for e in range(c.start, c.stop)}
     values = tree.tree_.value[:, 0]
@@ -89,7 +138,7 @@ def rules_of(tree: Tree, columns: Sequence[Column]) -> list[Rule]:
         for child, left in ((t.children_left[node], True), (t.children_right[node], False)):
             yield from below(int(child), held | {i: _narrower(before, columns[i], element, threshold, left=left)})
 
-    return list(below(0, {}))
+    return tuple(below(0, {}))
 
 
 def _leaves(t: Any, node: int) -> list[int]:
