@@ -44,14 +44,14 @@ def explain_rules(
     """Rules that follow the model in nearly all rows, where there are any, and what holds the answer of single rows.
 
     What it measures: a decision tree of 3 to 6 questions in a row learns the model's answers for at most `rows` rows
-    (0: all) of the reference data (half of the audited data where there is none), and for as many made by mixing their
-    columns. `fidelity` is the share of rows it never saw in which it says what the model says; for regression R2.
-    `majority` is what always naming the model's commonest answer reaches. `stability` is how many of its rules, their
-    thresholds apart, come again in trees learnt from five resamples: the share of common among all rules, a stricter
-    figure than how often the trees agree. For `samples` rows (0: all) an anchor is sought: at most five conditions that
-    hold the answer in .95 of all rows that meet them. `anchor_precision` is the share of fresh rows that meet them and
-    keep the answer, drawn after the anchor was chosen; `anchor_coverage` the share of all rows that meet them. Each
-    candidate is tried with `draws` rows.
+    (0: all) of the reference data (half of the audited data where there is none), and, where that helps, for as many
+    made by mixing their columns. `fidelity` is the share of rows it never saw in which it says what the model says; for
+    regression R2. `majority` is what always naming the model's commonest answer reaches. `stability` is how many of its
+    rules, their thresholds apart, come again in trees learnt from five resamples: the share of common among all rules,
+    a stricter figure than how often the trees agree. For `samples` rows (0: all) an anchor is sought: at most five
+    conditions that hold the answer in .95 of all rows that meet them. `anchor_precision` is the share of fresh rows
+    that meet them and keep the answer, drawn after the anchor was chosen; `anchor_coverage` the share of all rows that
+    meet them. Each candidate is tried with `draws` rows.
 
     How to read it: rules are shown only where the fidelity is at least .9 and closes half of the gap between majority
     and 1; otherwise no simple rules exist, and none should be told. Their own precision is on rows never used.

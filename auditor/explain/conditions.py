@@ -41,10 +41,8 @@ def words_of(condition: Condition, column: Column, label: str, *, binary: bool) 
         named = [*column.values, "(none of the values)"]
         inside = [named[i] for i in sorted(condition.values)]
         outside = [v for i, v in enumerate(named) if i not in condition.values]
-        outside = [v for v in outside if v != named[-1]] or outside  # said only where it is all there is to say
-        if len(inside) > len(outside):
-            return f"{label} is not {' or '.join(outside)}"
-        return f"{label} = {' or '.join(inside)}"
+        is_not = len(inside) > 1 and len(named) - 1 in condition.values
+        return f"{label} is not {' or '.join(outside)}" if is_not else f"{label} = {' or '.join(inside)}"
     if binary:
         return f"{label} = {int(condition.low >= 0)}"
     if column.kind == "flag" and condition.high - condition.low <= 1:

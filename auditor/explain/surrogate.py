@@ -14,7 +14,7 @@ from torch import Tensor
 from auditor.explain.batched import Floats
 from auditor.explain.conditions import Condition, Flags
 from auditor.explain.players import to_raw
-from auditor.subject import Column
+from auditor.subject import Column, Integers
 
 __all__ = [
     "RESAMPLES", "Rule", "Surrogate", "follows", "holds", "jaccard", "mixed_rows", "r_squared", "rules_of", "surrogate",
@@ -55,20 +55,25 @@ def surrogate(
     """The tree that says what the model `answers` (N,) for rows (N, F), of which the first `real` ones occur.
 
     It asks at most 3 questions in a row, up to 6 where fewer do not follow the model in a quarter of the real rows that
-    was kept for this. Then it learns from all.
+    was kept for this; by the same rows it learns from all or from the real ones alone. Then it learns from those, too.
     """
     chance = np.random.default_rng(seed)
     kept = chance.permutation(real)[: real // 4]
-    without = np.setdiff1d(np.arange(len(x)), kept)
 
-    def learn(rows: np.ndarray[Any, Any], depth: int) -> Tree:
+    def learn(rows: Integers, depth: int) -> Tree:
         return _tree(x[torch.from_numpy(rows)], answers[rows], depth, classify=classify, seed=seed)
 
-    tried = {d: follows(learn(without, d).predict(x[kept].numpy()), answers[kept], classify=classify) for d in DEPTHS}
-    depth = next((d for d in DEPTHS if tried[d][1]), max(DEPTHS, key=lambda d: tried[d][0]))
-    tree = learn(np.arange(len(x)), depth)
+    def trial(rows: int, depth: int) -> tuple[float, bool]:
+        tree = learn(np.setdiff1d(np.arange(rows), kept), depth)
+        return follows(tree.predict(x[kept].numpy()), answers[kept], classify=classify)
+
+    tried = {(depth, rows): trial(rows, depth) for depth in DEPTHS for rows in (real, len(x))}
+    enough = [way for way in tried if tried[way][1]]
+    shallow = [way for way in enough if way[0] == enough[0][0]] or list(tried)
+    depth, rows = max(shallow, key=lambda way: tried[way][0])
+    tree = learn(np.arange(rows), depth)
     rules = rules_of(tree, columns)
-    again = [rules_of(learn(chance.integers(0, len(x), len(x)), depth), columns) for _ in range(RESAMPLES)]
+    again = [rules_of(learn(chance.integers(0, rows, rows), depth), columns) for _ in range(RESAMPLES)]
     return Surrogate(tree, rules, float(np.mean([jaccard(rules, a, classify=classify) for a in again])))
 
 
