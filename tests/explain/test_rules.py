@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from auditor.explain.anchors import Anchor, Background, anchors, predicates
-from auditor.explain.batched import Floats, Run
+from auditor.explain.batched import Floats
 from auditor.explain.conditions import Condition, words_of
 from auditor.explain.surrogate import Rule, follows, holds, jaccard, mixed_rows, r_squared, surrogate
 from auditor.subject import Column
@@ -178,7 +178,10 @@ def test_the_rows_drawn_meet_the_conditions_and_are_else_as_the_background() -> 
 def search(model: Callable[[Tensor], Tensor], x: Tensor, draws: int = 100) -> list[Anchor]:
     background = Background(people(2000, 9), COLUMNS)
     own = model(x).double().numpy()
-    run: Run = lambda x: model(x).double().numpy()
+
+    def run(x: Tensor) -> Floats:
+        return model(x).double().numpy()
+
     return anchors(run, lambda s, out: out == own[s], x, background, target=0.95, draws=draws, size=512, seed=0)
 
 
@@ -187,7 +190,7 @@ def test_one_column_that_decides_is_the_anchor() -> None:
     for row, found in zip(x, search(lambda x: x[:, 2] > 0.5, x), strict=True):
         if row[2] > 0.5:
             (condition,) = found.conditions
-            assert (condition.column, condition.values) == (1, {1})
+            assert (condition.column, condition.values) == (1, frozenset({1}))
             assert found.kept == found.draws == 1000
             assert found.covered / found.of == pytest.approx(1 / 3, abs=0.05)
 
