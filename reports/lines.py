@@ -25,8 +25,8 @@ STEP = 17
 class Moves:
     """How far the answer lies from its average at each value of a column: rising numbers, or names.
 
-    `low` and `high` hold most rows' own curves; `local` is a second line, None where values have no order. `more` values
-    were left out.
+    `low` and `high` hold most rows' own curves; `local` is a second line, None where values have no order.
+    `more` values were left out.
     """
 
     name: str

@@ -131,7 +131,7 @@ def _surrogate(ctx: Context, names: _Names, learn: Rows, held_out: Rows) -> Foun
         beside = f", majority {measures[1].value:.2f}" if classify else ""
         return measures, [], [f"No simple rule set follows this model: fidelity {fidelity:.2f}{beside}; none is shown."]
     come = f"{found.stability:.0%} come again"
-    caveat = f"Learnt from other rows, the rules are others: {come}. Take none of them for a reason."
+    caveat = f"Other rows give other rules ({come}): take none of them for a reason."
     caveats = [caveat] if found.stability < STABLE else []
     return measures, [_rules_table(ctx, names, found.rules, held_out, told)], caveats
 

@@ -117,7 +117,7 @@ def test_rules_that_change_with_the_rows_are_doubted() -> None:
 
     assert rules(result) is not None
     assert measures(result, "stability")[""].value < 0.5
-    assert any("the rules are others" in c for c in result.caveats)
+    assert any("Other rows give other rules" in c for c in result.caveats)
 
 
 # ---- anchors -----------------------------------------------------------------------------------------------------
