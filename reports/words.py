@@ -284,6 +284,22 @@ GLOSSARY = (
         ("explain.attention",),
     ),
     Term("Fidelity", "How well LIME's simple model follows the real one nearby. 1 is exactly.", ("explain.lime",)),
+    Term(
+        "Importance",
+        "What the model's accuracy loses when a column's values are exchanged: among all rows, or among alike ones only.",
+        ("explain.global",),
+    ),
+    Term("Partial dependence", "The mean answer when every row is given the same value.", ("explain.global",)),
+    Term(
+        "ALE",
+        "How the answer moves when rows change within their own neighbourhood, so that none becomes impossible.",
+        ("explain.global",),
+    ),
+    Term(
+        "Anchor",
+        "Conditions of a row that keep its answer in nearly all rows that meet them, whatever else these hold.",
+        ("explain.rules",),
+    ),
     Term("Repeat error", "How far two runs of SHAP lie apart, against the size of its values.", ("explain.shap",)),
     Term(
         "Evidence grade",

@@ -55,7 +55,8 @@ def explain_global(
     How to read it: 0 means that the model does as well without knowing the column; .05 that 5 of 100 rows more are
     wrong. A large permutation and a small conditional importance: the column tells nothing that others do not tell
     too. Below 0 the model does better without it. A band as wide as the curve is high: what the column does depends on
-    the others. Where no row became right or wrong there is no interval: read how far the answer moves.
+    the others. Where no row became right or wrong there is no interval. The strongest are those whose interval lies
+    above 0, then those with which the answer moves furthest.
 
     When it misleads: importance is that for this model's accuracy, not for the truth; of a model that has learnt
     little, all is near 0. Permutation and partial dependence make rows that cannot exist where columns go together;
@@ -66,14 +67,14 @@ def explain_global(
     taken = usable(ctx, ctx.data.take(rows, ctx.seed))
     study = _Study(ctx, taken, labels_of(ctx.columns), _explained(ctx, taken))
     marginal = study.importance(range(len(ctx.columns)), [], repeats)
-    order = sorted(marginal, key=lambda i: tuple(-np.abs(marginal[i].mean(0))))  # a column may mislead the model, too
+    permutation = {i: _weight("permutation_importance", study.at(i), a) for i, a in marginal.items()}
+    order = sorted(marginal, key=lambda i: _place(permutation[i], float(marginal[i][:, 1].mean())))
     listed = order[:LISTED]
     ranks = Ranks.of(taken.x, ctx.columns)
     groups = [groups_alike(taken.x, ranks, i, ctx.seed) for i in listed if study.varies[i]]
     conditional = study.importance(listed, groups, repeats)
     drawn = {i for i in order[:shown] if study.varies[i]}
     curves = list(study.curves([i for i in listed if study.varies[i]], drawn, grid))
-    permutation = {i: _weight("permutation_importance", study.at(i), a) for i, a in marginal.items()}
     within = {i: _weight("conditional_importance", study.at(i), a) for i, a in conditional.items()}
     importance = _importance(study, listed, permutation, within, marginal)
     measures = [*permutation.values(), *within.values(), *(m for c in curves for m in c.measures)]
@@ -187,6 +188,12 @@ def _weight(name: str, where: str, effects: Floats) -> Measure:
     if moved.any() and not rise.any():
         return Measure(name, where, 0.0, len(rise))
     return mean(name, rise, slice=where)
+
+
+def _place(importance: Measure, moved: float) -> tuple[bool, float]:
+    """First what certainly costs accuracy, by how much; the others, which are noise there, by how far answers move."""
+    certain = importance.low is not None and importance.low > 0
+    return not certain, -(importance.value or 0.0) if certain else -moved
 
 
 # ---- tables and caveats ------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from reports.words import counted, number
 __all__ = ["BEHAVIOUR", "behaviour_blocks", "reliance"]
 
 GLOBAL, RULES = "explain.global", "explain.rules"
+NOTHING_LOST = "No column is certain to cost accuracy alone: no interval lies above 0."
 BEHAVIOUR = (GLOBAL, RULES)
 AT = ("at", "mean answer", "difference")
 CHARTED = 15
@@ -57,12 +58,18 @@ def behaviour_blocks(o: Outcome) -> list[Any]:
 
 
 def reliance(outcomes: Sequence[Outcome]) -> str:
-    """What the model relies on most, as a sentence; empty where that is not known or nothing."""
+    """What the model relies on most, as a sentence; empty where that is not known or nothing.
+
+    By its accuracy where the interval of that lies above 0, else by how far the answer moves.
+    """
     o = next((o for o in outcomes if o.check == GLOBAL), None)
     table = _table(o, "column")
-    if table is None or not table.rows or not table.rows[0][1]:
+    if table is None or not table.rows or not table.rows[0][7]:
         return ""
-    name, loss = table.rows[0][0], figure_in(table.rows[0][1])
+    name, loss, low, moved = (table.rows[0][i] for i in (0, 1, 2, 7))
+    if low is None or figure_in(low) <= 0:
+        return f"The answer moves most with {name}: by {number(figure_in(moved))} where its values are exchanged."
+    loss = figure_in(loss)
     return f"The model relies most on {name}: without knowing it, {_change(o, loss, 2)}."
 
 
@@ -106,11 +113,13 @@ def _importance(o: Outcome, table: Table) -> Chart:
     low, high = min(0.0, *ends), max(0.0, *ends)
     span = (low, high if high > low else 1.0)
     name, loss = table.rows[0][0], figure_in(table.rows[0][1])
-    answer = f"Without knowing {name}, {_change(o, loss, 3)}." if loss else "Without any one column it does as well."
+    certain = table.rows[0][2] is not None and figure_in(table.rows[0][2]) > 0
+    answer = f"Without knowing {name}, {_change(o, loss, 3)}." if certain else NOTHING_LOST
     svg = figure_svg("importance", "Importance of the columns", answer, paired(pairs, span))
     note = (
         "Filled: the column's values exchanged among all rows. Open: among rows alike in the columns that go with it. "
-        "Bars are 95 % intervals over rows."
+        "Bars are 95 % intervals over rows. First come those whose interval lies above 0, then those with which the "
+        "answer moves furthest."
     )
     if len(table.rows) > CHARTED:
         note += f" The {CHARTED} strongest of {len(table.rows)} in the table."

@@ -89,6 +89,15 @@ def test_where_no_answer_becomes_wrong_there_is_no_interval() -> None:
     assert (still.value, still.low, still.high) == (0, 0, 0)
 
 
+def test_what_costs_accuracy_for_certain_comes_first_then_what_moves_the_answer() -> None:
+    # c2 decides; c1 moves the answer further than c0, and neither ever turns it
+    case = classifier(lambda x: x[:, 2].sign() + 0.1 * x[:, 1].tanh() + 0.05 * x[:, 0].tanh(), normal(300, 3))
+    table = result_of(case, CHECK, rows=0).tables[0]
+
+    assert [row[0] for row in table.rows] == ["c2", "c1", "c0"]
+    assert table.rows[1][7] > table.rows[2][7] and table.rows[1][1] == table.rows[2][1] == 0
+
+
 # ---- curves ------------------------------------------------------------------------------------------------------
 def test_of_a_line_partial_dependence_and_ale_are_the_line_in_the_units_of_the_file() -> None:
     columns = (Column("age", 0, 1, mean=40.0, std=10.0), Column("other", 1, 2))

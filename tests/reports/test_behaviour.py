@@ -100,12 +100,11 @@ def test_of_a_pair_the_first_is_filled_and_above_the_second() -> None:
     ("loss", "caveat", "says"),
     [
         (0.031, "", "without knowing it, its accuracy falls by 0.03."),
-        (-0.2, "", "without knowing it, its accuracy rises by 0.20."),
         (2.5, "Curves, and how far the answer moves, are of the value, over 9 rows.", "its mean error rises by 2.50."),
     ],
 )
 def test_what_the_model_relies_on_most(loss: float, caveat: str, says: str) -> None:
-    row = ("age", loss, 0.0, 0.1, 0.0, None, None, 0.1)
+    row = ("age", loss, 0.01, 0.1, 0.0, None, None, 0.1)
 
     assert reliance([of("explain.global", Table("t", IMPORTANCE, (row,)), caveats=(caveat,))]).endswith(says)
 
@@ -117,7 +116,15 @@ def test_a_model_that_relies_on_nothing_is_not_said_to_rely() -> None:
     assert reliance([outcome]) == ""
     assert reliance([]) == ""
     (chart,) = [b for b in behaviour_blocks(outcome) if isinstance(b, Chart)]
-    assert chart.answer == "Without any one column it does as well."
+    assert "no interval lies above 0" in chart.answer
+
+
+def test_where_accuracy_tells_nothing_the_answer_does() -> None:
+    row = ("age", -0.02, -0.03, 0.01, 0.0, None, None, 0.07)
+
+    assert reliance([of("explain.global", Table("t", IMPORTANCE, (row,)))]) == (
+        "The answer moves most with age: by 0.07 where its values are exchanged."
+    )
 
 
 def test_rules_carry_their_interval_and_what_they_are_held_against() -> None:
