@@ -286,7 +286,7 @@ GLOSSARY = (
     Term("Fidelity", "How well LIME's simple model follows the real one nearby. 1 is exactly.", ("explain.lime",)),
     Term(
         "Importance",
-        "What the model's accuracy loses when a column's values are exchanged: among all rows, or among alike ones only.",
+        "What accuracy loses when a column's values are exchanged: among all rows, or among alike ones only.",
         ("explain.global",),
     ),
     Term("Partial dependence", "The mean answer when every row is given the same value.", ("explain.global",)),

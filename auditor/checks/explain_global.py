@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from auditor.explain.ale import ale_curves
 from auditor.explain.alike import Ranks, close_pairs, groups_alike
 from auditor.explain.batched import Floats
-from auditor.explain.partial import Grid, grid_of, ice_curves, shown_values, steps_of
-from auditor.explain.permutation import permuted
+from auditor.explain.partial import shown_values, steps_of
 from auditor.registry import Context, check, sizes
 from auditor.stats import mean, rate
-from auditor.subject import Integers
-from auditor.tabular import Rows, finite_outputs, labels_of, need_columns, usable
+from auditor.study import Curves, Study
+from auditor.tabular import need_columns
 from auditor.types import Measure, Result, Scalar, Table
 
 LISTED = 40
 ICE_ROWS = 50
 CLOSE = 0.9
 NAMED = 5
-ROUNDING = 1e-6  # of the spread of the answers: what float32 gives and takes
 STEP = 0.01
 
 
@@ -64,124 +60,36 @@ def explain_global(
     is off 0 by chance.
     """
     need_columns(ctx)
-    taken = usable(ctx, ctx.data.take(rows, ctx.seed))
-    study = _Study(ctx, taken, labels_of(ctx.columns), _explained(ctx, taken))
-    marginal = study.importance(range(len(ctx.columns)), [], repeats)
-    permutation = {i: _weight("permutation_importance", study.at(i), a) for i, a in marginal.items()}
+    study = Study.of(ctx, ctx.data.take(rows, ctx.seed))
+    marginal = study.importance(range(len(ctx.columns)), None, repeats)
+    permutation = {i: _weight("permutation_importance", study.slice(i), a) for i, a in marginal.items()}
     order = sorted(marginal, key=lambda i: _place(permutation[i], float(marginal[i][:, 1].mean())))
     listed = order[:LISTED]
-    ranks = Ranks.of(taken.x, ctx.columns)
-    groups = [groups_alike(taken.x, ranks, i, ctx.seed) for i in listed if study.varies[i]]
-    conditional = study.importance(listed, groups, repeats)
-    drawn = {i for i in order[:shown] if study.varies[i]}
-    curves = list(study.curves([i for i in listed if study.varies[i]], drawn, grid))
-    within = {i: _weight("conditional_importance", study.at(i), a) for i, a in conditional.items()}
-    importance = _importance(study, listed, permutation, within, marginal)
-    measures = [*permutation.values(), *within.values(), *(m for c in curves for m in c.measures)]
-    tables = [importance, *(c.table for c in curves if c.table), *_directions(curves)]
-    caveats = [*taken.caveats, *_doubts(study, curves, marginal), *_together(study, ranks)]
+    moving = [i for i in listed if study.varies[i]]
+    ranks = Ranks.of(study.rows.x, ctx.columns)
+    alike = {i: groups_alike(study.rows.x, ranks, i, ctx.seed) for i in moving}
+    conditional = {
+        i: _weight("conditional_importance", study.slice(i), a)
+        for i, a in study.importance(listed, alike, repeats).items()
+    }
+    measures: list[Measure] = [*permutation.values(), *conditional.values()]
+    tables, directions = [_importance(study, listed, permutation, conditional, marginal)], []
+    drawn = [i for i in order[:shown] if study.varies[i]]
+    for c in study.curves([i for i in moving if i in drawn or ctx.columns[i].kind == "number"], grid):
+        if c.column in drawn:
+            tables.append(_values(study, c))
+        if c.ale is not None:
+            found, row = _directions(study, c, c.ale)
+            measures += found
+            directions.append(row)
+    if directions:
+        names = ("number", "main direction", "rises in", "falls in", "both in", "low", "high", "ALE range")
+        tables.append(Table("Direction of the rows' curves, as shares of the rows", names, tuple(directions)))
+    caveats = [*study.rows.caveats, *_doubts(study, marginal), *_together(study, ranks)]
     return Result(tuple(measures), tuple(tables), (), tuple(caveats))
 
 
-def _explained(ctx: Context, rows: Rows) -> int:
-    """The output whose curves are drawn: of the favourable class, else of the second of two, else of the commonest."""
-    if ctx.is_regression:
-        return 0
-    if ctx.data.positive is not None:
-        return ctx.data.positive
-    return 1 if len(ctx.classes) == 2 else int(np.bincount(rows.said).argmax())
-
-
-@dataclass(frozen=True)
-class _Curves:
-    """What was found at the values of one column; `directions` is its row of the table of directions."""
-
-    reach: float
-    measures: tuple[Measure, ...] = ()
-    table: Table | None = None
-    directions: tuple[Scalar, ...] = ()
-
-
-class _Study:
-    """The rows that are looked at, with the model as a function of them."""
-
-    def __init__(self, ctx: Context, rows: Rows, labels: Sequence[str], explained: int) -> None:
-        self.ctx, self.rows, self.labels, self.explained = ctx, rows, labels, explained
-        self.run = finite_outputs(ctx)
-        self.varies = [bool((rows.x[:, c.start : c.stop] != rows.x[:1, c.start : c.stop]).any()) for c in ctx.columns]
-        self.rounding = ROUNDING * max(float(np.ptp(rows.outputs[:, explained])), float(np.abs(rows.outputs).max()))
-
-    def at(self, i: int) -> str:
-        return f"column={self.labels[i]}"
-
-    def loss(self, outputs: Floats) -> Floats:
-        """(N,) how wrong each row is: 0 or 1, or by how much."""
-        if self.ctx.is_regression:
-            return np.abs(outputs[:, 0] - self.rows.y)
-        return np.asarray(outputs.argmax(1) != self.rows.y, np.float64)
-
-    def importance(self, chosen: Sequence[int], groups: Sequence[Integers], repeats: int) -> dict[int, Floats]:
-        """For each column (N, 2): the rise of each row's loss when it is shuffled, and by how much the answer moves."""
-        loss, own = self.loss(self.rows.outputs), self.rows.outputs
-
-        def effect(outputs: Floats) -> Floats:
-            moved = np.abs(outputs - own)[:, self.explained]
-            found = np.stack([self.loss(outputs) - loss, moved], 1)
-            return np.where(np.abs(found) <= self.rounding, 0.0, found)
-
-        x, varying = self.rows.x, [i for i in chosen if self.varies[i]]
-        columns, everyone = [self.ctx.columns[i] for i in varying], np.zeros(len(x), np.int64)
-        found = permuted(
-            self.run, effect, x, columns, groups or [everyone] * len(varying),
-            repeats=repeats, size=self.ctx.batch_size, seed=self.ctx.seed,
-        )  # fmt: skip
-        return {i: np.zeros((len(x), 2)) for i in chosen} | dict(zip(varying, found, strict=True))
-
-    def curves(self, chosen: Sequence[int], drawn: set[int], points: int) -> Iterator[_Curves]:
-        """Partial dependence of those in `drawn`; ALE and directions of all numbers among the `chosen`."""
-        ctx, x = self.ctx, self.rows.x
-        wanted = [i for i in chosen if i in drawn or ctx.columns[i].kind == "number"]
-        columns = [ctx.columns[i] for i in wanted]
-        grids = [grid_of(x, c, points) for c in columns]
-        numbers = [(c, g.raw) for c, g in zip(columns, grids, strict=True) if c.kind == "number"]
-        answer = lambda rows: self.run(rows)[:, self.explained]  # noqa: E731
-        ale = ale_curves(answer, x, [c for c, _ in numbers], [edges for _, edges in numbers], ctx.batch_size)
-        ices = ice_curves(answer, x, columns, grids, ctx.batch_size)
-        for i, grid, ice in zip(wanted, grids, ices, strict=True):
-            effects = next(ale) if ctx.columns[i].kind == "number" else None
-            reach = float(np.ptp(ice, axis=1).max())
-            table = self._table(i, grid, ice, effects) if i in drawn else None
-            if effects is None:
-                yield _Curves(reach, (), table)
-            else:
-                measures, row = self._directions(i, ice, effects)
-                yield _Curves(reach, measures, table, row)
-
-    def _table(self, i: int, grid: Grid, ice: Floats, ale: Floats | None) -> Table:
-        seen = np.unique(np.linspace(0, len(ice) - 1, ICE_ROWS).round().astype(np.int64))
-        self.ctx.keep(f"ice-{i}", ice[seen].astype(np.float32))
-        centred = ice - (ice @ grid.shares)[:, None]
-        low, high = np.quantile(centred, (0.1, 0.9), axis=0)
-        effects = [None] * len(grid.raw) if ale is None else ale.tolist()
-        columns = ice.mean(0), centred.mean(0), low, high
-        values = shown_values(self.ctx.columns[i], grid)
-        figures = zip(values, *(c.tolist() for c in columns), effects, grid.shares.tolist(), strict=True)
-        names = ("at", "mean answer", "difference", "10 % of rows", "90 % of rows", "ALE", "share of rows")
-        return Table(f"The answer at each value of {self.labels[i]}", names, tuple(figures))
-
-    def _directions(self, i: int, ice: Floats, ale: Floats) -> tuple[tuple[Measure, ...], tuple[Scalar, ...]]:
-        rises, falls = steps_of(ice, max(STEP * float(np.ptp(ice)), self.rounding))
-        up, down, n = int(rises.sum()), int(falls.sum()), len(ice)
-        against = min(up, down)
-        main = "rises" if up > down or (up == down and ale[-1] > ale[0]) else "falls"
-        both = rate("", int((rises & falls).sum()), n)
-        violations = rate("monotonicity_violations", against, n, slice=self.at(i), better="lower")
-        reach = Measure("ale_range", self.at(i), float(np.ptp(ale)), n)
-        direction = main if up or down else "flat"
-        row = (self.labels[i], direction, up / n, down / n, both.value, both.low, both.high, reach.value)
-        return (violations, reach), row
-
-
+# ---- measures and tables ---------------------------------------------------------------------------------------
 def _weight(name: str, where: str, effects: Floats) -> Measure:
     """The mean rise of the loss; without an interval where the answers move and no row's loss does."""
     rise, moved = effects.T
@@ -196,9 +104,8 @@ def _place(importance: Measure, moved: float) -> tuple[bool, float]:
     return not certain, -(importance.value or 0.0) if certain else -moved
 
 
-# ---- tables and caveats ------------------------------------------------------------------------------------------
 def _importance(
-    study: _Study,
+    study: Study,
     listed: Sequence[int],
     permutation: dict[int, Measure],
     conditional: dict[int, Measure],
@@ -214,15 +121,37 @@ def _importance(
     return Table("Importance of the columns", names, tuple(rows))
 
 
-def _directions(curves: Sequence[_Curves]) -> list[Table]:
-    names = ("number", "main direction", "rises in", "falls in", "both in", "low", "high", "ALE range")
-    rows = tuple(c.directions for c in curves if c.directions)
-    return [Table("Direction of the rows' curves, as shares of the rows", names, rows)] if rows else []
+def _values(study: Study, c: Curves) -> Table:
+    """Partial dependence at each value, how the rows' own curves lie around it, and ALE."""
+    ctx, i = study.ctx, c.column
+    kept = np.unique(np.linspace(0, len(c.ice) - 1, ICE_ROWS).round().astype(np.int64))
+    ctx.keep(f"ice-{i}", c.ice[kept].astype(np.float32))
+    centred = c.ice - (c.ice @ c.grid.shares)[:, None]
+    low, high = np.quantile(centred, (0.1, 0.9), axis=0)
+    figures = [a.tolist() for a in (c.ice.mean(0), centred.mean(0), low, high)]
+    ale = [None] * len(low) if c.ale is None else c.ale.tolist()
+    rows = zip(shown_values(ctx.columns[i], c.grid), *figures, ale, c.grid.shares.tolist(), strict=True)
+    names = ("at", "mean answer", "difference", "10 % of rows", "90 % of rows", "ALE", "share of rows")
+    return Table(f"The answer at each value of {study.labels[i]}", names, tuple(rows))
 
 
-def _doubts(study: _Study, curves: Sequence[_Curves], marginal: dict[int, Floats]) -> list[str]:
+def _directions(study: Study, c: Curves, ale: Floats) -> tuple[tuple[Measure, Measure], tuple[Scalar, ...]]:
+    """Which way most rows' curves go, and how many go against it."""
+    rises, falls = steps_of(c.ice, max(STEP * float(np.ptp(c.ice)), study.rounding))
+    up, down, n, at = int(rises.sum()), int(falls.sum()), len(c.ice), study.slice(c.column)
+    main = "rises" if up > down or (up == down and ale[-1] > ale[0]) else "falls"
+    both = rate("", int((rises & falls).sum()), n)
+    violations = rate("monotonicity_violations", min(up, down), n, slice=at, better="lower")
+    reach = Measure("ale_range", at, float(np.ptp(ale)), n)
+    direction = main if up or down else "flat"
+    row = (study.labels[c.column], direction, up / n, down / n, both.value, both.low, both.high, reach.value)
+    return (violations, reach), row
+
+
+# ---- caveats -----------------------------------------------------------------------------------------------------
+def _doubts(study: Study, marginal: dict[int, Floats]) -> list[str]:
     ctx, rows, labels = study.ctx, study.rows, study.labels
-    if float(np.ptp(rows.outputs, axis=0).max()) <= study.rounding and all(c.reach <= study.rounding for c in curves):
+    if study.answers_once and not any(a.any() for a in marginal.values()):
         return ["The model gives the same answer for every row and every change: it depends on none of the columns."]
     what = "the value" if ctx.is_regression else f"the probability of {ctx.classes[study.explained]!r}"
     caveats = [f"Curves, and how far the answer moves, are of {what}, over {len(rows.x):,} rows."]
@@ -241,7 +170,7 @@ def _doubts(study: _Study, curves: Sequence[_Curves], marginal: dict[int, Floats
     return caveats
 
 
-def _together(study: _Study, ranks: Ranks) -> list[str]:
+def _together(study: Study, ranks: Ranks) -> list[str]:
     pairs = close_pairs(ranks, CLOSE)
     if not pairs:
         return []
