@@ -289,6 +289,21 @@ GLOSSARY = (
         "How far chance may have moved a bar of SHAP, against the largest bar: two of them make its interval.",
         ("explain.shap",),
     ),
+        "Importance",
+        "What accuracy loses when a column's values are exchanged: among all rows, or among alike ones only.",
+        ("explain.global",),
+    ),
+    Term("Partial dependence", "The mean answer when every row is given the same value.", ("explain.global",)),
+    Term(
+        "ALE",
+        "How the answer moves when rows change within their own neighbourhood, so that none becomes impossible.",
+        ("explain.global",),
+    ),
+    Term(
+        "Anchor",
+        "Conditions of a row that keep its answer in nearly all rows that meet them, whatever else these hold.",
+        ("explain.rules",),
+    ),
     Term(
         "Evidence grade",
         "How far the model could have forged this report: data cannot, a program hardly, code of its own could.",

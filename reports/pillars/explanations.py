@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from auditor.store import Record
 from auditor.types import Outcome, Table
 from reports.parts import Folded, Grid, Heading, Points, Section, grid_of, interval_words, tag
+from reports.pillars.behaviour import BEHAVIOUR, behaviour_blocks, reliance
 from reports.pillars.common import plain_blocks, ran, section_note
 from reports.pillars.effects import WordLegend, bar_rows, word_rows
 from reports.pillars.methods import QUALITY, other_tables, quality
@@ -34,7 +35,8 @@ def explanations(record: Record) -> Section | None:
     if not outcomes:
         return None
     pictures, texts, bars = picture_rows(record, outcomes), word_rows(outcomes), bar_rows(outcomes)
-    blocks: list[Any] = [Heading("Single rows, errors first")] if pictures or texts or bars else []
+    blocks: list[Any] = [b for o in outcomes if o.check in BEHAVIOUR for b in behaviour_blocks(o)]
+    blocks += [Heading("Single rows, errors first")] if pictures or texts or bars else []
     blocks += [Legend(), *pictures] if pictures else []
     blocks += [WordLegend(), *texts] if texts else []
     blocks += bars
@@ -47,11 +49,13 @@ def explanations(record: Record) -> Section | None:
             *(b for o in known for b in _grids(other_tables(o), f"{o.title}: ")),
         ]
     for o in outcomes:
-        if o.check not in QUALITY and o.result is not None:
+        if o.check not in QUALITY and o.check not in BEHAVIOUR and o.result is not None:
             blocks += plain_blocks(replace(o, result=replace(o.result, tables=other_tables(o))))
             blocks += activation_rows(record, o) if o.check == ACTIVATIONS else []
     note, status = section_note(outcomes)
-    return Section("explanations", "Explanations", _answer(known), blocks, note, status)
+    return Section(
+        "explanations", "Explanations", f"{reliance(outcomes)} {_answer(known)}".strip(), blocks, note, status
+    )
 
 
 def _answer(outcomes: list[Outcome]) -> str:
