@@ -31,7 +31,7 @@ def fewer_columns(margins: Margins, own: Rows, found: Candidates, constraints: C
     def alone(i: Integers) -> Rows:
         return np.where(units[unit[i]], found.rows[of[i]], own[found.of[of[i]]])
 
-    effects = margins.lazily(found.of[of], alone).reshape(s, -1)
+    effects = margins.lazily(found.of[of], alone).reshape(s, len(units))
     differs = ((found.rows != own[found.of])[:, None] & units).any(2)
     effects = np.where(differs, effects, -np.inf)
     turned = np.flatnonzero((effects > 0).ravel())

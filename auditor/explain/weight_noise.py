@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -21,7 +22,9 @@ def noised(model: Model, scale: float, copies: int, seed: int) -> Iterator[Model
     NotApplicable where its weights cannot be reached or it cannot be copied.
     """
     try:
-        module = copy.deepcopy(model.module)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch has some to say of copies of its own programs
+            module = copy.deepcopy(model.module)
     except Exception as e:  # noqa: BLE001 - a module's own code and torch raise what they like
         msg = f"the model cannot be copied ({type(e).__name__})"
         raise NotApplicable(msg) from None
