@@ -284,6 +284,16 @@ GLOSSARY = (
         ("explain.attention",),
     ),
     Term("Fidelity", "How well LIME's simple model follows the real one nearby. 1 is exactly.", ("explain.lime",)),
+    Term(
+        "Counterfactual",
+        "A change of a row that gets another answer: the fewest columns, moved as little as was found.",
+        ("explain.counterfactuals",),
+    ),
+    Term(
+        "MAD",
+        "Median absolute deviation, a column's usual spread: how far half of its values lie from their median.",
+        ("explain.counterfactuals",),
+    ),
     Term("Repeat error", "How far two runs of SHAP lie apart, against the size of its values.", ("explain.shap",)),
     Term(
         "Evidence grade",

@@ -207,8 +207,9 @@ def _ways(ctx: Context, s: Sample, found: Sequence[Way]) -> Table:
     for number, way in enumerate(found, 1):
         for i in way.changed:
             c, values = ctx.columns[i], (way.before[i], way.values[i])
-            rows.append((number, ctx.classes[way.answer], c.name, *(said(float(v), c) for v in values)))
-    return Table(s.title, ("way", "called", "column", "now", "would be"), tuple(rows))
+            shown = (said(float(v), c) for v in values)
+            rows.append((number, ctx.classes[way.answer], c.name, *shown, float(way.parts[i])))
+    return Table(s.title, ("way", "called", "column", "now", "would be", "distance"), tuple(rows))
 
 
 def _how_often(columns: Sequence[Column], best: Sequence[tuple[Sample, Way]], pool: _Pool) -> Table:

@@ -45,7 +45,7 @@ class Way:
     """An admissible change of a row: its values `before` and after in units of the file (columns,), the changed input
     (F,), and the answer that it gets.
 
-    `changed` are the positions of the columns that differ; `distance` is in units of MAD.
+    `changed` are the positions of the columns that differ; `parts` (columns,) what each adds to `distance`, in MADs.
     """
 
     before: Rows
@@ -53,7 +53,12 @@ class Way:
     x: Tensor
     answer: int
     changed: tuple[int, ...]
-    distance: float
+    parts: Rows
+
+    @property
+    def distance(self) -> float:
+        """How far the change goes, in MADs."""
+        return float(self.parts.sum())
 
 
 def counterfactuals(
@@ -130,10 +135,11 @@ def _alone(margins: Margins, own: Rows, table: Table) -> Candidates:
 
 
 def _few(values: Rows, column: Column) -> Rows:
-    """The ends and quartiles of a number, the values of others."""
+    """The ends and quartiles of a number, the values of others from the commonest."""
     if column.kind == "number":
         return np.unique(np.quantile(values, (0, 0.25, 0.5, 0.75, 1)))
-    return np.unique(values)[:MOST_VALUES]
+    found, counts = np.unique(values, return_counts=True)
+    return found[np.argsort(-counts, kind="stable")][:MOST_VALUES]
 
 
 def _distinct(own: Rows, found: Candidates, distance: Distance) -> Candidates:
@@ -155,10 +161,10 @@ def _ways(margins: Margins, own: Rows, found: Candidates, ways: int, distance: D
     result: list[list[Way]] = [[] for _ in own]
     x, answers, holds = margins.inputs_and_answers(found)
     changed = found.rows != own[found.of]
-    distances = distance.parts(found.rows, own[found.of]).sum(1)
+    parts = distance.parts(found.rows, own[found.of])
     for i, row in enumerate(found.of.tolist()):
         places = tuple(np.flatnonzero(changed[i]).tolist())
         more = any(set(way.changed) <= set(places) for way in result[row])  # asks for another way and then some
         if holds[i] and places and not more and len(result[row]) < ways:
-            result[row].append(Way(own[row], found.rows[i], x[i], int(answers[i]), places, float(distances[i])))
+            result[row].append(Way(own[row], found.rows[i], x[i], int(answers[i]), places, parts[i]))
     return [tuple(held) for held in result]

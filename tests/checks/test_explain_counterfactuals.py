@@ -72,11 +72,11 @@ def test_a_row_tells_each_way_now_and_then() -> None:
     for row in (int(m.slice.removeprefix("row=")) for m in result.measures if m.slice):
         (title,) = [t for t in by_title if t.startswith(f"row {row}:")]
         table, x = by_title[title], case.data.read(np.array([row]))[0]
-        assert table.columns == ("way", "called", "column", "now", "would be")
+        assert table.columns == ("way", "called", "column", "now", "would be", "distance")
         assert {r[0] for r in table.rows} in ({1}, {1, 2})
         for number in {r[0] for r in table.rows}:
             changed = x.clone()
-            for _, called, column, now, then in (r for r in table.rows if r[0] == number):  # noqa: B007
+            for _, called, column, now, then, _ in (r for r in table.rows if r[0] == number):  # noqa: B007
                 place = int(str(column)[1:])
                 assert float(now or 0) == pytest.approx(float(x[place]), abs=1e-6)
                 changed[place] = float(then or 0)
