@@ -46,8 +46,8 @@ def explain_counterfactuals(
     What it measures: for `samples` rows (0: all) up to `ways` changes that keep what the audit file says of the columns
     (mutable, min, max, integer, increasing_only, [[relations]]) and stay within what the reference data (else the data)
     holds. The new answer is `target`; else the favourable class, for rows that do not get it; else any other. The
-    search starts from `starts` reference rows: fewest columns first, then the smallest distance, which is the sum of
-    each number's change in MADs (median absolute deviations), and 1 for each changed category or flag. `validity` is
+    search starts from `starts` reference rows. The distance of a change adds up how far numbers move, in MADs (median
+    absolute deviations), and 1 for each category or flag; first comes the least of distance plus columns. `validity` is
     the rate of rows with such a change; `recourse`, over at least 50 rows drawn among those without the favourable
     answer, the rate of those with a way to it. `changed_columns` and `distance` are means over the changes found.
     `plausibility` is the rate of changed rows as near to a reference row as 95 % of those are to each other.

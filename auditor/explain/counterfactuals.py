@@ -66,8 +66,9 @@ def counterfactuals(
 ) -> list[tuple[Way, ...]]:
     """For each row of `x` (N, F) up to `ways` admissible changes that get one of its `accepted` (N, classes) answers.
 
-    Fewest columns first, then the smallest distance; no way of a row changes all that another one does. Empty where
-    none was found from any row of the table. `size` inputs are run at once.
+    First the least of distance and columns changed together, as if each column were a MAD further: neither many small
+    changes nor a huge one. A way that changes all that one before it does is left out. Empty where none was found from
+    any row of the table. `size` inputs are run at once.
     """
     found: list[tuple[Way, ...]] = []
     for some, wanted in zip(x.split(ROWS), accepted.split(ROWS), strict=True):
@@ -157,12 +158,13 @@ def _distinct(own: Rows, found: Candidates, distance: Distance) -> Candidates:
 
 
 def _ways(margins: Margins, own: Rows, found: Candidates, ways: int, distance: Distance) -> list[tuple[Way, ...]]:
-    """Candidates, sparsest and nearest first, as ways of their rows: what the model itself answers decides."""
+    """The best candidates as ways of their rows: what the model itself answers decides."""
     result: list[list[Way]] = [[] for _ in own]
     x, answers, holds = margins.inputs_and_answers(found)
     changed = found.rows != own[found.of]
     parts = distance.parts(found.rows, own[found.of])
-    for i, row in enumerate(found.of.tolist()):
+    for i in np.argsort(parts.sum(1) + changed.sum(1), kind="stable").tolist():
+        row = int(found.of[i])
         places = tuple(np.flatnonzero(changed[i]).tolist())
         more = any(set(way.changed) <= set(places) for way in result[row])  # asks for another way and then some
         if holds[i] and places and not more and len(result[row]) < ways:

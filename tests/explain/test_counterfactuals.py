@@ -104,6 +104,16 @@ def test_several_ways_change_other_columns_and_none_asks_for_more_than_another()
     assert ways[1].distance == pytest.approx(1 / 2, abs=STEP)
 
 
+def test_two_small_changes_come_before_a_huge_one() -> None:
+    model = Model(Score(lambda x: np.maximum(x[:, 0] - 90, np.minimum(x[:, 1], x[:, 2]) - 1)), ("no", "yes"))
+    reference = torch.cat([grid(columns=3), torch.tensor([[100.0, 0, 0]])])
+
+    (ways,) = search(model, torch.zeros(1, 3), reference, (A, B, Column("c", 2, 3)), ways=3)
+
+    assert [way.changed for way in ways] == [(1, 2), (0,)]
+    assert [round(way.distance) for way in ways] == [1, 45]  # a MAD is 2
+
+
 def test_the_other_classes_are_all_accepted_or_the_one_that_is_sought() -> None:
     head = nn.Linear(1, 3)
     head.weight.data, head.bias.data = torch.tensor([[-1.0], [0.0], [1.0]]), torch.tensor([0.0, 0.5, 0.0])
@@ -159,8 +169,8 @@ LOW_ROW, HIGH_ROW = torch.tensor([[-1.0, -1.0]]), torch.tensor([[1.0, 1.0]])
     ("column", "row", "free", "bound"),
     [
         ({"mutable": False}, LOW_ROW, [0.34, -1], [-1, 3]),
-        ({"high": 0.2}, LOW_ROW, [0.34, -1], [-1, 3]),
-        ({"low": -0.2}, HIGH_ROW, [-0.34, 1], [1, -3]),
+        ({"high": 0.2}, LOW_ROW, [0.34, -1], [0.2, -0.59]),
+        ({"low": -0.2}, HIGH_ROW, [-0.34, 1], [-0.2, 0.59]),
         ({"integer": True}, LOW_ROW, [0.34, -1], [1, -1]),
         ({"increasing_only": True}, HIGH_ROW, [-0.34, 1], [1, -3]),
     ],
