@@ -74,12 +74,16 @@ class Constraints:
             if c.kind != "number":  # one of its values, or what it was
                 known = (wanted[:, i] < len(c.values)) if c.kind == "category" else rows[:, i] == wanted[:, i]
                 rows[:, i] = np.where(known & self.movable[i], wanted[:, i], own[:, i])
+        if not self.relations:
+            return rows
         rows = self.repaired(own, rows, rows != own)
         rows = self.repaired(own, rows, np.broadcast_to(self.movable, rows.shape))
         return np.where(self.admissible(own, rows)[:, None], rows, own)
 
     def repaired(self, own: Rows, rows: Rows, free: Which) -> Rows:
         """`rows` with the numbers that are `free` (N, columns) moved, as far as they may, until relations hold."""
+        if not self.relations:
+            return rows
         low, high = self.ranges(own)
         rows = rows.copy()
         for relation in self.relations * min(2, len(self.relations)):  # a column may stand in several

@@ -81,15 +81,16 @@ def _of_rows(model: Model, x: Tensor, accepted: Tensor, table: Table, ways: int,
     margins = Margins(model, x, own, accepted, table.constraints.columns, size)
     neighbours = _starts(margins, own, accepted.numpy(), table)
     found = fewer_columns(margins, own, neighbours, table.constraints).with_those_of(_alone(margins, own, table))
-    found = _distinct(own, found, table.distance)
     found = _distinct(own, put_back(margins, own, found, table.constraints), table.distance)
     found = moved_nearer(margins, own, found, table.constraints, table.distance)
     return _ways(margins, own, _distinct(own, found, table.distance), ways, table.distance)
 
 
 def _starts(margins: Margins, own: Rows, accepted: np.ndarray[Any, np.dtype[np.bool_]], table: Table) -> Candidates:
-    """Up to STARTS candidates a row: its nearest neighbours with an accepted answer, made admissible.
+    """Up to STARTS candidates a row: neighbours with an accepted answer, made admissible.
 
+    Half of them are the nearest, half those of the nearest FIRST that get such an answer most clearly: of these more
+    can be put back.
     Where none of the nearest keeps such an answer once it is admissible, those further off are tried, and at last rows
     that are answered as this one is: a value of theirs may turn it nevertheless.
     """
@@ -103,12 +104,14 @@ def _starts(margins: Margins, own: Rows, accepted: np.ndarray[Any, np.dtype[np.b
         def rows(i: Integers, of: Integers = of, tried: Integers = tried) -> Rows:
             return table.constraints.projected(own[of[i]], table.rows[tried.ravel()[i]])
 
-        holds = (margins.lazily(of, rows) > 0).reshape(tried.shape)
-        for row, held, donors in zip(active, holds, tried, strict=True):
-            chosen = donors[held][:STARTS]
+        clear = margins.lazily(of, rows).reshape(tried.shape)
+        for row, by, donors in zip(active, clear, tried, strict=True):
+            turned = np.flatnonzero(by > 0)
+            clearest = turned[np.argsort(-by[turned], kind="stable")]
+            chosen = donors[np.unique(np.concatenate([turned[: STARTS // 2], clearest[: STARTS // 2]]))]
             changed = table.constraints.projected(np.repeat(own[row : row + 1], len(chosen), 0), table.rows[chosen])
             found += [(int(row), values) for values in changed]
-        active = active[~holds.any(1)]
+        active = active[~(clear > 0).any(1)]
         first, many = first + many, many * 4
     return Candidates.of_pairs(found, own.shape[1])
 

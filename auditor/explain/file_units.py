@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.explain.players import from_raw, to_raw
+from auditor.explain.players import to_raw
 from auditor.subject import Column
 
 __all__ = ["Rows", "decoded", "encoded", "said"]
@@ -37,10 +37,17 @@ def decoded(x: Tensor, columns: Sequence[Column]) -> Rows:
 def encoded(rows: Rows, own: Rows, x: Tensor, columns: Sequence[Column]) -> Tensor:
     """(N, F) input vectors of `rows` (N, columns); a column that is as in `own` keeps its elements of `x` (N, F)."""
     mean, std = _scale(columns)
-    fresh = from_raw((rows - mean) / std, columns)
-    changed = torch.from_numpy(rows != own)
-    wide = torch.cat([changed[:, i : i + 1].expand(-1, c.stop - c.start) for i, c in enumerate(columns)], 1)
-    return torch.where(wide, fresh, x)
+    fresh = x.clone()
+    plain = [i for i, c in enumerate(columns) if c.kind != "category"]
+    if plain:
+        fresh[:, [columns[i].start for i in plain]] = torch.from_numpy(((rows - mean) / std)[:, plain]).to(x.dtype)
+    for i, c in enumerate(columns):
+        if c.kind == "category":
+            fresh[:, c.start : c.stop] = (torch.from_numpy(rows[:, i : i + 1]) == torch.arange(len(c.values))).to(
+                x.dtype
+            )
+    widths = torch.tensor([c.stop - c.start for c in columns])
+    return torch.where(torch.from_numpy(rows != own).repeat_interleave(widths, 1), fresh, x)
 
 
 def said(value: float, column: Column) -> str:

@@ -60,6 +60,8 @@ def _strongest(
 
 def put_back(margins: Margins, own: Rows, found: Candidates, constraints: Constraints) -> Candidates:
     """Candidates with every column as it was whose change is not needed, the least needed first."""
+    several = (found.rows != own[found.of]).sum(1) > 1
+    alone, found = found.at(np.flatnonzero(~several)), found.at(np.flatnonzero(several))
     rows, before = found.rows.copy(), own[found.of]
     order = _by_need(margins, own, found, constraints)
     for column in order.T:
@@ -71,7 +73,7 @@ def put_back(margins: Margins, own: Rows, found: Candidates, constraints: Constr
         holds = fewer & constraints.admissible(before[some], trial)
         holds[holds] = margins(found.of[some[holds]], trial[holds]) > 0
         rows[some[holds]] = trial[holds]
-    return Candidates(found.of, rows)
+    return alone.with_those_of(Candidates(found.of, rows))
 
 
 def moved_nearer(

@@ -94,6 +94,24 @@ def test_two_columns_change_where_one_is_not_enough() -> None:
     assert (way.values[:2] > 1).all()
 
 
+def test_what_is_changed_without_need_is_put_back() -> None:
+    model = Model(Score(lambda x: np.minimum(x[:, 0], x[:, 1]) - 1 + x[:, 2] / 10), ("no", "yes"))
+    reference = grid(columns=3) + torch.tensor([0, 0, 4.5])  # the third column is no row's 0, and helps alone
+
+    way = only(search(model, torch.zeros(1, 3), reference, (A, B, Column("c", 2, 3))))
+
+    assert way.changed == (0, 1)
+
+
+def test_real_rows_are_starts_with_what_may_not_change_as_it_was() -> None:
+    model = Model(Score(lambda x: np.minimum(x[:, 0], x[:, 1]) - 1), ("no", "yes"))
+    fixed = Column("c", 2, 3, mutable=False)
+
+    way = only(search(model, torch.full((1, 3), 0.1), grid(columns=3), (A, B, fixed)))  # every real row differs in c
+
+    assert way.changed == (0, 1)
+
+
 def test_several_ways_change_other_columns_and_none_asks_for_more_than_another() -> None:
     model = Model(Score(lambda x: 2 * x[:, 0] + x[:, 1] - 1), ("no", "yes"))
 
