@@ -149,15 +149,31 @@ class ColumnSpec(_Section):
         if self.min is not None and self.max is not None and self.min > self.max:
             msg = f"column {self.name!r}: min is {self.min:g} and max {self.max:g}; min may not be above max"
             raise ValueError(msg)
+        ordered = (self.min is not None, self.max is not None, self.integer, self.increasing_only)
+        if self.kind == "category" and any(ordered):
+            msg = f"column {self.name!r} is a category: min, max, integer and increasing_only are for numbers and flags"
+            raise ValueError(msg)
         return self
 
 
 class RelationSpec(_Section):
-    """A linear relation of table columns that attacks must keep."""
+    """A linear relation of table columns that changes must keep."""
 
     weights: dict[str, float]
     equals: float | None = None
     at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.equals is None) == (self.at_most is None):
+            msg = "a relation needs equals or at_most, and not both"
+            raise ValueError(msg)
+        zero = next((name for name, weight in self.weights.items() if weight == 0), None)
+        if zero is not None or not self.weights:
+            what = f"the weight 0 for {zero!r}" if zero is not None else "no weights"
+            msg = f"a relation has {what}; expected a weight other than 0 for each of its columns"
+            raise ValueError(msg)
+        return self
 
 
 class ChecksSpec(_Section):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from auditor.errors import LoadError, NotApplicable
 
-__all__ = ["Batch", "Column", "Data", "Given", "Labels", "Model", "Normalize", "Words"]
+__all__ = ["Batch", "Column", "Data", "Given", "Labels", "Model", "Normalize", "Relation", "Words"]
 
 Output = Literal["logits", "probabilities", "value"]
 Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -180,6 +180,9 @@ class Column:
 
     A number is (value - mean) / std; a category fills one element for each of `values`, 1 where it is that value; a
     flag is 0 or 1, or another whole number that stands for something.
+
+    A change must leave a column that is not `mutable` as it is, keep the others between `low` and `high` (in units of
+    the file), whole where `integer`, and not below the row's own value where `increasing_only`.
     """
 
     name: str
@@ -190,6 +193,15 @@ class Column:
     mean: float = 0.0
     std: float = 1.0
     mutable: bool = True
+    low: float = -math.inf
+    high: float = math.inf
+    integer: bool = False
+    increasing_only: bool = False
+
+    @property
+    def continuous(self) -> bool:
+        """Whether it is a number that may take any value of its range, up and down: what attacks can move."""
+        return self.kind == "number" and self.mutable and not self.integer and not self.increasing_only
 
     def shown(self, x: Sequence[float]) -> str:
         """This column of one input vector, as it stood in the file."""
@@ -198,6 +210,18 @@ class Column:
             return next((v for v, on in zip(self.values, part, strict=True) if on > 0.5), "(none of the values)")
         step = 10.0 ** math.floor(math.log10(self.std) - 4)  # finer differences are those of float32
         return f"{round((part[0] * self.std + self.mean) / step) * step:.6g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What a change must keep: the sum of weight x value, in units of the file, is `equals`, or is `at_most` so much.
+
+    `weights` are pairs of a column's position among the data's and its weight; one of the two bounds is None.
+    """
+
+    weights: tuple[tuple[int, float], ...]
+    equals: float | None = None
+    at_most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +267,8 @@ class Data:
     their tokens are pieces of, None for others.
 
     `y` (N,) holds class indices (numbers for regression), `row_ids` (N,) the rows' numbers in their file. `positive` is
-    the favourable class, None when no class is. `given` holds predictions that came with the data.
+    the favourable class, None when no class is. `given` holds predictions that came with the data. `relations` hold
+    between `columns`.
     """
 
     read: Callable[[Integers], Tensor]
@@ -256,6 +281,7 @@ class Data:
     caveats: tuple[str, ...] = ()
     texts: Callable[[Integers], list[str]] | None = None
     words: Callable[[Integers], list[Words]] | None = None
+    relations: tuple[Relation, ...] = ()
 
     @classmethod
     def of(

@@ -289,6 +289,7 @@ GLOSSARY = (
         "How far chance may have moved a bar of SHAP, against the largest bar: two of them make its interval.",
         ("explain.shap",),
     ),
+    Term(
         "Importance",
         "What accuracy loses when a column's values are exchanged: among all rows, or among alike ones only.",
         ("explain.global",),
@@ -303,6 +304,16 @@ GLOSSARY = (
         "Anchor",
         "Conditions of a row that keep its answer in nearly all rows that meet them, whatever else these hold.",
         ("explain.rules",),
+    ),
+    Term(
+        "Counterfactual",
+        "A change of a row that gets another answer: the fewest columns, moved as little as was found.",
+        ("explain.counterfactuals",),
+    ),
+    Term(
+        "MAD",
+        "Median absolute deviation, a column's usual spread: how far half of its values lie from their median.",
+        ("explain.counterfactuals",),
     ),
     Term(
         "Evidence grade",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -109,11 +110,21 @@ class Encoder:
             kind = spec.kind
             if kind == "number" and spec.mean is None and len(x) and bool(np.isin(x[:, start], (0.0, 1.0)).all()):
                 kind = "flag"
-            values = tuple(map(str, spec.values))
-            # whole and rising numbers have attacks of their own, which are yet to come: until then nothing changes them
-            mutable = spec.mutable and not spec.integer and not spec.increasing_only
             found.append(
-                Column(spec.name, start, start + width, kind, values, spec.mean or 0.0, spec.std or 1.0, mutable)
+                Column(
+                    spec.name,
+                    start,
+                    start + width,
+                    kind,
+                    tuple(map(str, spec.values)),
+                    spec.mean or 0.0,
+                    spec.std or 1.0,
+                    spec.mutable,
+                    -math.inf if spec.min is None else spec.min,
+                    math.inf if spec.max is None else spec.max,
+                    spec.integer,
+                    spec.increasing_only,
+                )
             )
             start += width
         return tuple(found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.config import AuditFile, ColumnSpec, DataSpec
+from auditor.config import AuditFile, DataSpec
 from auditor.data.arrays import read_arrays
 from auditor.data.columns import TARGET, as_text, matching, need
 from auditor.data.images import read_images
 from auditor.data.notes import column_notes, group_notes, need_comparable
+from auditor.data.relations import relations_of
 from auditor.data.source import Source
 from auditor.data.tables import ENDINGS, read_table
 from auditor.data.targets import class_names, encode_target, given_predictions, group_column
@@ -93,9 +93,6 @@ def _reader(file: AuditFile, folder: Path, *, uploaded: bool) -> Reader | None:
 
 
 def _source(file: AuditFile, spec: DataSpec, folder: Path, reader: Reader | None, *, uploaded: bool) -> Source:
-    if file.relations:
-        msg = "[[relations]] cannot be kept by attacks yet; leave them out to audit without"
-        raise UsageError(msg)
     path = locate(spec.path, folder, "data file", uploaded=uploaded)
     if path.is_dir():
         source = read_images(path, spec, file.input, folder=folder, uploaded=uploaded)
@@ -124,6 +121,7 @@ def _need_used(file: AuditFile, spec: DataSpec, path: Path, source: Source) -> N
         (spec.columns and (spec.header or not table), "[data] columns", "they name the columns where header = false"),
         (not spec.header and not table, "[data] header", "only .csv and .tsv have one"),
         (file.columns and (not table or source.kind == "text"), "[[columns]]", "they belong to tables of numbers"),
+        (file.relations and source.kind != "table", "[[relations]]", "they hold between columns of a table"),
         (table and (file.input.resize or file.input.size), "[input] resize or size", "they are for pixels"),
         (source.kind == "table" and file.input.bounds, "[input] bounds", "give the [[columns]] min and max"),
         (source.kind != "image" and file.input.layout == "channels_last", "[input] layout", "it belongs to images"),
@@ -226,8 +224,12 @@ def _data(
     caveats += group_notes(groups)
     if source.kind == "table" and source.inputs is not None and not is_regression(file):
         caveats += column_notes(source.inputs(np.arange(len(y))).numpy(), y, source.features)
+    relations = relations_of(file.relations, source.features, source.file) if file.model is not None else ()
+    if relations:
+        held = ", ".join(dict.fromkeys(source.features[i].name for r in relations for i, _ in r.weights))
+        caveats.append(f"Attacks leave the columns of [[relations]] as they are: {held}.")
     data = Data(read, y, source.row_ids, groups, source.features, None, given, tuple(caveats))
-    return replace(data, texts=source.texts, words=source.words), classes
+    return replace(data, texts=source.texts, words=source.words, relations=relations), classes
 
 
 def _no_inputs(rows: Integers) -> Tensor:
@@ -244,7 +246,7 @@ def _bounds(
     change it or only whole categories change. Tensors: the observed range, unless the audit file gives bounds.
     """
     if source.kind == "table" and source.features and file.model is not None:
-        return _table_bounds(file.columns, source.features, observed)
+        return _table_bounds(source.features, observed)
     if file.input.bounds is not None:
         return (float(file.input.bounds[0]), float(file.input.bounds[1])), 1.0
     if source.kind == "tensor":
@@ -253,21 +255,14 @@ def _bounds(
     return (0.0, 1.0), 1.0
 
 
-def _table_bounds(
-    specs: Sequence[ColumnSpec], features: Sequence[Column], observed: Data
-) -> tuple[tuple[Tensor, Tensor], Tensor]:
+def _table_bounds(features: Sequence[Column], observed: Data) -> tuple[tuple[Tensor, Tensor], Tensor]:
     x = observed.read(np.arange(len(observed)))
     unit = x.double().std(0, correction=0).float()
     low, high = x.amin(0), x.amax(0)
-    for column in features:
-        if column.kind != "number" or not column.mutable:
+    related = {i for relation in observed.relations for i, _ in relation.weights}
+    for i, column in enumerate(features):
+        if not column.continuous or i in related:  # attacks would not keep what is said of it
             unit[column.start : column.stop] = 0.0
-    for spec, column in zip(specs, features, strict=False):
-        low[column.start] = max(float(low[column.start]), _vector_value(spec.min, column, -math.inf))
-        high[column.start] = min(float(high[column.start]), _vector_value(spec.max, column, math.inf))
+        low[column.start] = max(float(low[column.start]), (column.low - column.mean) / column.std)
+        high[column.start] = min(float(high[column.start]), (column.high - column.mean) / column.std)
     return (low, high), unit
-
-
-def _vector_value(value: float | None, column: Column, absent: float) -> float:
-    """A value of the file as an element of the input vector."""
-    return absent if value is None else (value - column.mean) / column.std

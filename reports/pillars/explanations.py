@@ -11,6 +11,7 @@ from auditor.types import Outcome, Table
 from reports.parts import Folded, Grid, Heading, Points, Section, grid_of, interval_words, tag
 from reports.pillars.behaviour import BEHAVIOUR, behaviour_blocks, reliance
 from reports.pillars.common import plain_blocks, ran, section_note
+from reports.pillars.counterfactual import COUNTERFACTUALS, counterfactual_blocks
 from reports.pillars.effects import WordLegend, bar_rows, word_rows
 from reports.pillars.methods import QUALITY, other_tables, quality
 from reports.pillars.pictures import ACTIVATIONS, activation_rows, picture_rows
@@ -49,7 +50,9 @@ def explanations(record: Record) -> Section | None:
             *(b for o in known for b in _grids(other_tables(o), f"{o.title}: ")),
         ]
     for o in outcomes:
-        if o.check not in QUALITY and o.check not in BEHAVIOUR and o.result is not None:
+        if o.check == COUNTERFACTUALS:
+            blocks += counterfactual_blocks(o)
+        elif o.check not in QUALITY and o.check not in BEHAVIOUR and o.result is not None:
             blocks += plain_blocks(replace(o, result=replace(o.result, tables=other_tables(o))))
             blocks += activation_rows(record, o) if o.check == ACTIVATIONS else []
     note, status = section_note(outcomes)

@@ -10,12 +10,7 @@ import pandas as pd
 import pytest
 
 from auditor.errors import AuditError, UsageError
-from tests.data.reading import MODEL, SPEC, picture, read
-
-
-def test_what_attacks_cannot_keep_yet_is_refused(table: Path) -> None:
-    with pytest.raises(UsageError, match="relations"):
-        read(table, SPEC, relations=[{"weights": {"age": 1.0}, "equals": 0}])
+from tests.data.reading import MODEL, picture, read
 
 
 def test_limit_draws_by_the_seed_stratified_in_file_order(tmp_path: Path) -> None:
@@ -69,6 +64,7 @@ def test_true_and_false_are_written_as_toml_writes_them(tmp_path: Path) -> None:
         ("f.npz", {"header": False}, {}, r"\[data\] header would be ignored"),
         ("f.npz", {}, {"columns": [{"name": "a"}]}, r"\[\[columns\]\] would be ignored"),
         ("f.npz", {}, {"input": {"kind": "table", "bounds": [0, 1]}}, r"bounds would be ignored"),
+        ("f.npz", {}, {"relations": [{"weights": {"a": 1.0}, "equals": 0}]}, r"\[\[relations\]\] would be ignored"),
         ("t.csv", {"columns": ["a", "y"]}, {}, r"\[data\] columns would be ignored"),
         ("t.csv", {}, {"input": {"size": [8, 8]}}, "resize or size would be ignored"),
         (
