@@ -34,6 +34,10 @@ QUALITY = {
         "fill_agreement",
         "Rank correlation between two ways of hiding the same parts. 1 is the same order, below .5 it is an artefact.",
     ),
+    "explain.rise": (
+        "split_correlation",
+        "Rank correlation of two halves of its masks, for all of them: 1 is no chance, below .5 mostly chance.",
+    ),
 }
 # A second effect that a method shows beside its first, and its own figure, "" where it has none.
 BESIDE = {"attention x gradient": "occlusion_correlation_gradient", "input x gradient": ""}
