@@ -35,7 +35,7 @@ def explain_shortcuts(
     """Whether one place of the image, or one word, decides a class whatever else a row shows, as a watermark does.
 
     What it measures: of the `classes` predicted most often, for `rows` rows each, which small window of the image (at
-    most a quarter of each side) or which word holds most of the positive relevance: beyond 4 times its size, and beyond
+    most .1 of it, of any shape) or which word holds most of the positive relevance: beyond 4 times its size, and beyond
     twice what it holds for the other classes, as objects are in the middle whatever they are. It is looked for in one
     half of the rows; `concentration` is the mean share that it holds in the other. Then it is moved: `paste_rate` is
     the part of rows of other classes that turn to the class when its content is put into them, `hide_rate` of its own
@@ -62,7 +62,7 @@ def explain_shortcuts(
     places = marks(ctx, whom.members, relevance) if is_image(ctx) else []
     suspects = [p.suspect for p in places] if is_image(ctx) else telltales(ctx, whom.members, relevance)
     if not suspects:
-        msg = "no class has positive relevance at a place or on a word that 5 of its rows share: nothing to compare"
+        msg = "no class has positive relevance at a place or on a word that 5 rows of each half share; raise `rows`"
         raise NotApplicable(msg)
     suspects.sort(key=lambda s: (-s.decides(len(suspects)), -(s.share.value or 0)))
     images = [i for s in suspects for p in places if p.suspect is s for i in _pictures(ctx, p, whom)]
@@ -108,7 +108,7 @@ def _left_out(ctx: Context, whom: Chosen, suspects: Sequence[Suspect]) -> list[s
         (silent, "without positive relevance at a place or on a word that 5 rows of each half share"),
     )
     caveats = [f"Not looked at: {_listed(names)} ({why})." for names, why in reasons if names]
-    if len(ctx.classes) == 2:
+    if len(ctx.classes) == 2 and is_image(ctx):
         caveats.append("With two classes an object at a fixed place and a mark look the same: look at the picture.")
     return caveats
 

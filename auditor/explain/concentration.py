@@ -14,7 +14,7 @@ __all__ = ["Place", "densest", "positive_shares", "share_in"]
 
 Shares = np.ndarray[tuple[int, int, int], np.dtype[np.float64]]
 MOST_CELLS = 32  # along each side: pixels of a small image, cells of a larger one
-LARGEST_SIDE, LARGEST_AREA = 1 / 4, 0.1  # of the image
+LARGEST = 0.1  # of the image's area; a strip along a whole side is no larger
 TIMES, TIMES_OTHERS = 4.0, 2.0
 
 
@@ -76,18 +76,15 @@ def densest(own: Shares, others: Shares, height: int, width: int) -> Place | Non
     """The window over images of `height` by `width` that holds most of `own` shares (n, rows, columns) beyond its due.
 
     Its due is 4 times its area, or 2 times what it holds of the `others`' shares (m, rows, columns) where that is more.
-    It is at most a quarter of the image high and wide, and .1 of its area. None for images too small for any.
+    It is at most .1 of the image, of any shape. None for images too small for any.
     """
     rows, columns = own.shape[1:]
     cumulated = _cumulated(own.mean(0))
     theirs = _cumulated(others.mean(0) if len(others) else np.zeros((rows, columns)))
     best, place = -math.inf, None
-    highest, widest = (math.ceil(n * LARGEST_SIDE) for n in (rows, columns))
-    sizes = [(h, w) for h in range(1, highest + 1) for w in range(1, widest + 1)]
+    sizes = [(h, w) for h in range(1, rows + 1) for w in range(1, columns + 1) if h * w <= LARGEST * rows * columns]
     for h, w in sorted(sizes, key=math.prod):
         area = h * w / (rows * columns)
-        if area > LARGEST_AREA:
-            break
         beyond = _windows(cumulated, h, w) - np.maximum(TIMES * area, TIMES_OTHERS * _windows(theirs, h, w))
         i, j = np.unravel_index(int(beyond.argmax()), beyond.shape)
         if beyond[i, j] > best + 1e-12:
