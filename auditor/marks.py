@@ -62,7 +62,7 @@ def _suspect(ctx: Context, m: Members, place: Place, measured: Shares, others: S
     elsewhere = float(share_in(place, others).mean()) if len(others) else 0.0
     due = max(TIMES * place.area, TIMES_OTHERS * elsewhere)
     concentrated = share.low is not None and share.low >= due
-    return Suspect(m.label, f"in the {place}", place.area, share, concentrated, _moves(ctx, m, place))
+    return Suspect(m.label, str(place), place.area, share, concentrated, _moves(ctx, m, place))
 
 
 # ---- what moving it does -----------------------------------------------------------------------------------------

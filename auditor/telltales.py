@@ -77,7 +77,7 @@ def _suspect(ctx: Context, m: Members, word: str, measured: Sequence[Held]) -> S
     share = mean("concentration", shares, slice=f"class={ctx.classes[m.label]}", better="lower")
     part = float(np.mean(parts))
     concentrated = share.low is not None and share.low >= _due(part)
-    return Suspect(m.label, f'on the word "{word}" where it stands', part, share, concentrated, _moves(ctx, m, word))
+    return Suspect(m.label, f'the word "{word}"', part, share, concentrated, _moves(ctx, m, word))
 
 
 def _words(ctx: Context, rows: Integers) -> list[Words]:

@@ -93,11 +93,19 @@ def _table(ctx: Context, suspects: Sequence[Suspect]) -> Table:
 def _sentence(ctx: Context, s: Suspect) -> str:
     """What is found, for people who read one sentence."""
     (k, n), (k_else, _), name = s.moves.put, s.moves.put_else, ctx.classes[s.label]
-    how, other = ("pasting", "as much from elsewhere") if is_image(ctx) else ("putting", "another word")
-    return (
-        f"{s.share.value or 0:.0%} of the relevance of class {name} lies {s.where}; {how} it into {n:,} rows of other "
-        f"classes turns {k:,} of them to class {name}, {other} {k_else:,}."
+    lies, how, other = (
+        (f"in the {s.where}", "pasting", "as much from elsewhere")
+        if is_image(ctx)
+        else (f"on {s.where} where it stands", "putting", "another word")
     )
+    return (
+        f"{_percent(s)} of the relevance of class {name} lies {lies}; {how} it into {n:,} rows of other classes turns "
+        f"{k:,} of them to class {name}, {other} turns {k_else:,}."
+    )
+
+
+def _percent(s: Suspect) -> str:
+    return f"{100 * (s.share.value or 0):.0f} %"
 
 
 def _left_out(ctx: Context, whom: Chosen, suspects: Sequence[Suspect]) -> list[str]:
@@ -125,10 +133,8 @@ def _pictures(ctx: Context, place: Mark, whom: Chosen) -> tuple[Image, Image]:
     total = sum(ctx.data.read(rows[i : i + ctx.batch_size]).sum(0) for i in range(0, len(rows), ctx.batch_size))
     average = ctx.keep(f"class-{label}-mean", pixels(ctx.need_model(), torch.as_tensor(total) / len(rows)))
     shares = ctx.keep(f"class-{label}", place.shares.astype(np.float32))
-    share = place.suspect.share.value or 0.0
+    said = f"Mean relevance of class {name}: {_percent(place.suspect)} lies in the {place.suspect.where}"
     return (
         Image(f"class {name}", average, "original", f"The mean of {len(rows):,} images of class {name}"),
-        Image(
-            f"class {name}", shares, "map", f"Mean relevance of class {name}: {share:.0%} lies {place.suspect.where}"
-        ),
+        Image(f"class {name}", shares, "map", said),
     )

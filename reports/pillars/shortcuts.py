@@ -8,7 +8,7 @@ from typing import Any
 from auditor.store import Record
 from auditor.types import Image, Outcome, Table
 from reports.images import overlay, photo
-from reports.parts import CheckHead, Folded, Picture, Pictures, Prose, grid_of
+from reports.parts import CheckHead, Folded, Picture, Pictures, Points, Prose, grid_of
 from reports.pillars.common import result_of
 
 __all__ = ["SHORTCUTS", "shortcut_blocks"]
@@ -25,13 +25,13 @@ def shortcut_blocks(record: Record) -> list[Any]:
     (table,) = result.tables
     found = {str(row[0]): str(row[-1]) for row in table.rows if row[-1]}
     rest = tuple(c for c in result.caveats if c not in found.values())
-    blocks: list[Any] = [CheckHead.of(replace(outcome, result=replace(result, caveats=rest)))]
+    blocks: list[Any] = [CheckHead(outcome.title, SHORTCUTS, outcome.status, outcome.reason)]
     pictures = _pictures(record, outcome)
     for name, sentence in found.items():
         blocks += [Prose(sentence), *([pictures[name]] if name in pictures else [])]
     if not found:
         blocks.append(Prose(NONE))
-    blocks.append(grid_of(_marked(table)))
+    blocks += [grid_of(_marked(table)), Points(rest)]
     others = [p for name, p in pictures.items() if name not in found]
     return [*blocks, *([Folded("Where the relevance of the other classes lies in the mean", others)] if others else [])]
 

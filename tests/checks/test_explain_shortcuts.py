@@ -80,12 +80,12 @@ def test_the_watermark_is_a_finding_in_words() -> None:
     assert measures(result, "shortcuts")[""].value == 1
     assert measures(result, "paste_rate")["class=3"].value > 0.95
     assert measures(result, "hide_rate")["class=3"].value > 0.9
-    assert found["place"] == "in the bottom-left 4 x 4 patch"
+    assert found["place"] == "bottom-left 4 x 4 patch"
     assert found["its size"] == 16 / 256
     turned = measures(result, "paste_rate")["class=3"].counts[0]
     assert result.caveats[0] == (
-        f"{share.value:.0%} of the relevance of class 3 lies in the bottom-left 4 x 4 patch; pasting it into 40 rows "
-        f"of other classes turns {turned} of them to class 3, as much from elsewhere 0."
+        f"{100 * share.value:.0f} % of the relevance of class 3 lies in the bottom-left 4 x 4 patch; pasting it into "
+        f"40 rows of other classes turns {turned} of them to class 3, as much from elsewhere turns 0."
     )
     assert found["shortcut"] == result.caveats[0]
     assert [row["shortcut"] for name, row in by_class(result).items() if name != "3"] == [""] * 9
@@ -113,7 +113,7 @@ def test_without_gradients_cells_are_hidden_one_by_one(wrapper: type[nn.Module],
 
     assert any(words in c for c in result.caveats)
     assert [name for name, row in by_class(result).items() if row["shortcut"]] == ["3"]
-    assert by_class(result)["3"]["place"] == "in the bottom-left 4 x 4 patch"
+    assert by_class(result)["3"]["place"] == "bottom-left 4 x 4 patch"
 
 
 def test_the_token_is_a_finding_in_words() -> None:
