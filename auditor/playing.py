@@ -17,6 +17,7 @@ from auditor.explain.players import alike
 from auditor.explain.segments import Segments, superpixels
 from auditor.registry import Context
 from auditor.samples import SHOWN, Sample, heatmap, is_image, original, words_of
+from auditor.subject import Integers
 from auditor.types import Image, Scalar, Table
 
 __all__ = ["Board", "Range", "background_of", "boards", "drawn"]
@@ -29,7 +30,8 @@ Range = tuple[Floats, Floats]
 class Board:
     """One sample as a game whose players have `names`; a row's also have the `values` of their columns, `groups`.
 
-    `segments` (H, W) are the players' pixels of an image, None for others; `unit` is what a player is.
+    `segments` (H, W) are the players' pixels of an image, `of_token` (T,) the player of each token of a text, None for
+    others; `unit` is what a player is.
     """
 
     sample: Sample
@@ -39,6 +41,7 @@ class Board:
     values: tuple[str, ...] = ()
     groups: tuple[tuple[int, ...], ...] = ()
     segments: Segments | None = None
+    of_token: Integers | None = None
 
 
 def boards(
@@ -91,10 +94,13 @@ def _of_text(ctx: Context, s: Sample) -> Board:
         msg = f"the text of row {s.row} has no words"
         raise NotApplicable(msg)
     if len(text.words) <= MOST_WORDS:
-        return Board(s, text_game(s.x, text.of_token, s.predicted, padding(ctx.need_model())), "word", text.words)
+    pad = padding(ctx.need_model())
+    if len(text.words) <= MOST_WORDS:
+        game = text_game(s.x, text.of_token, s.predicted, pad)
+        return Board(s, game, "word", text.words, of_token=text.of_token)
     names, of_word = sentences(text.words)
     of_token = np.where(text.of_token >= 0, np.append(of_word, -1)[text.of_token], -1)
-    return Board(s, text_game(s.x, of_token, s.predicted, padding(ctx.need_model())), "sentence", names)
+    return Board(s, text_game(s.x, of_token, s.predicted, pad), "sentence", names, of_token=of_token)
 
 
 # ---- what they get -----------------------------------------------------------------------------------------------

@@ -166,6 +166,12 @@ def subject_name(audit: Audit) -> str:
 
 
 # ---- findings ----------------------------------------------------------------------------------------------------
+PLAIN = {
+    "ledger_error": "LRP leaves at most {value} of what it explains unaccounted for.",
+    "shortcuts": "One place or one word decides {count} of {n} classes, whatever else a row shows.",
+}
+
+
 def say(audit: Audit, check: str, m: Measure) -> str:
     """What a measure says, as a sentence about rows and answers."""
     value, where = number(m.value), slice_words(m.slice)
@@ -176,8 +182,8 @@ def say(audit: Audit, check: str, m: Measure) -> str:
             return f"The model is right in {value} of the rows{beside}."
         case "impact_ratio":
             return f"Rows with {where} get the favourable answer {value} times as often as {_reference(audit, m)}."
-        case "ledger_error":
-            return f"LRP leaves at most {value} of what it explains unaccounted for."
+        case "ledger_error" | "shortcuts":
+            return PLAIN[m.name].format(value=value, count=f"{m.value or 0:.0f}", n=f"{m.n:,}")
         case "robust_accuracy":
             largest = epsilons(audit.outcome(check))[m.slice]
             change = (
@@ -216,6 +222,7 @@ def advice(j: Judgement, check: str) -> str:
         "accuracy": "Look at the preflight first: is this the model, and are inputs and labels those of training?",
         "impact_ratio": "Decide with the people concerned whether the difference is justified; look at errors, too.",
         "ledger_error": "Do not show LRP pictures of this model until the functions without a rule are known.",
+        "shortcuts": "Look at the place or the word below; if it should not decide, train without it.",
         "robust_accuracy": "Harden it (auditor defend), or state that inputs must come from a trusted source.",
     }.get(j.measure, f"Look at {check} below, and decide whether the limit or the model must change.")
 

@@ -13,7 +13,7 @@ from auditor.explain.integrated import Start
 from auditor.feeds import InOrder, Tokens
 from auditor.subject import Column, Model
 
-__all__ = ["Baseline", "blurred", "image_baselines", "padding", "table_baselines", "text_baselines"]
+__all__ = ["BLUR", "Baseline", "blurred", "image_baselines", "padding", "table_baselines", "text_baselines"]
 
 BLUR = 0.1  # the deviation of the Gaussian, in parts of the shorter side
 
@@ -80,10 +80,10 @@ def text_baselines(model: Model, batches: Iterable[Tensor], source: str) -> tupl
     pad = padding(model)
     if pad is not None:
         filled = torch.full_like(one, pad)
-        own = [_tokens(e, filled)[0] for e in entries(model, filled)]
-        if any(bool(p.any()) for p in own):
+        of_padding = [_tokens(e, filled)[0] for e in entries(model, filled)]
+        if any(bool(p.any()) for p in of_padding):
             words = f"the embedding of token {pad}, which fills short texts"
-            found.append(Baseline("padding", words, _the_same(own)))
+            found.append(Baseline("padding", words, _the_same(of_padding)))
     return tuple(found)
 
 
@@ -91,6 +91,12 @@ def blurred(x: Tensor, sigma: float) -> Tensor:
     """Images (N, C, H, W) under a Gaussian blur of `sigma` pixels; what lies outside the image has no weight."""
     h, w = (_gaussian(n, sigma) for n in x.shape[2:])
     return h @ x @ w.t()
+
+
+def padding(model: Model) -> int | None:
+    """The token that fills short texts; None where the model's feed does not know it."""
+    feed = model.feed.feed if isinstance(model.feed, InOrder) else model.feed
+    return feed.pad if isinstance(feed, Tokens) else None
 
 
 def _gaussian(n: int, sigma: float) -> Tensor:
@@ -119,9 +125,3 @@ def _tokens(entry: Entry, ids: Tensor) -> Tensor:
     assert entry.place is not None  # noqa: S101 - whole numbers have no other entries
     there = (entry.place >= 0) & (ids.flatten()[entry.place.clamp_min(0)] >= 0)
     return entry.values.float().cpu()[there]
-
-
-def padding(model: Model) -> int | None:
-    """The token that fills short texts, where the model's feed knows it."""
-    feed = model.feed.feed if isinstance(model.feed, InOrder) else model.feed
-    return feed.pad if isinstance(feed, Tokens) else None

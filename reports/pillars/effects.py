@@ -21,6 +21,7 @@ __all__ = ["WordLegend", "bar_rows", "left_out", "upper", "word_rows"]
 ROWS, OPEN_ROWS = 8, 2
 MOST_WORDS = 1000
 NOTE = "Filled bars raise, outlined bars lower."
+LINES = {"run 1": " The thin line joins what two runs said.", "low": " The thin line is the 95 % interval."}
 Draw = Callable[[Outcome, Table], Any]
 
 
@@ -72,12 +73,10 @@ def _bar_chart(o: Outcome, table: Table) -> Chart:
     effects = []
     for row in table.rows:
         value = figure_in(row[2])
-        repeats = [figure_in(v) for v in row[3:5]] or [value]
+        repeats = [figure_in(v) for v in row[3:5] if v is not None] or [value]
         label = f"{row[0]} = {row[1]}" if row[1] != "" else str(row[0])
         effects.append(Bar(label, value, min(repeats), max(repeats)))
-    note = NOTE
-    if len(table.columns) > 3:
-        note += " The thin line joins what two runs said."
+    note = NOTE + LINES.get("".join(table.columns[3:4]), "")
     figures = grid_of(table, f"{_named(o, table.columns[2])}, {table.title}")
     return _chart(o, table.title, table.columns[2], effects, figures, note)
 

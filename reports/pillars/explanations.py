@@ -15,6 +15,7 @@ from reports.pillars.counterfactual import COUNTERFACTUALS, counterfactual_block
 from reports.pillars.effects import WordLegend, bar_rows, word_rows
 from reports.pillars.methods import QUALITY, other_tables, quality
 from reports.pillars.pictures import ACTIVATIONS, activation_rows, picture_rows
+from reports.pillars.shortcuts import SHORTCUTS, shortcut_blocks
 from reports.words import number
 
 __all__ = ["explanations"]
@@ -35,7 +36,8 @@ def explanations(record: Record) -> Section | None:
     outcomes = sorted(ran(record.audit, "explain"), key=lambda o: o.check == ROUTING)  # last: it is no evidence
     if not outcomes:
         return None
-    pictures, texts, bars = picture_rows(record, outcomes), word_rows(outcomes), bar_rows(outcomes)
+    single = [o for o in outcomes if o.check != SHORTCUTS]
+    pictures, texts, bars = picture_rows(record, single), word_rows(single), bar_rows(single)
     blocks: list[Any] = [b for o in outcomes if o.check in BEHAVIOUR for b in behaviour_blocks(o)]
     blocks += [Heading("Single rows, errors first")] if pictures or texts or bars else []
     blocks += [Legend(), *pictures] if pictures else []
@@ -49,7 +51,8 @@ def explanations(record: Record) -> Section | None:
             Points([f"{o.title}: {c}" for o in known for c in (o.result.caveats if o.result else ())]),
             *(b for o in known for b in _grids(other_tables(o), f"{o.title}: ")),
         ]
-    for o in outcomes:
+    blocks += shortcut_blocks(record)
+    for o in single:
         if o.check == COUNTERFACTUALS:
             blocks += counterfactual_blocks(o)
         elif o.check not in QUALITY and o.check not in BEHAVIOUR and o.result is not None:

@@ -30,10 +30,24 @@ QUALITY = {
         "fidelity",
         "How well the simple model follows the real one nearby. 1 is exactly, below .5 do not read it.",
     ),
+    "explain.occlusion": (
+        "fill_agreement",
+        "Rank correlation between two ways of hiding the same parts. 1 is the same order, below .5 it is an artefact.",
+    ),
+    "explain.rise": (
+        "split_correlation",
+        "Rank correlation of two halves of its masks, for all of them: 1 is no chance, below .5 mostly chance.",
+    ),
 }
 # A second effect that a method shows beside its first, and its own figure, "" where it has none.
 BESIDE = {"attention x gradient": "occlusion_correlation_gradient", "input x gradient": ""}
-UNITS = {"relevance": "the logit", "share": "the logit", "effect": "the probability", "weight": "the probability"}
+UNITS = {
+    "relevance": "the logit",
+    "share": "the logit",
+    "effect": "the probability",
+    "weight": "the probability",
+    "drop": "the probability",
+}
 
 
 # ---- its own figure ----------------------------------------------------------------------------------------------

@@ -1,0 +1,74 @@
+"""Occlusion (Zeiler & Fergus 2014, arXiv:1311.2901): how far the answer drops when one part of the input is hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from auditor.explain.games import Bools, Floats, Game, play
+from auditor.subject import Integers, Model
+
+__all__ = ["filled_text_game", "losses", "spread", "window_game", "windows"]
+
+MOST_CELLS = 64  # along the longer side, however long it is
+
+
+def windows(height: int, width: int, cells: int, side: int) -> Bools:
+    """(windows, rows, columns) the cells under each square window that slides over an image, a cell at a time.
+
+    The image is cut into `cells` along its shorter side and as many as fit along the other, at most 64 and none smaller
+    than a pixel; a window is `side` cells wide and high, or as many as there are.
+    """
+    short = min(height, width)
+    n = min(cells, short)
+    rows, columns = (min(MOST_CELLS, length, round(n * length / short)) for length in (height, width))
+    h, w = min(side, rows), min(side, columns)
+    tops, lefts = np.divmod(np.arange((rows - h + 1) * (columns - w + 1)), columns - w + 1)
+    down, across = (np.arange(m)[None] - first[:, None] for m, first in ((rows, tops), (columns, lefts)))
+    found: Bools = ((down >= 0) & (down < h))[:, :, None] & ((across >= 0) & (across < w))[:, None]
+    return found
+
+
+def window_game(image: Tensor, fill: Tensor, covers: Bools, target: int) -> Game:
+    """The windows over an image (C, H, W) as players; who is absent shows `fill` (C, H, W) in its place.
+
+    `covers` (windows, rows, columns) is `windows`; what lies under an absent and a present window is hidden.
+    """
+    rows, columns = covers.shape[1:]
+    up, across = (np.arange(n) * m // n for n, m in ((image.shape[1], rows), (image.shape[2], columns)))
+    flat = covers.reshape(len(covers), -1).astype(np.float32)
+
+    def show(present: Bools) -> Tensor:
+        hidden = ((~present).astype(np.float32) @ flat > 0).reshape(-1, rows, columns)
+        return torch.where(torch.from_numpy(hidden[:, up][:, :, across])[:, None], fill, image)[:, None]
+
+    return Game(len(covers), target, show)
+
+
+def filled_text_game(ids: Tensor, of_token: Integers, fill: int, target: int) -> Game:
+    """The words of a text of token `ids` (T,) as players; each token of who is absent becomes the token `fill`.
+
+    `of_token` (T,) is the player that each token belongs to, -1 for special tokens, which stay.
+    """
+    places = torch.from_numpy(np.array(of_token))
+
+    def show(present: Bools) -> Tensor:
+        there = torch.from_numpy(np.concatenate([present, np.ones((len(present), 1), np.bool_)], 1))
+        return torch.where(there[:, places] | (ids < 0), ids, fill)[:, None]
+
+    return Game(int(np.max(of_token, initial=-1)) + 1, target, show)
+
+
+def losses(model: Model, games: Sequence[Game], rows: int) -> list[Floats]:
+    """For every game the answers (players,) without each player in turn; see `games.play`."""
+    return play(model, games, [~np.eye(g.players, dtype=np.bool_) for g in games], rows)
+
+
+def spread(drops: Floats, covers: Bools) -> Floats:
+    """(rows, columns) for each cell of an image the mean of the `drops` (windows,) of the windows that cover it."""
+    sums = np.tensordot(drops, covers.astype(np.float64), 1)
+    found: Floats = sums / covers.sum(0)
+    return found
