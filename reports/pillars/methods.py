@@ -5,7 +5,7 @@ from __future__ import annotations
 from auditor.types import Measure, Outcome, Scalar, Table
 from reports.words import number
 
-__all__ = ["QUALITY", "UNITS", "is_bars", "is_words", "other_tables", "quality", "quality_words", "tables_of"]
+__all__ = ["ENDS", "QUALITY", "UNITS", "is_bars", "is_words", "other_tables", "quality", "quality_words", "tables_of"]
 
 QUALITY = {
     "explain.gradcam": (
@@ -28,12 +28,20 @@ QUALITY = {
     "explain.shap": ("repeat_error", "How far two runs lie apart, against the size of the values. 0 is no distance."),
     "explain.lime": (
         "fidelity",
-        "How well the simple model follows the real one nearby. 1 is exactly, below .5 do not read it.",
+        "How well the simple model follows the real one nearby, held out. 1 is exactly; below .5 nothing is drawn.",
     ),
 }
 # A second effect that a method shows beside its first, and its own figure, "" where it has none.
 BESIDE = {"attention x gradient": "occlusion_correlation_gradient", "input x gradient": ""}
-UNITS = {"relevance": "the logit", "share": "the logit", "effect": "the probability", "weight": "the probability"}
+UNITS = {
+    "relevance": "the logit",
+    "share": "the logit",
+    "effect": "the probability",
+    "weight": "the probability",
+    "effect on the value": "the value",
+    "weight on the value": "the value",
+}
+ENDS = ("low", "high")  # of the 95 % interval
 
 
 # ---- its own figure ----------------------------------------------------------------------------------------------
@@ -66,8 +74,10 @@ def is_bars(table: Table) -> bool:
 
 
 def is_words(table: Table) -> bool:
-    """Whether it holds the words of one text in reading order with their shares."""
-    return len(table.columns) == 2 and table.columns[0] == "word" and all(_is_figure(row[1]) for row in table.rows)
+    """Whether it holds the words or sentences of one text in reading order: shares, and the ends of their intervals."""
+    figures = [v for row in table.rows for v in row[1:]]
+    known = table.columns[0] in ("word", "sentence") and table.columns[2:] in ((), ENDS)
+    return known and len(table.columns) > 1 and all(map(_is_figure, figures))
 
 
 def other_tables(o: Outcome) -> tuple[Table, ...]:
