@@ -13,7 +13,7 @@ from pydantic import Field
 from auditor.errors import NotApplicable
 from auditor.explain.lime import LINEAR, Local, lime
 from auditor.explain.neighbours import Neighbourhood, of_row, of_superpixels, of_words
-from auditor.explain.quick import quicker
+from auditor.explain.quick import channels_last, quicker
 from auditor.playing import Board, background_of, boards, drawn
 from auditor.registry import Context, check, sizes
 from auditor.samples import Sample, explained_samples, is_image, need_explainable
@@ -63,9 +63,11 @@ def explain_lime(
     possible rows. The ridge of the fit pulls all weights a little to 0.
     """
     need_explainable(ctx)
-    model, rows = ctx.need_model(), explained_samples(ctx, samples)
+    rows = explained_samples(ctx, samples)
     held, around, caveats = _neighbourhoods(ctx, rows, superpixels)
-    search = quicker(model, torch.stack([b.sample.x for b in held])) if is_image(ctx) else model
+    inputs = torch.stack([b.sample.x for b in held[: ctx.batch_size]])
+    model = channels_last(ctx.need_model(), inputs)
+    search = quicker(model, inputs)
     locals_ = lime(
         model, around, neighbours=neighbours, most=most, rows=ctx.batch_size, seed=ctx.seed, search=search
     )  # fmt: skip

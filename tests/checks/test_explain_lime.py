@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auditor.subject import Column, Data, Model
+from auditor.subject import Column, Data, Model, Words
 from reports.html import render
 from tests import zoo
 from tests.checks.audited import arrays_of, measures, not_applicable, result_of
@@ -158,16 +158,14 @@ def texts(words: list[list[str]]) -> zoo.Case:
     ids = torch.full((len(words), 6), -1)
     for row, held in enumerate(words):
         ids[row, : len(held)] = torch.tensor([int(w[4:]) for w in held], dtype=torch.long)
-    data = found.data
 
-    def of_rows(rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[object]:
+    def of_rows(rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[Words]:
         of_token = np.arange(6)
-        kind = type(data.words(np.arange(1))[0])
-        return [kind(tuple(words[r]), np.where(of_token < len(words[r]), of_token, -1)) for r in rows.tolist()]
+        return [Words(tuple(words[r]), np.where(of_token < len(words[r]), of_token, -1)) for r in rows.tolist()]
 
     y = np.zeros(len(words), np.int64)
     own = replace(
-        data, read=lambda rows: ids[torch.from_numpy(rows)], y=y, row_ids=np.arange(len(words)), groups={},
+        found.data, read=lambda rows: ids[torch.from_numpy(rows)], y=y, row_ids=np.arange(len(words)), groups={},
         words=of_rows, texts=lambda rows: [" ".join(words[r]) for r in rows.tolist()],
     )  # fmt: skip
     return zoo.Case(found.model, own)

@@ -11,7 +11,7 @@ from auditor.explain import quick
 from auditor.explain.games import image_game
 from auditor.explain.lime import lime
 from auditor.explain.neighbours import of_superpixels
-from auditor.explain.quick import quicker
+from auditor.explain.quick import channels_last, quicker
 from auditor.guard import Snapshot
 from auditor.subject import Model
 from tests import zoo
@@ -31,6 +31,13 @@ class Refuses(nn.Module):
             msg = "expected float32"
             raise RuntimeError(msg)
         return x.flatten(1)[:, :2]
+
+
+class Views(nn.Module):
+    """Reads its input as one row of numbers, as it lies in memory."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.view(len(x), -1)[:, :2]
 
 
 class Shaky(nn.Module):
@@ -53,6 +60,29 @@ def test_it_is_near_the_model_and_leaves_nothing_on_it() -> None:
         assert 0 < float(moved) < 0.02
         assert stand_in(x).dtype == torch.float32
         assert before.restore() == []
+
+
+def test_channels_last_are_the_models_own_answers_faster() -> None:
+    seen = []
+
+    class Watches(nn.Conv2d):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(x.is_contiguous(memory_format=torch.channels_last))
+            return super().forward(x)
+
+    model = Model(nn.Sequential(Watches(3, 4, 3), nn.Flatten(), nn.Linear(144, 3)), ("a", "b", "c"))
+    x = zoo.images(3)
+    stand_in = channels_last(model, x)
+
+    assert stand_in(x).detach().numpy() == pytest.approx(model(x).detach().numpy(), abs=1e-5)
+    assert seen == [True, False, True, False]
+
+
+def test_the_model_itself_where_the_channels_cannot_be_last() -> None:
+    views, table = Model(Views(), ("a", "b")), zoo.linear_table()
+
+    assert channels_last(views, zoo.images(3)) is views
+    assert channels_last(table.model, table.data.read(np.arange(4))) is table.model
 
 
 @pytest.mark.parametrize(
