@@ -7,13 +7,13 @@ what it was made of.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from auditor.explain.games import Floats, play
-from auditor.explain.neighbours import Draws, Neighbourhood
+from auditor.explain.neighbours import Neighbourhood
 from auditor.subject import Model
 
 __all__ = ["ALPHA", "LINEAR", "RUNS", "STABLE", "Local", "fit", "lime"]
@@ -22,6 +22,7 @@ RUNS = 5
 ALPHA = 1.0  # of the ridge, as lime's
 LINEAR, STABLE = 0.5, 0.9
 ROUNDING = 1e-6
+MOST_NUMBERS = 2**23  # of draws at once
 SURE = 1  # this many runs are answered by the model itself, also where a stand-in answers the others
 
 
@@ -33,8 +34,8 @@ class Local:
     number, of a category being what it is; `low` and `high` end their 95 % intervals, what other `neighbours` would
     give. `fidelity` is the weighted R2 on held-out neighbours: 1 follows the model exactly, 0 no better than a
     constant, below 0 worse. `stability` is the expected cosine similarity of the weights of two repeats with as many
-    neighbours: 1 is the same, 0 is chance. Both are None where the answer does not change, and `fidelity` and
-    `stability` where it is not finite.
+    neighbours, made of the variances of the weights: 1 is the same, 0 is chance. Both are None where the answer does
+    not change or is not finite.
     """
 
     weights: Floats
@@ -50,14 +51,6 @@ class Local:
         return (self.fidelity or 0) >= LINEAR and (self.stability or 0) >= STABLE
 
 
-@dataclass
-class _Known:
-    """What is known so far of one input: its draws and their answers, a run each."""
-
-    draws: list[Draws]
-    answers: list[Floats]
-
-
 def lime(
     model: Model, around: Sequence[Neighbourhood], *, neighbours: int, most: int, rows: int, seed: int,
     search: Model | None = None,
@@ -70,56 +63,52 @@ def lime(
     """
     search = search or model
     judged = RUNS if search is model else SURE
-    known = [_Known([], []) for _ in around]
-    found: list[Local] = []
-    opened, n = list(range(len(around))), max(1, -(-neighbours // RUNS))
-    while opened:
-        _ask(model, search, [around[i] for i in opened], [known[i] for i in opened], n, rows, seed)
-        fits = _fits([around[i] for i in opened], [known[i] for i in opened], judged)
-        if not found:
-            found = fits
-        for i, local in zip(opened, fits, strict=True):
-            found[i] = local
-        opened = [i for i in opened if found[i].stability is not None and not found[i].holds]
+    said: list[list[Floats]] = [[np.empty(0)] * RUNS for _ in around]
+    found: dict[int, Local] = {}
+    opened, n = list(range(len(around))), max(2, -(-neighbours // RUNS))
+    while opened and (not found or n * RUNS <= most):
+        for some in _at_once(opened, around, n):
+            _ask(model, search, {i: around[i] for i in some}, said, n, rows, seed)
+        found |= _fits({i: around[i] for i in opened}, said, n, seed, judged)
+        opened = [i for i in opened if found[i].fidelity is not None and not found[i].holds]
         n *= 2
-        if n * RUNS > most:
-            break
-    return found
+    return [found[i] for i in range(len(around))]
+
+
+def _at_once(opened: Sequence[int], around: Sequence[Neighbourhood], n: int) -> Iterator[Sequence[int]]:
+    """The inputs in order, as many at once as keep their draws small."""
+    size = max(around[i].game.players for i in opened) * n * RUNS
+    step = max(1, MOST_NUMBERS // size)
+    return (opened[i : i + step] for i in range(0, len(opened), step))
 
 
 def _ask(
-    model: Model, search: Model, around: Sequence[Neighbourhood], known: Sequence[_Known], n: int, rows: int, seed: int
-) -> None:
-    """Bring every run of every input to `n` neighbours."""
-    games = [a.game for a in around]
+    model: Model, search: Model, around: Mapping[int, Neighbourhood], said: list[list[Floats]], n: int, rows: int,
+    seed: int,
+) -> None:  # fmt: skip
+    """Bring every run of these inputs to `n` answers."""
     for runs, asked in ((range(SURE), model), (range(SURE, RUNS), search)):
-        before = [len(k.draws[r]) if r < len(k.draws) else 0 for k in known for r in runs]
-        whole = [a.draw((seed, r), n) for a in around for r in runs]
-        fresh = [w[b:] for w, b in zip(whole, before, strict=True)]
-        said = play(asked, [g for g in games for _ in runs], fresh, rows)
-        for i, k in enumerate(known):
-            for r in runs:
-                j = i * len(runs) + r - runs.start
-                if r == len(k.draws):
-                    k.draws.append(whole[j])
-                    k.answers.append(said[j])
-                else:
-                    k.draws[r] = whole[j]
-                    k.answers[r] = np.concatenate([k.answers[r], said[j]])
+        places = [(i, r) for i in around for r in runs]
+        fresh = [around[i].draw((seed, r), n)[len(said[i][r]) :] for i, r in places]
+        answers = play(asked, [around[i].game for i, _ in places], fresh, rows)
+        for (i, r), more in zip(places, answers, strict=True):
+            said[i][r] = np.concatenate([said[i][r], more])
 
 
-def _fits(around: Sequence[Neighbourhood], known: Sequence[_Known], judged: int) -> list[Local]:
+def _fits(
+    around: Mapping[int, Neighbourhood], said: Sequence[Sequence[Floats]], n: int, seed: int, judged: int
+) -> dict[int, Local]:
     """Fits of all inputs; those that share their neighbours are one regression with many answers."""
     groups: dict[int, list[int]] = {}
-    for i, a in enumerate(around):
+    for i, a in around.items():
         groups.setdefault(a.game.players if a.shared else -1 - i, []).append(i)
     found: dict[int, Local] = {}
     for group in groups.values():
-        a, first = around[group[0]], known[group[0]]
-        seen = [a.seen(d) for d in first.draws]
-        y = [np.stack([known[i].answers[r] for i in group], 1) for r in range(RUNS)]
+        a = around[group[0]]
+        seen = [a.seen(a.draw((seed, r), n)) for r in range(RUNS)]
+        y = [np.stack([said[i][r] for i in group], 1) for r in range(RUNS)]
         found |= dict(zip(group, fit(seen, [a.nearness(f) for f in seen], y, judged), strict=True))
-    return [found[i] for i in range(len(around))]
+    return found
 
 
 # ---- the regression ----------------------------------------------------------------------------------------------
@@ -130,16 +119,19 @@ def fit(features: Sequence[Floats], nearness: Sequence[Floats], y: Sequence[Floa
     that are no noise but the model's own bends (sandwich; HC3: MacKinnon & White 1985, J. Econometrics 29:305). The
     held-out R2 is taken on the first `judged` runs, each foretold by the fit to the other runs.
     """
-    x, w, answers = np.concatenate(features), np.concatenate(nearness), np.concatenate(y)
-    whole = _ridge(x, w, answers)
-    low, high, noise = _intervals(x, w, answers, whole)
-    fidelity = _held_out(features, nearness, y, judged)
+    from scipy.special import stdtrit
+
+    parts = [_moments(*run) for run in zip(features, nearness, y, strict=True)]
+    whole = _ridge(parts)
+    variance, n = _variance(features, nearness, y, whole), sum(map(len, nearness))
+    half = float(stdtrit(max(1, n - len(variance) - 1), 0.975)) * np.sqrt(variance)
+    fidelity = _held_out(features, nearness, y, parts, judged)
     found = []
-    for i in range(answers.shape[1]):
-        size = float((whole.weights[:, i] ** 2).sum())
-        stability = max(0.0, 1 - float(noise[i]) / size) if size > 0 else None
+    for i, weights in enumerate(whole.weights.T):
+        size = float((weights**2).sum())
+        stability = max(0.0, 1 - float(variance[:, i].sum()) / size) if size > 0 else None
         held_out = float(fidelity[i]) if np.isfinite(fidelity[i]) else None
-        local = Local(whole.weights[:, i], low[:, i], high[:, i], held_out, stability, len(x))
+        local = Local(weights, weights - half[:, i], weights + half[:, i], held_out, stability, n)
         found.append(local if _changes([run[:, i] for run in y]) else replace(local, fidelity=None, stability=None))
     return found
 
@@ -151,6 +143,22 @@ def _changes(runs: Sequence[Floats]) -> bool:
 
 
 @dataclass(frozen=True)
+class _Moments:
+    """Sums over neighbours, weighted by nearness: of 1, x, y, x x^T and x y^T."""
+
+    one: float
+    x: Floats
+    y: Floats
+    xx: Floats
+    xy: Floats
+
+
+def _moments(x: Floats, w: Floats, y: Floats) -> _Moments:
+    near = x * w[:, None]
+    return _Moments(float(w.sum()), near.sum(0), w @ y, near.T @ x, near.T @ y)
+
+
+@dataclass(frozen=True)
 class _Ridge:
     """Weights (players, s), intercepts (s,), the mean of the features, and the inverse of their normal equations."""
 
@@ -158,38 +166,40 @@ class _Ridge:
     intercept: Floats
     middle: Floats
     inverse: Floats
+    one: float
 
 
-def _ridge(x: Floats, w: Floats, y: Floats) -> _Ridge:
-    middle, level = w @ x / w.sum(), w @ y / w.sum()
-    centred = x - middle
-    inverse = np.linalg.inv((centred * w[:, None]).T @ centred + ALPHA * np.eye(x.shape[1]))
-    weights = inverse @ (centred.T @ (w[:, None] * (y - level)))
-    return _Ridge(weights, level - middle @ weights, middle, inverse)
+def _ridge(parts: Sequence[_Moments]) -> _Ridge:
+    """The fit to all neighbours of these moments; the intercept is free, as sklearn's Ridge has it."""
+    one = sum(m.one for m in parts)
+    x, y, xx, xy = (np.asarray(sum(getattr(m, name) for m in parts)) for name in ("x", "y", "xx", "xy"))
+    inverse = np.linalg.inv(xx - np.outer(x, x) / one + ALPHA * np.eye(len(x)))
+    weights = inverse @ (xy - np.outer(x, y) / one)
+    return _Ridge(weights, y / one - x / one @ weights, x / one, inverse, one)
 
 
-def _intervals(x: Floats, w: Floats, y: Floats, found: _Ridge) -> tuple[Floats, Floats, Floats]:
-    """Ends of the weights' 95 % intervals (players, s), and the sum of their variances (s,)."""
-    from scipy.special import stdtrit
+def _variance(
+    features: Sequence[Floats], nearness: Sequence[Floats], y: Sequence[Floats], found: _Ridge
+) -> Floats:  # fmt: skip
+    """(players, s) of the weights."""
+    variance = np.zeros_like(found.weights)
+    for x, w, answers in zip(features, nearness, y, strict=True):
+        centred = x - found.middle
+        pull = centred @ found.inverse  # how each neighbour's answer moves each weight, over its nearness
+        leverage = w * ((pull * centred).sum(1) + 1 / found.one)
+        missed = (answers - found.intercept - x @ found.weights) / np.maximum(1 - leverage, 1e-9)[:, None]
+        variance += (pull**2).T @ (w[:, None] * missed) ** 2
+    return variance
 
-    centred = x - found.middle
-    pull = centred @ found.inverse  # how each neighbour's answer moves each weight, over its nearness
-    leverage = w * ((pull * centred).sum(1) + 1 / w.sum())
-    missed = (y - found.intercept - x @ found.weights) / np.maximum(1 - leverage, 1e-9)[:, None]
-    variance = (pull**2).T @ (w[:, None] * missed) ** 2
-    half = float(stdtrit(max(1, len(x) - x.shape[1] - 1), 0.975)) * np.sqrt(variance)
-    return found.weights - half, found.weights + half, variance.sum(0)
 
-
-def _held_out(features: Sequence[Floats], nearness: Sequence[Floats], y: Sequence[Floats], judged: int) -> Floats:
-    """(s,) weighted R2 of runs foretold by the others; NaN where the answers do not change."""
+def _held_out(
+    features: Sequence[Floats], nearness: Sequence[Floats], y: Sequence[Floats], parts: Sequence[_Moments], judged: int
+) -> Floats:
+    """(s,) weighted R2 of runs foretold by the others; NaN or infinite where the answers do not change."""
     missed, spread = np.zeros(y[0].shape[1]), np.zeros(y[0].shape[1])
     for r in range(judged):
-        others = [i for i in range(len(y)) if i != r]
-        x, w, known = (np.concatenate([part[i] for i in others]) for part in (features, nearness, y))
-        found = _ridge(x, w, known)
-        own = nearness[r]
-        missed = missed + own @ (y[r] - found.intercept - features[r] @ found.weights) ** 2
-        spread = spread + own @ (y[r] - own @ y[r] / own.sum()) ** 2
+        own, found = parts[r], _ridge([m for m in parts if m is not parts[r]])
+        missed += nearness[r] @ (y[r] - found.intercept - features[r] @ found.weights) ** 2
+        spread += nearness[r] @ (y[r] - own.y / own.one) ** 2
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(1 - missed / spread)
