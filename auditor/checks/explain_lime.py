@@ -94,14 +94,15 @@ def _neighbourhoods(
 ) -> tuple[list[Board], list[Neighbourhood], list[str]]:
     """Of all samples that have one, with what is to be said of how they are made; NotApplicable where none has."""
     background, words = background_of(ctx, BACKGROUND)
-    held, around, without, fixed = [], [], [], []
+    held, around, without = [], [], []
+    fixed: dict[str, None] = {}
     for s in samples:
         try:
             if background is None:
                 board, neighbourhood = _of_parts(ctx, s, about)
             else:
                 board, neighbourhood = _of_row(ctx, s, background)
-                fixed = [c.name for c in ctx.columns if c.name not in board.names]
+                fixed |= dict.fromkeys(c.name for c in ctx.columns if c.name not in board.names)
         except NotApplicable as e:
             without.append(str(e))
             continue
@@ -116,7 +117,7 @@ def _neighbourhoods(
     if without:
         caveats.append(f"{len(without)} of {len(samples)} rows are left out: {without[0]}.")
     if fixed:
-        shown = f"{', '.join(fixed[:NAMED])}{' ...' * (len(fixed) > NAMED)}"
+        shown = f"{', '.join(list(fixed)[:NAMED])}{' ...' * (len(fixed) > NAMED)}"
         caveats.append(f"{len(fixed)} of {len(ctx.columns)} columns have no weight, as they do not vary: {shown}.")
     return held, around, caveats
 

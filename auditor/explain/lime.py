@@ -117,7 +117,9 @@ def fit(features: Sequence[Floats], nearness: Sequence[Floats], y: Sequence[Floa
 
     Ridge with an intercept, as lime fits it. Intervals are of Student's t with the covariance that holds for errors
     that are no noise but the model's own bends (sandwich; HC3: MacKinnon & White 1985, J. Econometrics 29:305). The
-    held-out R2 is taken on the first `judged` runs, each foretold by the fit to the other runs.
+    held-out R2 is taken on the first `judged` runs, each foretold by the fit to the other runs. The stability is
+    1 - sum of variances / sum of squared weights: other than the overlap of the five strongest of single runs (VSI:
+    Visani et al. 2020, arXiv:2001.11757) it is of what is shown, and does not fall where two weights are alike.
     """
     from scipy.special import stdtrit
 
