@@ -177,7 +177,7 @@ def _ridge(parts: Sequence[_Moments]) -> _Ridge:
     x, y, xx, xy = (np.asarray(sum(getattr(m, name) for m in parts)) for name in ("x", "y", "xx", "xy"))
     inverse = np.linalg.inv(xx - np.outer(x, x) / one + ALPHA * np.eye(len(x)))
     weights = inverse @ (xy - np.outer(x, y) / one)
-    return _Ridge(weights, y / one - x / one @ weights, x / one, inverse, one)
+    return _Ridge(weights, (y - x @ weights) / one, np.asarray(x / one), inverse, one)
 
 
 def _variance(
