@@ -93,7 +93,6 @@ def _of_text(ctx: Context, s: Sample) -> Board:
     if not text.words:
         msg = f"the text of row {s.row} has no words"
         raise NotApplicable(msg)
-    if len(text.words) <= MOST_WORDS:
     pad = padding(ctx.need_model())
     if len(text.words) <= MOST_WORDS:
         game = text_game(s.x, text.of_token, s.predicted, pad)

@@ -5,7 +5,7 @@ Players are superpixels of an image, columns of a row, or words of a text. Every
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,12 +29,12 @@ class Game:
     """One input as `players` parts that can be there or not; what is explained is class `target`.
 
     `show` gives for coalitions (k, players), True for who is there, the inputs (k, copies, ...): the answer to a
-    coalition is the mean over its copies.
+    coalition is the mean over its copies. A game of other moves takes those, a row each.
     """
 
     players: int
     target: int
-    show: Callable[[Bools], Tensor]
+    show: Callable[[np.ndarray[Any, Any]], Tensor]
     copies: int = 1
 
 
@@ -81,7 +81,7 @@ def text_game(ids: Tensor, of_token: Integers, target: int, filler: int | None =
     return Game(int(np.max(of_token, initial=-1)) + 1, target, show)
 
 
-def play(model: Model, games: Sequence[Game], coalitions: Sequence[Bools], rows: int) -> list[Floats]:
+def play(model: Model, games: Sequence[Game], coalitions: Sequence[np.ndarray[Any, Any]], rows: int) -> list[Floats]:
     """For every game the answers (k,) to its coalitions (k, players); see `answers`.
 
     The inputs of all games share batches of `rows`, so that memory does not grow with games or coalitions.
@@ -114,7 +114,7 @@ def answers(model: Model, x: Tensor, target: Tensor, rows: int) -> Floats:
     return np.asarray(said.numpy())
 
 
-def _batches(games: Sequence[Game], coalitions: Sequence[Bools], rows: int) -> Iterator[list[tuple[int, slice]]]:
+def _batches(games: Sequence[Game], coalitions: Sequence[Sized], rows: int) -> Iterator[list[tuple[int, slice]]]:
     """Parts of the games' coalitions that make at most `rows` inputs together, or one that alone makes more."""
     batch: list[tuple[int, slice]] = []
     room = rows

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 from markupsafe import Markup
 
-from auditor.types import Outcome, Table
+from auditor.types import Outcome, Scalar, Table
 from reports.charts import Bar, bars, figure_svg
 from reports.parts import Chart, Folded, Grid, Pictures, Prose, grid_of
-from reports.pillars.methods import UNITS, is_bars, is_words, quality_words, tables_of
+from reports.pillars.methods import ENDS, UNITS, is_bars, is_words, quality_words, tables_of
 from reports.texts import Running, excerpt, figure_in, parts_of, short, strongest, words_of
 from reports.words import counted, number
 
@@ -21,7 +21,7 @@ __all__ = ["WordLegend", "bar_rows", "left_out", "upper", "word_rows"]
 ROWS, OPEN_ROWS = 8, 2
 MOST_WORDS = 1000
 NOTE = "Filled bars raise, outlined bars lower."
-LINES = {"run 1": " The thin line joins what two runs said.", "low": " The thin line is the 95 % interval."}
+LINES = " The thin lines are 95 % intervals."
 Draw = Callable[[Outcome, Table], Any]
 
 
@@ -72,13 +72,17 @@ def _rows(outcomes: Sequence[Outcome], is_drawn: Callable[[Table], bool], draw: 
 def _bar_chart(o: Outcome, table: Table) -> Chart:
     effects = []
     for row in table.rows:
-        value = figure_in(row[2])
-        repeats = [figure_in(v) for v in row[3:5] if v is not None] or [value]
         label = f"{row[0]} = {row[1]}" if row[1] != "" else str(row[0])
-        effects.append(Bar(label, value, min(repeats), max(repeats)))
-    note = NOTE + LINES.get("".join(table.columns[3:4]), "")
+        effects.append(_bar(label, row[2], row[3:5]))
+    note = NOTE + (LINES if table.columns[3:5] == ENDS else "")
     figures = grid_of(table, f"{_named(o, table.columns[2])}, {table.title}")
     return _chart(o, table.title, table.columns[2], effects, figures, note)
+
+
+def _bar(label: str, value: Scalar, ends: Sequence[Scalar]) -> Bar:
+    """A bar, with a line between `ends` where they are known."""
+    at = [figure_in(v) for v in ends if v is not None] or [figure_in(value)]
+    return Bar(label, figure_in(value), min(at), max(at))
 
 
 def _chart(
@@ -98,7 +102,7 @@ def _chart(
 def _named(o: Outcome, effect: str) -> str:
     """The method, with the effect where it shows several."""
     several = len(
-        {t.columns[-1] for t in tables_of(o) if is_words(t)} | {t.columns[2] for t in tables_of(o) if is_bars(t)}
+        {t.columns[1] for t in tables_of(o) if is_words(t)} | {t.columns[2] for t in tables_of(o) if is_bars(t)}
     )
     return f"{o.title}: {effect}" if several > 1 else o.title
 
@@ -119,20 +123,21 @@ def _running(o: Outcome, table: Table) -> Running | Prose:
     words = words_of(texts, shares)
     seen = excerpt(words, shares)
     whole = words[:MOST_WORDS] if len(seen) < len(words) else []
-    chart = _strongest(o, table.title, name, texts, shares)
+    chart = _strongest(o, table, texts, shares)
     more, rest = max(0, len(words) - MOST_WORDS), _rest(special, sum(shares), name)
     signs = ("for", "against") if min(shares) < 0 else ("strong", "")  # of attention no word speaks against
     return Running(_named(o, name), chart.answer, seen, whole, more, signs, rest, chart)
 
 
-def _strongest(o: Outcome, title: str, name: str, texts: Sequence[str], shares: Sequence[float]) -> Chart:
+def _strongest(o: Outcome, table: Table, texts: Sequence[str], shares: Sequence[float]) -> Chart:
     """The words that matter most as bars, with their places in the text."""
     order = strongest(shares)
-    effects = [Bar(short(texts[i]), shares[i], shares[i], shares[i]) for i in order]
-    rows = tuple((short(texts[i]), i + 1, shares[i]) for i in order)
-    caption = f"{_named(o, name)}, {title}: strongest words"
-    figures = grid_of(Table(caption, ("word", "place in the text", name), rows))
-    return _chart(o, title, name, effects, figures, NOTE, "\u201c\u201d")
+    unit, name, *ends = table.columns
+    effects = [_bar(short(texts[i]), shares[i], table.rows[i][2:]) for i in order]
+    rows = tuple((short(texts[i]), i + 1, shares[i], *table.rows[i][2:]) for i in order)
+    caption = f"{_named(o, name)}, {table.title}: strongest {unit}s"
+    figures = grid_of(Table(caption, (unit, "place in the text", name, *ends), rows))
+    return _chart(o, table.title, name, effects, figures, NOTE + LINES[True] * bool(ends), "\u201c\u201d")
 
 
 def _rest(special: float | None, words: float, name: str) -> str:

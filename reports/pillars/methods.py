@@ -5,7 +5,7 @@ from __future__ import annotations
 from auditor.types import Measure, Outcome, Scalar, Table
 from reports.words import number
 
-__all__ = ["QUALITY", "UNITS", "is_bars", "is_words", "other_tables", "quality", "quality_words", "tables_of"]
+__all__ = ["ENDS", "QUALITY", "UNITS", "is_bars", "is_words", "other_tables", "quality", "quality_words", "tables_of"]
 
 QUALITY = {
     "explain.gradcam": (
@@ -28,7 +28,7 @@ QUALITY = {
     "explain.shap": ("standard_error", "The largest standard error of a bar against the largest bar. 0 is exact."),
     "explain.lime": (
         "fidelity",
-        "How well the simple model follows the real one nearby. 1 is exactly, below .5 do not read it.",
+        "How well the simple model follows the real one nearby, held out. 1 is exactly; below .5 nothing is drawn.",
     ),
     "explain.occlusion": (
         "fill_agreement",
@@ -47,7 +47,10 @@ UNITS = {
     "effect": "the probability",
     "weight": "the probability",
     "drop": "the probability",
+    "effect on the value": "the value",
+    "weight on the value": "the value",
 }
+ENDS = ("low", "high")  # of the 95 % interval
 
 
 # ---- its own figure ----------------------------------------------------------------------------------------------
@@ -80,8 +83,10 @@ def is_bars(table: Table) -> bool:
 
 
 def is_words(table: Table) -> bool:
-    """Whether it holds the words of one text in reading order with their shares."""
-    return len(table.columns) == 2 and table.columns[0] == "word" and all(_is_figure(row[1]) for row in table.rows)
+    """Whether it holds the words or sentences of one text in reading order: shares, and the ends of their intervals."""
+    figures = [v for row in table.rows for v in row[1:]]
+    known = table.columns[0] in ("word", "sentence") and table.columns[2:] in ((), ENDS)
+    return known and len(table.columns) > 1 and all(map(_is_figure, figures))
 
 
 def other_tables(o: Outcome) -> tuple[Table, ...]:

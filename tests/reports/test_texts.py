@@ -66,6 +66,44 @@ def test_the_last_row_has_the_name_that_the_engine_gives_it() -> None:
     assert SPECIAL == SPECIAL_ROW
 
 
+# ---- intervals ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("unit", ["word", "sentence"])
+def test_words_and_sentences_with_intervals_have_whiskers_and_the_ends_in_their_table(unit: str) -> None:
+    rows: tuple[tuple[Scalar, ...], ...] = (("It was good .", 0.4, 0.3, 0.5), ("Was it ?", -0.1, -0.2, 0.05))
+    with_ends = section(explained(Table(TITLE, (unit, "weight", "low", "high"), rows), check="explain.lime"))
+    without = section(explained(Table(TITLE, (unit, "weight"), tuple(r[:2] for r in rows)), check="explain.lime"))
+
+    assert "The thin lines are 95 % intervals." in with_ends
+    assert "thin line" not in without
+    # a wide and a narrow picture, a whisker a bar
+    assert [page.count('class="err"') for page in (with_ends, without)] == [4, 0]
+    assert f"strongest {unit}s" in with_ends
+    assert re.search(r"<th[^>]*>low</th><th[^>]*>high</th>", with_ends)
+    assert shown(with_ends) == shown(without) == ["It was good . Was it ?"]
+
+
+def test_bars_with_intervals_and_bars_of_two_runs_say_which_they_are() -> None:
+    rows: tuple[tuple[Scalar, ...], ...] = (("age", "40", 0.2, 0.1, 0.3), ("2 further columns", "", 0.1, None, None))
+    ends, runs = (
+        section(explained(Table(TITLE, ("column", "value", "weight", *names), rows), check="explain.lime"))
+        for names in (("low", "high"), ("run 1", "run 2"))
+    )
+
+    assert "The thin lines are 95 % intervals." in ends
+    assert "The thin line joins what two runs said." in runs
+    assert [page.count('class="err"') for page in (ends, runs)] == [2, 2]  # none for what has no interval
+
+
+def test_what_raises_a_value_raises_no_probability() -> None:
+    row: tuple[Scalar, ...] = ("age", "40", 3.0, 2.0, 4.0)
+    page = section(
+        explained(Table(TITLE, ("column", "value", "weight on the value", "low", "high"), (row,)), check="explain.lime")
+    )
+
+    assert "raises the value most" in page
+    assert "probability" not in page
+
+
 # ---- one text ----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("text", "read"),
