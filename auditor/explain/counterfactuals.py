@@ -18,12 +18,12 @@ from auditor.explain.constraints import Constraints
 from auditor.explain.file_units import Rows, decoded
 from auditor.explain.mad import Distance
 from auditor.explain.putting_back import fewer_columns, moved_nearer, put_back
-from auditor.explain.trials import Candidates, Margins
+from auditor.explain.trials import Candidates, Margins, nearest
 from auditor.subject import Column, Integers, Model
 
 __all__ = ["Table", "Way", "counterfactuals"]
 
-ROWS = 256  # searched at once
+ROWS, HELD = 256, 30_000  # rows searched at once, and times columns at most
 STARTS, FIRST = 8, 32  # real rows that a search starts from, and how many of the nearest are tried first
 MOST_VALUES = 100  # of a category that are tried alone
 FINALISTS = 12  # changes of a row that are looked at closely: of each set of columns the nearest
@@ -71,7 +71,8 @@ def counterfactuals(
     any row of the table. `size` inputs are run at once.
     """
     found: list[tuple[Way, ...]] = []
-    for some, wanted in zip(x.split(ROWS), accepted.split(ROWS), strict=True):
+    at_once = max(1, min(ROWS, HELD // len(table.constraints.columns)))
+    for some, wanted in zip(x.split(at_once), accepted.split(at_once), strict=True):
         found += _of_rows(model, some, wanted, table, ways, size)
     return found
 
@@ -80,7 +81,8 @@ def _of_rows(model: Model, x: Tensor, accepted: Tensor, table: Table, ways: int,
     own = decoded(x, table.constraints.columns)
     margins = Margins(model, x, own, accepted, table.constraints.columns, size)
     neighbours = _starts(margins, own, accepted.numpy(), table)
-    found = fewer_columns(margins, own, neighbours, table.constraints).with_those_of(_alone(margins, own, table))
+    found = fewer_columns(margins, own, neighbours, table.constraints, table.distance)
+    found = found.with_those_of(_alone(margins, own, table))
     found = _distinct(own, put_back(margins, own, found, table.constraints), table.distance)
     found = moved_nearer(margins, own, found, table.constraints, table.distance)
     return _ways(margins, own, _distinct(own, found, table.distance), ways, table.distance)
@@ -90,9 +92,8 @@ def _starts(margins: Margins, own: Rows, accepted: np.ndarray[Any, np.dtype[np.b
     """Up to STARTS candidates a row: neighbours with an accepted answer, made admissible.
 
     Half of them are the nearest, half those of the nearest FIRST that get such an answer most clearly: of these more
-    can be put back.
-    Where none of the nearest keeps such an answer once it is admissible, those further off are tried, and at last rows
-    that are answered as this one is: a value of theirs may turn it nevertheless.
+    can be put back. Where none of the nearest keeps such an answer once it is admissible, those further off are tried,
+    and at last rows that are answered as this one is: a value of theirs may turn it nevertheless.
     """
     order = np.stack([_order(o, a, table) for o, a in zip(own, accepted, strict=True)])
     found: list[tuple[int, Rows]] = []
@@ -135,6 +136,9 @@ def _alone(margins: Margins, own: Rows, table: Table) -> Candidates:
         return table.constraints.projected(own[of[i]], wanted)
 
     turned = np.flatnonzero(margins.lazily(of, rows) > 0)
+    places = column[pair[turned]]
+    apart = table.distance.of_column(places, value[pair[turned]], own[of[turned], places])
+    turned = turned[nearest(of[turned], apart)]
     return Candidates(of[turned], rows(turned))
 
 

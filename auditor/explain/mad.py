@@ -39,8 +39,13 @@ class Distance:
 
     def parts(self, a: Rows, b: Rows) -> Rows:
         """What each column adds to the distance of `a` and `b`, which may be any shapes (..., columns)."""
-        differs = np.where(self.discrete, a != b, np.abs(a - b) / np.where(self.scale > 0, self.scale, 1.0))
-        return np.asarray(np.where(self.scale > 0, differs, 0.0))
+        return self.of_column(np.arange(len(self.scale)), a, b)
+
+    def of_column(self, column: Integers, a: Rows, b: Rows) -> Rows:
+        """What the difference of the values `a` and `b` (..., N) adds, each of the `column` (N,) at its place."""
+        scale = self.scale[column]
+        differs = np.where(self.discrete[column], a != b, np.abs(a - b) / np.where(scale > 0, scale, 1.0))
+        return np.asarray(np.where(scale > 0, differs, 0.0))
 
     def nearest(self, rows: Rows, reference: Rows, without: Integers | None = None) -> Rows:
         """(N,) distances of `rows` (N, columns) to the nearest row of `reference` (M, columns).

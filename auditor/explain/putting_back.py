@@ -9,7 +9,7 @@ import numpy as np
 from auditor.explain.constraints import Constraints, Which
 from auditor.explain.file_units import Rows
 from auditor.explain.mad import Distance
-from auditor.explain.trials import Candidates, Margins
+from auditor.explain.trials import Candidates, Margins, nearest
 from auditor.subject import Integers
 
 __all__ = ["fewer_columns", "moved_nearer", "put_back"]
@@ -18,7 +18,9 @@ HALVINGS = 24
 Order = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def fewer_columns(margins: Margins, own: Rows, found: Candidates, constraints: Constraints) -> Candidates:
+def fewer_columns(
+    margins: Margins, own: Rows, found: Candidates, constraints: Constraints, distance: Distance
+) -> Candidates:
     """For each candidate the columns that turn the answer alone, each by itself; where none does, the strongest.
 
     The strongest are as many as it takes, in the order of what each does alone. Columns that a relation ties together
@@ -32,9 +34,11 @@ def fewer_columns(margins: Margins, own: Rows, found: Candidates, constraints: C
         return np.where(units[unit[i]], found.rows[of[i]], own[found.of[of[i]]])
 
     effects = margins.lazily(found.of[of], alone).reshape(s, len(units))
-    differs = ((found.rows != own[found.of])[:, None] & units).any(2)
+    differs = ((found.rows != own[found.of]) @ units.T) > 0
     effects = np.where(differs, effects, -np.inf)
     turned = np.flatnonzero((effects > 0).ravel())
+    apart = (distance.parts(found.rows, own[found.of]) @ units.T).ravel()[turned]
+    turned = turned[nearest(found.of[of[turned]], apart)]
     single = Candidates(found.of[of[turned]], alone(turned))
     rest = np.flatnonzero(~(effects > 0).any(1))
     several = _strongest(margins, own, found.at(rest), units, effects[rest], differs[rest].sum(1))

@@ -13,9 +13,10 @@ from torch import Tensor
 from auditor.explain.file_units import Rows, encoded
 from auditor.subject import Column, Integers, Model
 
-__all__ = ["Candidates", "Margins"]
+__all__ = ["Candidates", "Margins", "nearest"]
 
 CLEAR = 1e-6  # of the logits: a smaller lead may be float32's
+MOST = 64  # candidates of a row that change a single column, from each source
 AT_ONCE = 4_000_000  # values of changed rows held at once: 32 MB
 Yes = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -97,3 +98,11 @@ class Margins:
         largest = torch.maximum(inside.abs(), outside.abs())
         margin = inside - outside - CLEAR * torch.where(largest.isfinite(), largest, 0.0)
         return np.asarray(torch.where(margin.isnan(), -torch.inf, margin).numpy())
+
+
+def nearest(of: Integers, distance: Rows) -> Integers:
+    """Positions of the MOST smallest of `distance` (S,) among those of the same row `of` (S,), as they stood."""
+    order = np.lexsort((distance, of))
+    _, first = np.unique(of[order], return_index=True)
+    rank = np.arange(len(of)) - np.repeat(first, np.diff([*first, len(of)]))
+    return np.sort(order[rank < MOST])

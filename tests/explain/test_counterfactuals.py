@@ -16,6 +16,7 @@ from auditor.explain.constraints import Constraints
 from auditor.explain.counterfactuals import Table, Way, counterfactuals
 from auditor.explain.file_units import decoded
 from auditor.explain.mad import Distance
+from auditor.explain.trials import nearest
 from auditor.subject import Column, Model, Relation
 from tests import zoo
 
@@ -346,6 +347,27 @@ def test_rows_in_one_batch_get_what_each_gets_alone() -> None:
     assert sum(map(bool, together)) > 10
     for some, same in zip(together, alone, strict=True):
         assert [(w.changed, w.values.tolist()) for w in some] == [(w.changed, w.values.tolist()) for w in same]
+
+
+def test_a_few_rows_at_once_get_what_all_get(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x, columns = mixed_case(3, integer=True, rising=True, tied=True)
+    together = search(model, x[:20], x, columns, [RELATION], ways=3)
+    monkeypatch.setattr("auditor.explain.counterfactuals.HELD", 3 * len(columns))
+
+    apart = search(model, x[:20], x, columns, [RELATION], ways=3)
+
+    assert [[w.values.tolist() for w in ways] for ways in apart] == [
+        [w.values.tolist() for w in ways] for ways in together
+    ]
+
+
+def test_of_each_row_the_nearest_candidates_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditor.explain.trials.MOST", 2)
+
+    kept = nearest(np.array([4, 1, 4, 4, 1, 9]), np.array([3.0, 1.0, 2.0, 1.0, 5.0, 7.0]))
+
+    assert kept.tolist() == [1, 2, 3, 4, 5]
+    assert nearest(np.zeros(0, np.int64), np.zeros(0)).tolist() == []
 
 
 def test_never_more_inputs_at_once_than_asked_for() -> None:
