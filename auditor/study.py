@@ -85,12 +85,13 @@ class Study:
             found = np.stack([self.loss(outputs) - loss, np.abs(outputs - own)[:, self.explained]], 1)
             return np.where(np.abs(found) <= self.rounding, 0.0, found)
 
-        varying, everyone = [i for i in columns if self.varies[i]], np.zeros(len(x), np.int64)
+        known, everyone = self.ctx.columns, np.zeros(len(x), np.int64)
+        varying = [i for i in columns if self.varies[i]]
         found = permuted(
             self.run,
             effect,
             x,
-            [self.ctx.columns[i] for i in varying],
+            [known[i] for i in varying],
             [everyone if groups is None else groups[i] for i in varying],
             repeats=repeats,
             size=self.ctx.batch_size,
@@ -100,7 +101,8 @@ class Study:
 
     def curves(self, columns: Sequence[int], points: int) -> Iterator[Curves]:
         """The curves of each of `columns`, at `points` values at most."""
-        x, size, known = self.rows.x, self.ctx.batch_size, [self.ctx.columns[i] for i in columns]
+        x, size, every = self.rows.x, self.ctx.batch_size, self.ctx.columns
+        known = [every[i] for i in columns]
         grids = [grid_of(x, c, points) for c in known]
         numbers = [(c, g.raw) for c, g in zip(known, grids, strict=True) if c.kind == "number"]
         ale = ale_curves(self._answer, x, [c for c, _ in numbers], [edges for _, edges in numbers], size)

@@ -95,8 +95,9 @@ class _Names:
 
     @classmethod
     def of(cls, ctx: Context, rows: Rows) -> _Names:
-        flags = [c.kind == "flag" and bool(np.isin(rows.x[:, c.start], (0, 1)).all()) for c in ctx.columns]
-        return cls(ctx, labels_of(ctx.columns), flags)
+        columns = ctx.columns
+        flags = [c.kind == "flag" and bool(np.isin(rows.x[:, c.start], (0, 1)).all()) for c in columns]
+        return cls(ctx, labels_of(columns), flags)
 
     def rule(self, conditions: Sequence[Condition]) -> str:
         columns = self.ctx.columns

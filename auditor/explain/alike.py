@@ -60,9 +60,11 @@ class Ranks:
         own = slice(self.columns[i].start, self.columns[i].stop)
         ahead = np.square(self.basis[:, own].T @ self.elements).sum(0)
         back = np.square(self.basis.T @ self.elements[:, own])
-        found = [max(ahead[c.start : c.stop].max(), back[c.start : c.stop].sum(0).max()) for c in self.columns]
+        every = np.concatenate([np.arange(c.start, c.stop) for c in self.columns])
+        first = np.cumsum([0, *(c.stop - c.start for c in self.columns[:-1])])
+        found = np.maximum(np.maximum.reduceat(ahead[every], first), np.add.reduceat(back[every], first).max(1))
         found[i] = 0
-        return np.sqrt(found)
+        return np.asarray(np.sqrt(found))
 
 
 def _of_length_one(columns: Floats) -> Floats:
