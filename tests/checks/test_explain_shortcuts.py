@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from auditor.registry import CHECKS, Context
 from auditor.subject import Data, Model, Words
 from auditor.telltales import _replaced, _without
 from auditor.types import Result, Scalar
@@ -248,3 +249,17 @@ def test_the_mark_is_where_it_is_said_to_be() -> None:
 
 def test_it_is_measured_and_judged_by_no_limit_of_its_own() -> None:
     assert outcome_of(cheating(), CHECK).judgements == ()
+
+
+def test_no_more_images_than_a_batch_go_through_the_model_at_once() -> None:
+    case = cheating()
+    seen: list[int] = []
+
+    def counted(x: Tensor) -> Tensor:
+        seen.append(len(x))
+        return x
+
+    ctx = Context(replace(case.model, feed=counted), case.data, batch_size=64, check=CHECK)
+    CHECKS[CHECK].run(ctx, rows=100, classes=10)
+
+    assert max(seen) == 64
