@@ -12,7 +12,16 @@ from torch import Tensor
 
 from auditor.explain.baselines import BLUR, blurred, padding
 from auditor.explain.games import Bools, Floats, Game, answers
-from auditor.explain.occlusion import columns_of, filled_text_game, losses, row_game, spread, window_game, windows
+from auditor.explain.occlusion import (
+    columns_of,
+    disjoint,
+    filled_text_game,
+    losses,
+    row_game,
+    spread,
+    window_game,
+    windows,
+)
 from auditor.playing import Board, Range, boards, drawn
 from auditor.registry import Context
 from auditor.samples import Sample, heatmap, original
@@ -52,27 +61,30 @@ def _agreement(first: Floats, second: Floats) -> float | None:
 def of_images(ctx: Context, shown: Sequence[Sample], cells: int, side: int) -> list[Drops]:
     """The drops under squares of `side` cells that slide over each image, cut into `cells` along its shorter side.
 
-    They show the image's mean colour; the other way of hiding is the blurred image.
+    They show the image's mean colour. The other way of hiding is the blurred image, in squares beside each other.
     """
     _, height, width = shown[0].x.shape
     covers = windows(height, width, cells, side)
-    games = [window_game(s.x, fill, covers, s.predicted) for s in shown for fill in _fills(s.x)]
-    left = np.stack(losses(ctx.need_model(), games, ctx.batch_size)).reshape(len(shown), 2, -1)
-    drops = _whole(ctx, shown)[:, None, None] - left
-    return [_of_image(ctx, s, of_fills, covers) for s, of_fills in zip(shown, drops, strict=True)]
+    beside = disjoint(covers)
+    flat = [window_game(s.x, s.x.mean((1, 2), keepdim=True).expand_as(s.x), covers, s.predicted) for s in shown]
+    soft = [window_game(s.x, _blurred(s.x), covers[beside], s.predicted) for s in shown]
+    left = losses(ctx.need_model(), [*flat, *soft], ctx.batch_size)
+    return [
+        _of_image(ctx, s, y - left[i], _agreement((y - left[i])[beside], y - left[i + len(shown)]), covers)
+        for i, (s, y) in enumerate(zip(shown, _whole(ctx, shown), strict=True))
+    ]
 
 
-def _fills(image: Tensor) -> tuple[Tensor, Tensor]:
-    """The image (C, H, W) as one colour, and without its detail."""
-    return image.mean((1, 2), keepdim=True).expand_as(image), blurred(image[None], BLUR * min(image.shape[1:]))[0]
+def _blurred(image: Tensor) -> Tensor:
+    """The image (C, H, W) without its detail."""
+    return blurred(image[None], BLUR * min(image.shape[1:]))[0]
 
 
-def _of_image(ctx: Context, s: Sample, drops: Floats, covers: Bools) -> Drops:
-    agreement = _agreement(*drops)
+def _of_image(ctx: Context, s: Sample, drops: Floats, agreement: float | None, covers: Bools) -> Drops:
     said = "" if agreement is None else f", agreement of two fills {agreement:.2f}"
     words = f"Occlusion for {s.answer} by {len(covers):,} squares{said}"
-    values = torch.from_numpy(spread(np.nan_to_num(drops[0]), covers))
-    return Drops(drops[0], agreement, [], [original(ctx, s), heatmap(ctx, s, values, words)])
+    values = torch.from_numpy(spread(np.nan_to_num(drops), covers))
+    return Drops(drops, agreement, [], [original(ctx, s), heatmap(ctx, s, values, words)])
 
 
 # ---- columns and words -------------------------------------------------------------------------------------------

@@ -39,9 +39,9 @@ def explain_occlusion(
     cover it. A column takes its value from each of `background` rows of the reference data (else the data) in turn:
     the bar is the mean drop, its line a 95 % interval of it over those rows. A word is taken out of its text.
     `fill_agreement` is Spearman's rank correlation between the drops under two ways of hiding: mean colour and the
-    blurred image, two halves of the background, taken out and replaced by the token that fills short texts. 1 is the
-    same order, 0 none; None where nothing drops or there is one way only. `largest_drop` is the mean over the rows of
-    the largest drop.
+    blurred image in squares beside each other, two halves of the background, taken out and replaced by the token that
+    fills short texts. 1 is the same order, 0 none; None where nothing drops or there is one way only. `largest_drop` is
+    the mean over the rows of the largest drop.
 
     How to read it: orange and filled bars speak for the class, as it loses without them. Below an agreement of .5 the
     order depends on how parts are hidden, and a caveat says so.

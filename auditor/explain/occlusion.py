@@ -11,7 +11,7 @@ from torch import Tensor
 from auditor.explain.games import Bools, Floats, Game, play
 from auditor.subject import Column, Integers, Model
 
-__all__ = ["columns_of", "filled_text_game", "losses", "row_game", "spread", "window_game", "windows"]
+__all__ = ["columns_of", "disjoint", "filled_text_game", "losses", "row_game", "spread", "window_game", "windows"]
 
 MOST_CELLS = 64  # along the longer side, however long it is
 
@@ -29,6 +29,13 @@ def windows(height: int, width: int, cells: int, side: int) -> Bools:
     tops, lefts = np.divmod(np.arange((rows - h + 1) * (columns - w + 1)), columns - w + 1)
     down, across = (np.arange(m)[None] - first[:, None] for m, first in ((rows, tops), (columns, lefts)))
     found: Bools = ((down >= 0) & (down < h))[:, :, None] & ((across >= 0) & (across < w))[:, None]
+    return found
+
+
+def disjoint(covers: Bools) -> Bools:
+    """(windows,) which of `covers`, as `windows` gives them, lie beside each other: no two share a cell."""
+    tops, lefts = covers.any(2).argmax(1), covers.any(1).argmax(1)
+    found: Bools = (tops % covers[0].any(1).sum() == 0) & (lefts % covers[0].any(0).sum() == 0)
     return found
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from auditor.explain.games import answers, column_game
-from auditor.explain.occlusion import columns_of, losses, row_game, spread, window_game, windows
+from auditor.explain.occlusion import columns_of, disjoint, losses, row_game, spread, window_game, windows
 from auditor.feeds import Tokens
 from auditor.registry import CHECKS, Context
 from auditor.subject import Data, Model
@@ -179,6 +179,9 @@ def test_squares_cover_every_cell_of_any_image(
 
     assert covers.shape == (number, *grid)
     assert covers.any(0).all()
+    alone = covers[disjoint(covers)]
+    assert alone.sum(0).max() == 1
+    assert len(alone) == (grid[0] // min(side, grid[0])) * (grid[1] // min(side, grid[1]))
     assert (covers.sum((1, 2)) == min(side, grid[0]) * min(side, grid[1])).all()
 
 

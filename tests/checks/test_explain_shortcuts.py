@@ -16,9 +16,9 @@ from auditor.telltales import _replaced, _without
 from auditor.types import Result, Scalar
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, outcome_of, result_of
-from tests.explain.planted import MARK, clean, one_token, watermark
+from tests.explain.planted import MARK, VOCABULARY, clean, one_token, watermark
 from tests.shared import needs_shared, real
-from tests.zoo import Case
+from tests.zoo import Bag, Case
 
 CHECK = "explain.shortcuts"
 
@@ -168,6 +168,28 @@ def test_objects_in_the_middle_are_no_shortcut() -> None:
     with torch.no_grad():
         assert float((model(x).argmax(1) == y).float().mean()) > 0.95
     assert measures(result, "shortcuts")[""].value == 0
+
+
+def test_a_text_decided_by_all_its_words_has_no_shortcut() -> None:
+    case = one_token()
+    x = case.data.read(np.arange(len(case.data)))
+    y = ((torch.where(x >= 0, torch.where(x % 2 == 0, 1, -1), 0)).sum(1) > 0).long()  # more even words than odd ones
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        bag = Bag()
+        bag.tokens, bag.head = nn.Embedding(VOCABULARY, 8), nn.Linear(8, 2)
+        model = replace(case.model, module=bag, classes=("odd", "even"))
+        optimiser = torch.optim.Adam(bag.parameters(), 0.05)
+        for _ in range(150):
+            optimiser.zero_grad()
+            functional.cross_entropy(model(x), y).backward()
+            optimiser.step()
+    result = result_of(Case(model, replace(case.data, y=y.numpy())), CHECK, rows=100)
+
+    with torch.no_grad():
+        assert float((model(x).argmax(1) == y).float().mean()) > 0.95
+    assert measures(result, "shortcuts")[""].value == 0
+    assert measures(result, "concentration")
 
 
 @needs_shared
