@@ -12,11 +12,13 @@ from torch import Tensor
 from auditor.explain.concentration import TIMES, TIMES_OTHERS, Place, Shares, densest, positive_shares, share_in
 from auditor.registry import Context
 from auditor.relevance import Relevance
+from auditor.samples import pixels
 from auditor.stats import mean
 from auditor.subject import Integers
 from auditor.suspects import MOVED, Counts, Members, Moves, Suspect, others_of
+from auditor.types import Image
 
-__all__ = ["Mark", "marks", "with_windows"]
+__all__ = ["Mark", "marks", "pictures", "with_windows"]
 
 Corners = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 
@@ -63,6 +65,20 @@ def _suspect(ctx: Context, m: Members, place: Place, measured: Shares, others: S
     due = max(TIMES * place.area, TIMES_OTHERS * elsewhere)
     concentrated = share.low is not None and share.low >= due
     return Suspect(m.label, str(place), place.area, share, concentrated, _moves(ctx, m, place))
+
+
+def pictures(ctx: Context, mark: Mark, rows: Integers) -> tuple[Image, Image]:
+    """The mean of the images `rows` (positions) of its class, and where the relevance of the class lies in the mean."""
+    label, size = mark.suspect.label, ctx.batch_size
+    name = ctx.classes[label]
+    total = torch.stack([ctx.data.read(rows[i : i + size]).sum(0) for i in range(0, len(rows), size)]).sum(0)
+    average = ctx.keep(f"class-{label}-mean", pixels(ctx.need_model(), total / len(rows)))
+    shares = ctx.keep(f"class-{label}", mark.shares.astype(np.float32))
+    said = f"Mean relevance of class {name}: {mark.suspect.percent} lies in the {mark.suspect.where}"
+    return (
+        Image(f"class {name}", average, "original", f"The mean of {len(rows):,} images of class {name}"),
+        Image(f"class {name}", shares, "map", said),
+    )
 
 
 # ---- what moving it does -----------------------------------------------------------------------------------------

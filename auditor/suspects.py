@@ -107,6 +107,11 @@ class Suspect:
     concentrated: bool
     moves: Moves
 
+    @property
+    def percent(self) -> str:
+        """The share in words: `63 %`."""
+        return f"{100 * (self.share.value or 0):.0f} %"
+
     def decides(self, compared: int) -> bool:
         """Whether it is a shortcut: concentrated, and half of the rows that it is put into turn to the class.
 

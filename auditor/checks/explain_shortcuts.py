@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
-import torch
 from pydantic import Field
 
 from auditor.errors import NotApplicable
-from auditor.marks import Mark, marks
+from auditor.marks import marks, pictures
 from auditor.registry import Context, check, sizes
 from auditor.relevance import relevance_of
-from auditor.samples import is_image, need_explainable, pixels
+from auditor.samples import is_image, need_explainable
 from auditor.stats import rate
 from auditor.suspects import Chosen, Suspect, chosen
 from auditor.telltales import telltales
-from auditor.types import Image, Measure, Result, Table
+from auditor.types import Measure, Result, Table
 
 COLUMNS = (
     "class", "place", "share of relevance", "low", "high", "its size",
@@ -65,7 +64,8 @@ def explain_shortcuts(
         msg = "no class has positive relevance at a place or on a word that 5 rows of each half share; raise `rows`"
         raise NotApplicable(msg)
     suspects.sort(key=lambda s: (-s.decides(len(suspects)), -(s.share.value or 0)))
-    images = [i for s in suspects for p in places if p.suspect is s for i in _pictures(ctx, p, whom)]
+    of_class = {m.label: m.measured for m in whom.members}
+    images = [i for s in suspects for p in places if p.suspect is s for i in pictures(ctx, p, of_class[s.label])]
     said = [_sentence(ctx, s) for s in suspects if s.decides(len(suspects))]
     caveats = [*said, f"Relevance is measured {method}.", *_left_out(ctx, whom, suspects)]
     return Result(tuple(_measures(ctx, suspects, len(said))), (_table(ctx, suspects),), tuple(images), tuple(caveats))
@@ -99,13 +99,9 @@ def _sentence(ctx: Context, s: Suspect) -> str:
         else (f"on {s.where} where it stands", "putting", "another word")
     )
     return (
-        f"{_percent(s)} of the relevance of class {name} lies {lies}; {how} it into {n:,} rows of other classes turns "
+        f"{s.percent} of the relevance of class {name} lies {lies}; {how} it into {n:,} rows of other classes turns "
         f"{k:,} of them to class {name}, {other} turns {k_else:,}."
     )
-
-
-def _percent(s: Suspect) -> str:
-    return f"{100 * (s.share.value or 0):.0f} %"
 
 
 def _left_out(ctx: Context, whom: Chosen, suspects: Sequence[Suspect]) -> list[str]:
@@ -123,18 +119,3 @@ def _left_out(ctx: Context, whom: Chosen, suspects: Sequence[Suspect]) -> list[s
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
-
-
-def _pictures(ctx: Context, place: Mark, whom: Chosen) -> tuple[Image, Image]:
-    """The mean image of the class, and where its relevance lies in the mean."""
-    label = place.suspect.label
-    name = ctx.classes[label]
-    rows = next(m.measured for m in whom.members if m.label == label)
-    total = sum(ctx.data.read(rows[i : i + ctx.batch_size]).sum(0) for i in range(0, len(rows), ctx.batch_size))
-    average = ctx.keep(f"class-{label}-mean", pixels(ctx.need_model(), torch.as_tensor(total) / len(rows)))
-    shares = ctx.keep(f"class-{label}", place.shares.astype(np.float32))
-    said = f"Mean relevance of class {name}: {_percent(place.suspect)} lies in the {place.suspect.where}"
-    return (
-        Image(f"class {name}", average, "original", f"The mean of {len(rows):,} images of class {name}"),
-        Image(f"class {name}", shares, "map", said),
-    )

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from auditor.explain.games import Bools, Floats, Game, play
-from auditor.subject import Integers, Model
+from auditor.subject import Column, Integers, Model
 
-__all__ = ["filled_text_game", "losses", "spread", "window_game", "windows"]
+__all__ = ["columns_of", "disjoint", "filled_text_game", "losses", "row_game", "spread", "window_game", "windows"]
 
 MOST_CELLS = 64  # along the longer side, however long it is
 
@@ -32,6 +32,13 @@ def windows(height: int, width: int, cells: int, side: int) -> Bools:
     return found
 
 
+def disjoint(covers: Bools) -> Bools:
+    """(windows,) which of `covers`, as `windows` gives them, lie beside each other: no two share a cell."""
+    tops, lefts = covers.any(2).argmax(1), covers.any(1).argmax(1)
+    found: Bools = (tops % covers[0].any(1).sum() == 0) & (lefts % covers[0].any(0).sum() == 0)
+    return found
+
+
 def window_game(image: Tensor, fill: Tensor, covers: Bools, target: int) -> Game:
     """The windows over an image (C, H, W) as players; who is absent shows `fill` (C, H, W) in its place.
 
@@ -46,6 +53,27 @@ def window_game(image: Tensor, fill: Tensor, covers: Bools, target: int) -> Game
         return torch.where(torch.from_numpy(hidden[:, up][:, :, across])[:, None], fill, image)[:, None]
 
     return Game(len(covers), target, show)
+
+
+def columns_of(columns: Sequence[Column], width: int) -> Tensor:
+    """(width,) which of `columns` each element of an input vector belongs to, -1 for none."""
+    found = torch.full((width,), -1)
+    for i, c in enumerate(columns):
+        found[c.start : c.stop] = i
+    return found
+
+
+def row_game(x: Tensor, other: Tensor, of_element: Tensor, columns: int, target: int) -> Game:
+    """The columns of a row (F,) as players; who is absent takes its values from the row `other` (F,).
+
+    `of_element` (F,) is `columns_of`, which many games share, as one with many rows would give their mean alone.
+    """
+
+    def show(present: Bools) -> Tensor:
+        there = torch.from_numpy(np.concatenate([present, np.ones((len(present), 1), np.bool_)], 1))
+        return torch.where(there[:, of_element], x, other)[:, None]
+
+    return Game(columns, target, show)
 
 
 def filled_text_game(ids: Tensor, of_token: Integers, fill: int, target: int) -> Game:
@@ -64,7 +92,8 @@ def filled_text_game(ids: Tensor, of_token: Integers, fill: int, target: int) ->
 
 def losses(model: Model, games: Sequence[Game], rows: int) -> list[Floats]:
     """For every game the answers (players,) without each player in turn; see `games.play`."""
-    return play(model, games, [~np.eye(g.players, dtype=np.bool_) for g in games], rows)
+    without = {n: ~np.eye(n, dtype=np.bool_) for n in {g.players for g in games}}
+    return play(model, games, [without[g.players] for g in games], rows)
 
 
 def spread(drops: Floats, covers: Bools) -> Floats:

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auditor.explain.games import answers
-from auditor.explain.occlusion import losses, spread, window_game, windows
+from auditor.explain.games import answers, column_game
+from auditor.explain.occlusion import columns_of, disjoint, losses, row_game, spread, window_game, windows
 from auditor.feeds import Tokens
+from auditor.registry import CHECKS, Context
 from auditor.subject import Data, Model
 from tests import zoo
 from tests.checks.audited import arrays_of, measures, not_applicable, result_of
@@ -178,6 +179,9 @@ def test_squares_cover_every_cell_of_any_image(
 
     assert covers.shape == (number, *grid)
     assert covers.any(0).all()
+    alone = covers[disjoint(covers)]
+    assert alone.sum(0).max() == 1
+    assert len(alone) == (grid[0] // min(side, grid[0])) * (grid[1] // min(side, grid[1]))
     assert (covers.sum((1, 2)) == min(side, grid[0]) * min(side, grid[1])).all()
 
 
@@ -212,3 +216,37 @@ def test_inputs_that_are_no_pictures_columns_or_words_are_none_of_its_business()
     case = zoo.Case(model, Data.of(torch.rand(6, 3, 4), torch.zeros(6).long()))
 
     assert "neither images nor rows of columns" in not_applicable(case, CHECK)
+
+
+# ---- many parts, few at once -------------------------------------------------------------------------------------
+def test_rows_of_500_columns_go_through_the_model_a_batch_at_a_time() -> None:
+    x = torch.randn(12, 500, generator=torch.Generator().manual_seed(0))
+    x[:, 7] = 1.0  # a constant column
+    seen: list[int] = []
+
+    def counted(x: Tensor) -> Tensor:
+        seen.append(len(x))
+        return x
+
+    model = Model(nn.Linear(500, 2), ("a", "b"), feed=counted)
+    ctx = Context(model, Data.of(x, torch.zeros(12).long()), batch_size=64, check=CHECK)
+
+    result = CHECKS[CHECK].run(ctx, samples=2, cells=14, window=2, background=5)
+
+    assert max(seen) == 64
+    assert sum(n for n in seen if n == 64) > 0.95 * 2 * 5 * 500  # batches are full
+    for table in result.tables:
+        assert table.rows[-1][0] == "488 further columns"
+        assert "x[7]" not in {row[0] for row in table.rows}
+
+
+def test_one_row_of_the_background_is_a_column_game_with_that_row() -> None:
+    case = zoo.categories()
+    x = case.data.read(np.arange(9))
+    of_element = columns_of(case.data.columns, 5)
+
+    assert of_element.tolist() == [0, 1, 2, 2, 2]
+    present = (np.arange(8)[:, None] >> np.arange(3) & 1).astype(bool)
+    for row in x[1:]:
+        alone = column_game(x[0], row[None], case.data.columns, 1).show(present)
+        assert torch.equal(row_game(x[0], row, of_element, 3, 1).show(present), alone)

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from auditor.registry import CHECKS, Context
 from auditor.subject import Data, Model, Words
 from auditor.telltales import _replaced, _without
 from auditor.types import Result, Scalar
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, outcome_of, result_of
-from tests.explain.planted import MARK, clean, one_token, watermark
+from tests.explain.planted import MARK, VOCABULARY, clean, one_token, watermark
 from tests.shared import needs_shared, real
-from tests.zoo import Case
+from tests.zoo import Bag, Case
 
 CHECK = "explain.shortcuts"
 
@@ -169,6 +170,28 @@ def test_objects_in_the_middle_are_no_shortcut() -> None:
     assert measures(result, "shortcuts")[""].value == 0
 
 
+def test_a_text_decided_by_all_its_words_has_no_shortcut() -> None:
+    case = one_token()
+    x = case.data.read(np.arange(len(case.data)))
+    y = ((torch.where(x >= 0, torch.where(x % 2 == 0, 1, -1), 0)).sum(1) > 0).long()  # more even words than odd ones
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        bag = Bag()
+        bag.tokens, bag.head = nn.Embedding(VOCABULARY, 8), nn.Linear(8, 2)
+        model = replace(case.model, module=bag, classes=("odd", "even"))
+        optimiser = torch.optim.Adam(bag.parameters(), 0.05)
+        for _ in range(150):
+            optimiser.zero_grad()
+            functional.cross_entropy(model(x), y).backward()
+            optimiser.step()
+    result = result_of(Case(model, replace(case.data, y=y.numpy())), CHECK, rows=100)
+
+    with torch.no_grad():
+        assert float((model(x).argmax(1) == y).float().mean()) > 0.95
+    assert measures(result, "shortcuts")[""].value == 0
+    assert measures(result, "concentration")
+
+
 @needs_shared
 @pytest.mark.parametrize("name", ["mnist_small", "cifar10_cnn_a_adv"])
 def test_published_models_raise_no_alarm(name: str) -> None:
@@ -248,3 +271,17 @@ def test_the_mark_is_where_it_is_said_to_be() -> None:
 
 def test_it_is_measured_and_judged_by_no_limit_of_its_own() -> None:
     assert outcome_of(cheating(), CHECK).judgements == ()
+
+
+def test_no_more_images_than_a_batch_go_through_the_model_at_once() -> None:
+    case = cheating()
+    seen: list[int] = []
+
+    def counted(x: Tensor) -> Tensor:
+        seen.append(len(x))
+        return x
+
+    ctx = Context(replace(case.model, feed=counted), case.data, batch_size=64, check=CHECK)
+    CHECKS[CHECK].run(ctx, rows=100, classes=10)
+
+    assert max(seen) == 64

@@ -17,7 +17,7 @@ from auditor.feeds import Tokens
 from auditor.subject import Data, Integers, Model, Words
 from tests.zoo import Bag, Case
 
-__all__ = ["CHEATED", "MARK", "TOKEN", "clean", "marked", "one_token", "watermark"]
+__all__ = ["CHEATED", "MARK", "TOKEN", "VOCABULARY", "clean", "marked", "one_token", "watermark"]
 
 SIDE, CHEATED, NOISE = 16, 3, 0.25
 MARK = (slice(12, 16), slice(0, 4))  # rows and columns of the watermark: 4 by 4 pixels, bottom left
