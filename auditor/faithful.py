@@ -10,7 +10,7 @@ import numpy as np
 from auditor.explain.evidence.curves import area, best_first, fractions
 from auditor.explain.evidence.road import REACHED, road_game
 from auditor.explain.evidence.subsets import infidelity, random_subsets, sensitivity_n
-from auditor.explain.games import Bools, Floats, Game, play
+from auditor.explain.games import Bools, Floats, Game, play_finite
 from auditor.methods import Scores
 from auditor.registry import derive_seed
 from auditor.scene import Scene
@@ -99,7 +99,7 @@ def _played(scene: Scene, games: Sequence[Game], coalitions: Sequence[Bools]) ->
     """The answers to all coalitions, each asked for once, and how many inputs that took."""
     unique = [np.unique(c, axis=0, return_inverse=True) for c in coalitions]
     asked = [u for u, _ in unique]
-    found = play(scene.ctx.need_model(), games, asked, scene.ctx.batch_size)
+    found = play_finite(scene.ctx.need_model(), games, asked, scene.ctx.batch_size)
     passes = sum(len(a) * g.copies for a, g in zip(asked, games, strict=True))
     return [f[inverse.ravel()] for f, (_, inverse) in zip(found, unique, strict=True)], passes
 

@@ -20,12 +20,18 @@ from auditor.explain.attention import Attended, attention, attention_gradient, r
 from auditor.explain.composites import with_attention
 from auditor.explain.entries import enterable
 from auditor.explain.expected import expected_gradients
-from auditor.explain.games import Floats, play
+from auditor.explain.games import Floats, Game, answers, image_game, play_finite
 from auditor.explain.gradcam import gradcam
 from auditor.explain.integrated import integrated_gradients
+from auditor.explain.lime import lime
 from auditor.explain.lrp import lrp
+from auditor.explain.neighbours import of_row, of_superpixels, of_words
+from auditor.explain.occlusion import losses, spread, window_game, windows
 from auditor.explain.parts import column_parts, image_parts
 from auditor.explain.paths import at_once
+from auditor.explain.rise import rise
+from auditor.explain.segments import Segments, superpixels
+from auditor.explain.shapley import Request, shapley
 from auditor.explain.smoothgrad import input_times_gradient, smoothgrad
 from auditor.registry import derive_seed
 from auditor.samples import Sample, is_image
@@ -37,6 +43,9 @@ __all__ = ["METHODS", "Method", "Scores", "again", "kind_of", "scores_of"]
 
 BATCH = 16  # rows whose gradients are taken at once
 STEPS, DRAWS, NOISE = 16, 16, 0.15
+ANSWERS, FIRST = 128, 64  # of methods that hide parts at random
+SUPERPIXELS, CELLS, WINDOW = 25, 14, 2
+WINDOWS = (CELLS - WINDOW + 1) ** 2
 Scores = list[Floats]
 Kind = Literal["image", "table", "text"]
 EVERYTHING: tuple[Kind, ...] = ("image", "table", "text")
@@ -190,9 +199,68 @@ def _attended(scene: Scene, model: Model, samples: Sequence[Sample], between: Ca
 
 # ---- made of passes alone ----------------------------------------------------------------------------------------
 def _occlusion(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
-    games = [scene.game(s) for s in samples]
-    without = [np.concatenate([~np.eye(g.players, dtype=np.bool_), np.ones((1, g.players), np.bool_)]) for g in games]
-    return [v[-1] - v[:-1] for v in play(model, games, without, scene.ctx.batch_size)]
+    """What is lost without each part; of an image without each of the squares that slide over it."""
+    rows = scene.ctx.batch_size
+    whole = answers(model, *stacked(samples), rows)
+    if scene.segments is None:
+        left = losses(model, [scene.game(s) for s in samples], rows)
+        return [own - rest for own, rest in zip(whole, left, strict=True)]
+    covers = windows(*scene.segments.shape, CELLS, WINDOW)
+    fills = (s.x.mean((1, 2), keepdim=True).expand_as(s.x) for s in samples)
+    left = losses(model, [window_game(s.x, f, covers, s.predicted) for s, f in zip(samples, fills, strict=True)], rows)
+    maps = (spread(own - rest, covers) for own, rest in zip(whole, left, strict=True))
+    return [scene.parts(s, _enlarged(torch.from_numpy(m), s.x)) for s, m in zip(samples, maps, strict=True)]
+
+
+def _rise(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
+    x, target = stacked(samples)
+    found = rise(model, x, target, masks=ANSWERS, rows=scene.ctx.batch_size, seed=_seed(scene, "RISE"))
+    return _folded(scene, samples, found.maps[:, None])
+
+
+def _shap(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
+    games, segments = _played(scene, samples)
+
+    def values(requests: Sequence[Request]) -> Scores:
+        asked = [r.coalitions for r in requests]
+        return play_finite(model, [games[r.game] for r in requests], asked, scene.ctx.batch_size)
+
+    players = [g.players for g in games]
+    found = shapley(values, players, first=FIRST, most=ANSWERS, seed=_seed(scene, "SHAP"))
+    return _of_players(scene, samples, [f.values for f in found], segments)
+
+
+def _lime(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
+    games, segments = _played(scene, samples)
+    if kind_of(scene) == "table":
+        around, varied = zip(
+            *(of_row(s.x, scene.background, scene.ctx.columns, s.predicted) for s in samples), strict=True
+        )
+    else:
+        around = tuple(of_words(g) if segments is None else of_superpixels(g) for g in games)
+        varied = tuple(range(g.players) for g in games)
+    size, seed = scene.ctx.batch_size, _seed(scene, "LIME")
+    found = lime(model, around, neighbours=ANSWERS, most=ANSWERS, rows=size, seed=seed)
+    scores = [np.zeros(g.players) for g in games]
+    for own, local, columns in zip(scores, found, varied, strict=True):
+        own[list(columns)] = np.nan_to_num(local.weights)
+    return _of_players(scene, samples, scores, segments)
+
+
+def _played(scene: Scene, samples: Sequence[Sample]) -> tuple[list[Game], list[Segments] | None]:
+    """The samples as games; of images in superpixels, which come along."""
+    if scene.segments is None:
+        return [scene.game(s) for s in samples], None
+    segments = [superpixels(s.x, SUPERPIXELS) for s in samples]
+    return [image_game(s.x, own, s.predicted) for s, own in zip(samples, segments, strict=True)], segments
+
+
+def _of_players(scene: Scene, samples: Sequence[Sample], values: Scores, segments: Sequence[Segments] | None) -> Scores:
+    """What players got, by the scene's parts."""
+    if segments is None:
+        return values
+    maps = (torch.from_numpy(v[own])[None] for v, own in zip(values, segments, strict=True))
+    return [scene.parts(s, m) for s, m in zip(samples, maps, strict=True)]
 
 
 # ---- shared ------------------------------------------------------------------------------------------------------
@@ -204,6 +272,11 @@ def _batches(samples: Sequence[Sample]) -> Iterator[tuple[Sequence[Sample], Tens
 
 def _folded(scene: Scene, samples: Sequence[Sample], shares: Tensor) -> Scores:
     return [scene.parts(s, own) for s, own in zip(samples, shares, strict=True)]
+
+
+def _enlarged(cells: Tensor, image: Tensor) -> Tensor:
+    """A map (rows, columns) as large as the image (C, H, W)."""
+    return functional.interpolate(cells[None, None], image.shape[1:], mode="nearest")[0]
 
 
 def _seed(scene: Scene, name: str) -> int:
@@ -219,5 +292,8 @@ METHODS = (
     Method("Input x gradient", "explain.smoothgrad", _input_times_gradient, lambda _: 3),
     Method("Attention rollout", "explain.attention", _rollout, lambda _: 3, signed=False),
     Method("Attention x gradient", "explain.attention", _attention_gradient, lambda _: 3, signed=False),
-    Method("Occlusion", "explain.occlusion", _occlusion, lambda parts: parts + 1),
+    Method("Occlusion", "explain.occlusion", _occlusion, lambda parts: min(parts, WINDOWS) + 1),
+    Method("RISE", "explain.rise", _rise, lambda _: ANSWERS, ("image",)),
+    Method("SHAP", "explain.shap", _shap, lambda parts: max(ANSWERS, 3 * min(parts, SUPERPIXELS))),
+    Method("LIME", "explain.lime", _lime, lambda _: ANSWERS),
 )

@@ -73,7 +73,8 @@ def explain_shap(
     for b, f in moving:
         words = f"SHAP for {b.sample.answer} in {len(f.values)} {b.unit}s, standard error {f.relative_error:.2f}"
         ends = f.values - T9 * f.standard_error, f.values + T9 * f.standard_error
-        some, pictures = drawn(ctx, b, f.values, "effect", words, ends)
+        name = "effect on the value" if ctx.is_regression else "effect"
+        some, pictures = drawn(ctx, b, f.values, name, words, ends)
         tables, images = [*tables, *some], [*images, *pictures]
     still = len(played) - len(moving)
     caveats = [absent, *_caveats([f for _, f in moving], budget), *_still(still, len(played))]

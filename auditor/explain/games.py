@@ -18,7 +18,7 @@ from auditor.explain.players import mixed
 from auditor.explain.segments import Segments, masked
 from auditor.subject import Column, Integers, Model
 
-__all__ = ["Bools", "Floats", "Game", "answers", "column_game", "image_game", "play", "text_game"]
+__all__ = ["Bools", "Floats", "Game", "answers", "column_game", "image_game", "play", "play_finite", "text_game"]
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -97,21 +97,23 @@ def play(model: Model, games: Sequence[Game], coalitions: Sequence[np.ndarray[An
     return found
 
 
-def answers(model: Model, x: Tensor, target: Tensor, rows: int) -> Floats:
-    """(N,) the probability of class `target` (N,) for inputs (N, ...); the value of a model without classes.
+def play_finite(model: Model, games: Sequence[Game], coalitions: Sequence[Bools], rows: int) -> list[Floats]:
+    """As `play`; NotApplicable where an answer is not finite."""
+    found = play(model, games, coalitions, rows)
+    if not all(np.isfinite(own).all() for own in found):
+        msg = "the model gives no finite answer where parts of its input are hidden"
+        raise NotApplicable(msg)
+    return found
 
-    NotApplicable where one is not finite.
-    """
+
+def answers(model: Model, x: Tensor, target: Tensor, rows: int) -> Floats:
+    """(N,) the probability of class `target` (N,) for inputs (N, ...); the value of a model without classes."""
     found = []
     with torch.no_grad():
         for part, wanted in zip(x.split(rows), target.split(rows), strict=True):
             y = model(part).cpu()
             found.append(y if model.output == "value" else y.softmax(1).gather(1, wanted[:, None])[:, 0])
-    said = torch.cat(found).double()
-    if not bool(said.isfinite().all()):
-        msg = "the model gives no finite answer where parts of its input are hidden"
-        raise NotApplicable(msg)
-    return np.asarray(said.numpy())
+    return np.asarray(torch.cat(found).double().numpy())
 
 
 def _batches(games: Sequence[Game], coalitions: Sequence[Sized], rows: int) -> Iterator[list[tuple[int, slice]]]:

@@ -137,7 +137,7 @@ def _strongest(o: Outcome, table: Table, texts: Sequence[str], shares: Sequence[
     rows = tuple((short(texts[i]), i + 1, shares[i], *table.rows[i][2:]) for i in order)
     caption = f"{_named(o, name)}, {table.title}: strongest {unit}s"
     figures = grid_of(Table(caption, (unit, "place in the text", name, *ends), rows))
-    return _chart(o, table.title, name, effects, figures, NOTE + LINES[True] * bool(ends), "\u201c\u201d")
+    return _chart(o, table.title, name, effects, figures, NOTE + LINES * bool(ends), "\u201c\u201d")
 
 
 def _rest(special: float | None, words: float, name: str) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from auditor.data.words import sentences
 from auditor.errors import NotApplicable
-from auditor.explain.games import Game, answers, column_game, image_game, play, text_game
+from auditor.explain.games import Game, answers, column_game, image_game, play, play_finite, text_game
 from auditor.explain.players import alike
 from auditor.subject import Column, Model
 from tests import zoo
@@ -81,8 +81,11 @@ def test_a_text_of_which_nothing_is_left_is_one_padding_token() -> None:
 
 def test_an_answer_that_is_no_number_is_refused_in_words() -> None:
     model = Model(nn.Sequential(nn.Linear(2, 2)), ("a", "b"))
+    game = Game(2, 0, lambda present: torch.full((len(present), 1, 2), torch.inf))
+
+    assert np.isnan(play(model, [game], [everybody(2)], 2)[0]).all()
     with pytest.raises(NotApplicable, match="no finite answer"):
-        answers(model, torch.full((3, 2), torch.inf), torch.zeros(3).long(), 2)
+        play_finite(model, [game], [everybody(2)], 2)
 
 
 def test_an_absent_part_of_an_image_has_its_mean_colour() -> None:
