@@ -174,10 +174,12 @@ class _Ridge:
 def _ridge(parts: Sequence[_Moments]) -> _Ridge:
     """The fit to all neighbours of these moments; the intercept is free, as sklearn's Ridge has it."""
     one = sum(m.one for m in parts)
-    x, y, xx, xy = (np.asarray(sum(getattr(m, name) for m in parts)) for name in ("x", "y", "xx", "xy"))
+    sums = (sum(getattr(m, name) for m in parts) for name in ("x", "y", "xx", "xy"))
+    x, y, xx, xy = (np.asarray(s, np.float64) for s in sums)
     inverse = np.linalg.inv(xx - np.outer(x, x) / one + ALPHA * np.eye(len(x)))
     weights = inverse @ (xy - np.outer(x, y) / one)
-    return _Ridge(weights, (y - x @ weights) / one, np.asarray(x / one), inverse, one)
+    middle = np.asarray(x / one, np.float64)
+    return _Ridge(weights, (y - x @ weights) / one, middle, inverse, one)
 
 
 def _variance(
