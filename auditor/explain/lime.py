@@ -174,11 +174,10 @@ class _Ridge:
 def _ridge(parts: Sequence[_Moments]) -> _Ridge:
     """The fit to all neighbours of these moments; the intercept is free, as sklearn's Ridge has it."""
     one = sum(m.one for m in parts)
-    x, y, xx, xy = (np.asarray(sum(getattr(m, name) for m in parts), np.float64) for name in ("x", "y", "xx", "xy"))
-    inverse = np.linalg.inv(xx - np.outer(x, x) / one + ALPHA * np.eye(len(x)))
+    x, y, xx, xy = (np.asarray(sum(getattr(m, name) for m in parts)) for name in ("x", "y", "xx", "xy"))
+    inverse = np.asarray(np.linalg.inv(xx - np.outer(x, x) / one + ALPHA * np.eye(len(x))), np.float64)
     weights = inverse @ (xy - np.outer(x, y) / one)
-    middle: Floats = np.divide(x, one, dtype=np.float64)
-    return _Ridge(weights, (y - x @ weights) / one, middle, inverse, one)
+    return _Ridge(weights, (y - x @ weights) / one, x / one, inverse, one)
 
 
 def _variance(
