@@ -164,7 +164,7 @@ def test_pictures_have_words_and_stand_beside_their_methods_figure() -> None:
 
     assert len(images) >= 3 * 2 + 2 * 2
     assert all(a["alt"] and len(a["alt"]) > 20 for a in images)
-    for word in ("hirescam correlation", "ledger error", "repeat error", "fidelity"):
+    for word in ("hirescam correlation", "ledger error", "standard error", "fidelity"):
         assert f"</b>{word}" in html
 
 
