@@ -114,7 +114,7 @@ def _left_out(ctx: Context, whom: Chosen, suspects: Sequence[Suspect]) -> list[s
     caveats = [f"Not looked at: {_listed(names)} ({why})." for names, why in reasons if names]
     if len(whom.members) < 3 and is_image(ctx):
         caveats.append(
-            "With fewer than 3 classes an object at a fixed place and a mark look the same: see the picture."
+            "With fewer than 3 classes an object at a fixed place looks the same as a mark: see the picture."
         )
     return caveats
 
