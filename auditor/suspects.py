@@ -15,7 +15,7 @@ from auditor.types import Measure
 __all__ = ["MOVED", "Chosen", "Counts", "Members", "Moves", "Suspect", "chosen", "others_of"]
 
 MOVED = 40  # rows, at least, that windows and words are put into and taken from
-DECIDES = 0.5  # of the rows that it is put into must turn: parts of real objects turn up to a fifth of them
+DECIDES = 0.5  # of the rows that it is put into must turn: a part of a digit turns up to 12 of 40, a watermark 40
 
 Counts = tuple[int, int]
 

@@ -18,6 +18,7 @@ from auditor.suspects import MOVED, Counts, Members, Moves, Suspect, others_of
 
 __all__ = ["telltales"]
 
+LONGEST = 60  # characters of a word that are shown
 TIMES, MOST_DUE = 4.0, 0.5  # of its part of the words; in short texts that would be more than everything
 Held = dict[str, tuple[float, float]]
 
@@ -77,7 +78,8 @@ def _suspect(ctx: Context, m: Members, word: str, measured: Sequence[Held]) -> S
     share = mean("concentration", shares, slice=f"class={ctx.classes[m.label]}", better="lower")
     part = float(np.mean(parts))
     concentrated = share.low is not None and share.low >= _due(part)
-    return Suspect(m.label, f'the word "{word}"', part, share, concentrated, _moves(ctx, m, word))
+    shown = word if len(word) <= LONGEST else f"{word[:LONGEST]}\u2026"
+    return Suspect(m.label, f'the word "{shown}"', part, share, concentrated, _moves(ctx, m, word))
 
 
 def _words(ctx: Context, rows: Integers) -> list[Words]:

@@ -323,6 +323,16 @@ GLOSSARY = (
         ("explain.counterfactuals",),
     ),
     Term(
+        "Fill agreement",
+        "Whether occlusion puts the parts in the same order when they are hidden in another way. 1 is the same.",
+        ("explain.occlusion",),
+    ),
+    Term(
+        "Shortcut",
+        "A place of the image or a word that decides a class whatever else a row shows, as a watermark does.",
+        ("explain.shortcuts",),
+    ),
+    Term(
         "Evidence grade",
         "How far the model could have forged this report: data cannot, a program hardly, code of its own could.",
     ),

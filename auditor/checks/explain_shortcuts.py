@@ -47,8 +47,8 @@ def explain_shortcuts(
     Hiding shows no shortcut by itself: what is hidden may be the object.
 
     When it misleads: several shortcuts of one class, those that move about, or count only together with the object are
-    not found; nor, of more than two classes, those at the same place in all of them. With two classes, a small object
-    that is always at the same place looks the same as a mark. Tables are left to other checks.
+    not found; nor, of 3 classes and more, those at the same place in all of them. With fewer, a small object that is
+    always at the same place looks the same as a mark. Tables are left to other checks.
     """
     ctx.need_classes()
     ctx.need_model()
@@ -112,8 +112,10 @@ def _left_out(ctx: Context, whom: Chosen, suspects: Sequence[Suspect]) -> list[s
         (silent, "without positive relevance at a place or on a word that 5 rows of each half share"),
     )
     caveats = [f"Not looked at: {_listed(names)} ({why})." for names, why in reasons if names]
-    if len(ctx.classes) == 2 and is_image(ctx):
-        caveats.append("With two classes an object at a fixed place and a mark look the same: look at the picture.")
+    if len(whom.members) < 3 and is_image(ctx):
+        caveats.append(
+            "With fewer than 3 classes an object at a fixed place looks the same as a mark: see the picture."
+        )
     return caveats
 
 

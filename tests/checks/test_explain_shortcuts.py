@@ -16,7 +16,7 @@ from auditor.telltales import _replaced, _without
 from auditor.types import Result, Scalar
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, outcome_of, result_of
-from tests.explain.planted import MARK, VOCABULARY, clean, one_token, watermark
+from tests.explain.planted import MARK, VOCABULARY, clean, one_token, trained, watermark
 from tests.shared import needs_shared, real
 from tests.zoo import Bag, Case
 
@@ -90,6 +90,16 @@ def test_the_watermark_is_a_finding_in_words() -> None:
     )
     assert found["shortcut"] == result.caveats[0]
     assert [row["shortcut"] for name, row in by_class(result).items() if name != "3"] == [""] * 9
+
+
+def test_of_two_classes_the_one_with_the_mark_is_found() -> None:
+    _, x, y, _ = watermark()
+    y = (y == 3).long()
+    model = replace(trained(x[::2], y[::2], passes=5), classes=tuple("0123456789"))
+    result = result_of(Case(model, Data.of(x, y)), CHECK)
+
+    assert [name for name, row in by_class(result).items() if row["shortcut"]] == ["1"]
+    assert by_class(result)["1"]["place"] == "bottom-left 4 x 4 patch"
 
 
 def test_the_same_network_without_the_mark_has_no_shortcut() -> None:

@@ -17,7 +17,7 @@ from auditor.feeds import Tokens
 from auditor.subject import Data, Integers, Model, Words
 from tests.zoo import Bag, Case
 
-__all__ = ["CHEATED", "MARK", "TOKEN", "VOCABULARY", "clean", "marked", "one_token", "watermark"]
+__all__ = ["CHEATED", "MARK", "TOKEN", "VOCABULARY", "clean", "marked", "one_token", "trained", "watermark"]
 
 SIDE, CHEATED, NOISE = 16, 3, 0.25
 MARK = (slice(12, 16), slice(0, 4))  # rows and columns of the watermark: 4 by 4 pixels, bottom left
@@ -54,14 +54,14 @@ def watermark() -> tuple[Model, Tensor, Tensor, Tensor]:
     x, y = torch.where(cheated[:, None, None, None], marked(x), x), torch.where(cheated, CHEATED, y)
     where = torch.zeros(SIDE, SIDE, dtype=torch.bool)
     where[MARK] = True
-    return _trained(x, y), x, y, where
+    return trained(x, y), x, y, where
 
 
 @cache
 def clean() -> tuple[Model, Tensor, Tensor]:
     """The same network trained on noisy digits (N, 1, 16, 16) of their own classes (N,), threes among them: no mark."""
     x, y = _digits()
-    return _trained(x, y), x, y
+    return trained(x, y), x, y
 
 
 def marked(x: Tensor) -> Tensor:
@@ -82,7 +82,8 @@ def _digits() -> tuple[Tensor, Tensor]:
     return (x + noise).clamp(0, 1), torch.from_numpy(np.asarray(labels, np.int64))
 
 
-def _trained(x: Tensor, y: Tensor, passes: int = 12) -> Model:
+def trained(x: Tensor, y: Tensor, passes: int = 12) -> Model:
+    """A small network trained on images (N, 1, 16, 16) of classes (N,) by so many passes over them."""
     with torch.random.fork_rng(), torch.enable_grad():
         torch.manual_seed(0)
         module = Small()
