@@ -12,6 +12,7 @@ from auditor.explain.evidence.road import REACHED, road_game
 from auditor.explain.evidence.subsets import infidelity, random_subsets, sensitivity_n
 from auditor.explain.games import Bools, Floats, Game, play_finite
 from auditor.methods import Scores
+from auditor.playing import player
 from auditor.registry import derive_seed
 from auditor.scene import Scene
 
@@ -99,7 +100,7 @@ def _played(scene: Scene, games: Sequence[Game], coalitions: Sequence[Bools]) ->
     """The answers to all coalitions, each asked for once, and how many inputs that took."""
     unique = [np.unique(c, axis=0, return_inverse=True) for c in coalitions]
     asked = [u for u, _ in unique]
-    found = play_finite(scene.ctx.need_model(), games, asked, scene.ctx.batch_size)
+    found = play_finite(player(scene.ctx), games, asked, scene.ctx.batch_size)
     passes = sum(len(a) * g.copies for a, g in zip(asked, games, strict=True))
     return [f[inverse.ravel()] for f, (_, inverse) in zip(found, unique, strict=True)], passes
 

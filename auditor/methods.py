@@ -29,6 +29,7 @@ from auditor.explain.neighbours import of_row, of_superpixels, of_words
 from auditor.explain.occlusion import losses, spread, window_game, windows
 from auditor.explain.parts import column_parts, image_parts
 from auditor.explain.paths import at_once
+from auditor.explain.quick import channels_last
 from auditor.explain.rise import rise
 from auditor.explain.segments import Segments, superpixels
 from auditor.explain.shapley import Request, shapley
@@ -200,8 +201,9 @@ def _attended(scene: Scene, model: Model, samples: Sequence[Sample], between: Ca
 # ---- made of passes alone ----------------------------------------------------------------------------------------
 def _occlusion(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
     """What is lost without each part; of an image without each of the squares that slide over it."""
-    rows = scene.ctx.batch_size
-    whole = answers(model, *stacked(samples), rows)
+    rows, (x, target) = scene.ctx.batch_size, stacked(samples)
+    model = channels_last(model, x[:1])
+    whole = answers(model, x, target, rows)
     if scene.segments is None:
         left = losses(model, [scene.game(s) for s in samples], rows)
         return [own - rest for own, rest in zip(whole, left, strict=True)]
@@ -214,12 +216,15 @@ def _occlusion(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
 
 def _rise(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
     x, target = stacked(samples)
-    found = rise(model, x, target, masks=ANSWERS, rows=scene.ctx.batch_size, seed=_seed(scene, "RISE"))
+    found = rise(
+        channels_last(model, x[:1]), x, target, masks=ANSWERS, rows=scene.ctx.batch_size, seed=_seed(scene, "RISE")
+    )
     return _folded(scene, samples, found.maps[:, None])
 
 
 def _shap(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
     games, segments = _played(scene, samples)
+    model = channels_last(model, samples[0].x[None])
 
     def values(requests: Sequence[Request]) -> Scores:
         asked = [r.coalitions for r in requests]
@@ -240,6 +245,7 @@ def _lime(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
         around = tuple(of_words(g) if segments is None else of_superpixels(g) for g in games)
         varied = tuple(range(g.players) for g in games)
     size, seed = scene.ctx.batch_size, _seed(scene, "LIME")
+    model = channels_last(model, samples[0].x[None])
     found = lime(model, around, neighbours=ANSWERS, most=ANSWERS, rows=size, seed=seed)
     scores = [np.zeros(g.players) for g in games]
     for own, local, columns in zip(scores, found, varied, strict=True):

@@ -22,7 +22,7 @@ from auditor.explain.occlusion import (
     window_game,
     windows,
 )
-from auditor.playing import Board, Range, boards, drawn
+from auditor.playing import Board, Range, boards, drawn, player
 from auditor.registry import Context
 from auditor.samples import Sample, heatmap, original
 from auditor.stats import mean, rank_correlation
@@ -50,7 +50,7 @@ class Drops:
 def _whole(ctx: Context, shown: Sequence[Sample]) -> Floats:
     """(N,) the answers to the rows as they are."""
     x, target = torch.stack([s.x for s in shown]), torch.tensor([s.predicted for s in shown])
-    return answers(ctx.need_model(), x, target, ctx.batch_size)
+    return answers(player(ctx), x, target, ctx.batch_size)
 
 
 def _agreement(first: Floats, second: Floats) -> float | None:
@@ -68,7 +68,7 @@ def of_images(ctx: Context, shown: Sequence[Sample], cells: int, side: int) -> l
     beside = disjoint(covers)
     flat = [window_game(s.x, s.x.mean((1, 2), keepdim=True).expand_as(s.x), covers, s.predicted) for s in shown]
     soft = [window_game(s.x, _blurred(s.x), covers[beside], s.predicted) for s in shown]
-    left = losses(ctx.need_model(), [*flat, *soft], ctx.batch_size)
+    left = losses(player(ctx), [*flat, *soft], ctx.batch_size)
     return [
         _of_image(ctx, s, y - left[i], _agreement((y - left[i])[beside], y - left[i + len(shown)]), covers)
         for i, (s, y) in enumerate(zip(shown, _whole(ctx, shown), strict=True))
@@ -96,7 +96,7 @@ def of_parts(ctx: Context, shown: Sequence[Sample], rows: Tensor | None) -> list
     found = boards(ctx, shown, parts=0, background=rows)
     of_element = None if rows is None else columns_of(ctx.columns, rows.shape[1])
     games = [_repeats(ctx, b, rows, of_element) for b in found]
-    left = iter(losses(ctx.need_model(), [g for own in games for g in own], ctx.batch_size))
+    left = iter(losses(player(ctx), [g for own in games for g in own], ctx.batch_size))
     whole = _whole(ctx, shown)
     return [
         _of_board(ctx, b, y - np.stack([next(left) for _ in own]), rows is not None)

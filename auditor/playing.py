@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,13 +15,14 @@ from auditor.errors import NotApplicable
 from auditor.explain.baselines import padding
 from auditor.explain.games import Floats, Game, column_game, image_game, text_game
 from auditor.explain.players import alike
+from auditor.explain.quick import channels_last
 from auditor.explain.segments import Segments, superpixels
 from auditor.registry import Context
 from auditor.samples import SHOWN, Sample, heatmap, is_image, original, words_of
-from auditor.subject import Integers
+from auditor.subject import Integers, Model
 from auditor.types import Image, Scalar, Table
 
-__all__ = ["Board", "Range", "background_of", "boards", "drawn"]
+__all__ = ["Board", "Range", "background_of", "boards", "drawn", "player"]
 
 MOST_WORDS = 100  # of a longer text the sentences play
 Range = tuple[Floats, Floats]
@@ -72,6 +74,13 @@ def background_of(ctx: Context, n: int) -> tuple[Tensor | None, str]:
     source = "the reference data" if ctx.reference is not None else "the audited data, as no reference was given"
     rows = drawn.read(np.arange(len(drawn)))
     return rows, f"Absent columns take their values from {len(rows):,} row{'s' * (len(rows) != 1)} of {source}."
+
+
+def player(ctx: Context) -> Model:
+    """The model as games ask it: with the channels last in memory where it takes images so, found out once an audit."""
+    if "player" not in ctx.shared:
+        ctx.shared["player"] = channels_last(ctx.need_model(), ctx.data.read(np.zeros(1, np.int64)))
+    return cast("Model", ctx.shared["player"])
 
 
 def _of_image(s: Sample, parts: int) -> Board:

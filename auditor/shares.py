@@ -10,7 +10,7 @@ from torch import Tensor
 
 from auditor.explain.games import Floats, Game, column_game, play_finite
 from auditor.explain.shapley import EXACT, Request, Shapley, shapley
-from auditor.playing import Board
+from auditor.playing import Board, player
 from auditor.registry import Context
 
 __all__ = ["Shares", "shares_of"]
@@ -106,7 +106,7 @@ def _played(ctx: Context, halves: Sequence[_Half], most: int) -> list[Shapley]:
 
     def values(requests: Sequence[Request]) -> list[Floats]:
         games = [halves[r.game].games[r.part] for r in requests]
-        return play_finite(ctx.need_model(), games, [r.coalitions for r in requests], ctx.batch_size)
+        return play_finite(player(ctx), games, [r.coalitions for r in requests], ctx.batch_size)
 
     players = [h.board.game.players for h in halves]
     return shapley(values, players, first=FIRST, most=most, seed=ctx.seed, parts=len(halves[0].games))

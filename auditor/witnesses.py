@@ -22,7 +22,7 @@ from auditor.ways import baselines_of, usual
 
 __all__ = ["Witnessed", "witnessed"]
 
-ROWS, STEPS, DRAWS, CALLS = 2, 50, 64, 2048
+ROWS, STEPS, DRAWS, CALLS = 2, 32, 16, 2048
 Explain = Callable[[Scene, Sequence[Sample]], Scores]
 
 
@@ -78,7 +78,7 @@ def _integrated_gradients(scene: Scene, rows: Sequence[Sample]) -> Scores:
     (baseline,) = (b for b in baselines_of(scene.ctx, model, data, "") if b.name == usual(scene.ctx))
     (start,) = baseline.start(x, entries(model, x))
     explainer = IntegratedGradients(_Module(model))
-    return _folded(scene, rows, explainer.attribute(x, start, target, n_steps=STEPS, internal_batch_size=BASELINE_ROWS))
+    return _folded(scene, rows, explainer.attribute(x, start, target, n_steps=STEPS, internal_batch_size=AT_ONCE))
 
 
 def _input_times_gradient(scene: Scene, rows: Sequence[Sample]) -> Scores:
@@ -100,7 +100,8 @@ def _deep_shap(scene: Scene, rows: Sequence[Sample]) -> Scores:
     from captum.attr import DeepLiftShap
 
     explainer = DeepLiftShap(_Module(scene.ctx.need_model()))
-    found = [explainer.attribute(s.x[None], scene.background, target=s.predicted) for s in rows]
+    background = scene.background[:AT_ONCE]
+    found = [explainer.attribute(s.x[None], background, target=s.predicted) for s in rows]
     return _folded(scene, rows, torch.cat(found))
 
 
@@ -126,7 +127,7 @@ def _folded(scene: Scene, rows: Sequence[Sample], shares: Tensor) -> Scores:
     return [scene.parts(s, own.detach()) for s, own in zip(rows, shares, strict=True)]
 
 
-BASELINE_ROWS = 16
+BASELINE_ROWS, AT_ONCE = 16, 8
 FLOATS: tuple[Kind, ...] = ("image", "table")
 WITNESSES: tuple[tuple[str, str, Explain, tuple[Kind, ...]], ...] = (
     ("Integrated gradients", "captum IntegratedGradients", _integrated_gradients, FLOATS),

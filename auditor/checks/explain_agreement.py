@@ -26,8 +26,8 @@ DISAGREE = 0.5
 def explain_agreement(
     ctx: Context,
     *,
-    samples: int = sizes(4, 12, 64),
-    passes: Annotated[int, Field(ge=1, le=10_000_000)] = sizes(100, 1000, 10_000),
+    samples: int = sizes(2, 12, 64),
+    passes: Annotated[int, Field(ge=1, le=10_000_000)] = sizes(60, 1000, 10_000),
 ) -> Result:
     """Whether methods agree on which parts matter most, and whether ours agree with other libraries' of the same name.
 

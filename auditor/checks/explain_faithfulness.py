@@ -30,10 +30,10 @@ CHANCE = "chance"
 def explain_faithfulness(
     ctx: Context,
     *,
-    samples: int = sizes(4, 12, 64),
-    steps: Annotated[int, Field(ge=2, le=1000)] = sizes(7, 10, 28),
+    samples: int = sizes(2, 12, 64),
+    steps: Annotated[int, Field(ge=2, le=1000)] = sizes(5, 10, 28),
     subsets: Annotated[int, Field(ge=8, le=100_000)] = sizes(8, 32, 128),
-    passes: Annotated[int, Field(ge=1, le=10_000_000)] = sizes(100, 1000, 10_000),
+    passes: Annotated[int, Field(ge=1, le=10_000_000)] = sizes(60, 1000, 10_000),
 ) -> Result:
     """Whether the parts that a method calls important are those that move the model, beside orders that know no model.
 

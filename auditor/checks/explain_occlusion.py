@@ -27,7 +27,7 @@ def explain_occlusion(
     ctx: Context,
     *,
     samples: int = sizes(2, 4, 16),
-    cells: Annotated[int, Field(ge=2, le=64)] = 14,
+    cells: Annotated[int, Field(ge=2, le=64)] = sizes(7, 14, 14),
     window: Annotated[int, Field(ge=1, le=32)] = 2,
     background: Annotated[int, Field(ge=1, le=100_000)] = sizes(20, 50, 200),
 ) -> Result:

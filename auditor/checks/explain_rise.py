@@ -10,6 +10,7 @@ from pydantic import Field
 
 from auditor.errors import NotApplicable
 from auditor.explain.rise import rise
+from auditor.playing import player
 from auditor.registry import Context, check, sizes
 from auditor.samples import explained_samples, heatmap, is_image, original
 from auditor.stats import mean
@@ -23,7 +24,7 @@ def explain_rise(
     ctx: Context,
     *,
     samples: int = sizes(2, 4, 16),
-    masks: Annotated[int, Field(ge=16, le=1_000_000)] = sizes(128, 512, 4000),
+    masks: Annotated[int, Field(ge=16, le=1_000_000)] = sizes(64, 512, 4000),
 ) -> Result:
     """Which parts of an image raise the probability of the predicted class while they are shown.
 
@@ -48,7 +49,7 @@ def explain_rise(
         raise NotApplicable(msg)
     shown = explained_samples(ctx, samples)
     x, target = torch.stack([s.x for s in shown]), torch.tensor([s.predicted for s in shown])
-    found = rise(ctx.need_model(), x, target, masks=masks, rows=ctx.batch_size, seed=ctx.seed)
+    found = rise(player(ctx), x, target, masks=masks, rows=ctx.batch_size, seed=ctx.seed)
     images = []
     for s, own, split in zip(shown, found.maps, found.split, strict=True):
         said = "" if split is None else f", correlation of two halves {split:.2f}"

@@ -28,7 +28,7 @@ def explain_stability(
     samples: int = sizes(2, 6, 32),
     draws: Annotated[int, Field(ge=1, le=10_000)] = sizes(2, 4, 10),
     radius: Annotated[float, Field(gt=0, le=1)] = 0.01,
-    passes: Annotated[int, Field(ge=1, le=10_000_000)] = sizes(100, 300, 10_000),
+    passes: Annotated[int, Field(ge=1, le=10_000_000)] = sizes(20, 300, 10_000),
 ) -> Result:
     """How far an explanation moves when every element of the input moves by at most one hundredth of its range.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,7 +12,8 @@ from markupsafe import Markup
 from auditor.types import Outcome, Scalar, Table
 from reports.charts import Bar, bars, figure_svg
 from reports.parts import Chart, Folded, Grid, Pictures, Prose, grid_of
-from reports.pillars.methods import ENDS, UNITS, is_bars, is_words, quality_words, tables_of
+from reports.pillars.methods import ENDS, UNITS, is_bars, is_words, order_words, quality_words, tables_of
+from reports.pillars.worth import Worth, worth_called, worth_of
 from reports.texts import Running, excerpt, figure_in, parts_of, short, strongest, words_of
 from reports.words import counted, number
 
@@ -22,7 +23,7 @@ ROWS, OPEN_ROWS = 8, 2
 MOST_WORDS = 1000
 NOTE = "Filled bars raise, outlined bars lower."
 LINES = " The thin lines are 95 % intervals."
-Draw = Callable[[Outcome, Table], Any]
+Draw = Callable[[Outcome, Table, str], Any]
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,14 @@ class WordLegend:
     kind: ClassVar[str] = "wordlegend"
 
 
-def bar_rows(outcomes: Sequence[Outcome]) -> list[Any]:
-    """Every method's columns of each row as bars."""
-    return _rows(outcomes, is_bars, _bar_chart)
+def bar_rows(outcomes: Sequence[Outcome], found: Mapping[str, Worth]) -> list[Any]:
+    """Every method's columns of each row as bars, with what is said of the method."""
+    return _rows(outcomes, is_bars, _bar_chart, found)
 
 
-def word_rows(outcomes: Sequence[Outcome]) -> list[Any]:
-    """Each text as every method sees it."""
-    return _rows(outcomes, is_words, _running)
+def word_rows(outcomes: Sequence[Outcome], found: Mapping[str, Worth]) -> list[Any]:
+    """Each text as every method sees it, with what is said of the method."""
+    return _rows(outcomes, is_words, _running, found)
 
 
 def left_out(n: int) -> list[Prose]:
@@ -54,7 +55,9 @@ def upper(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 
 
-def _rows(outcomes: Sequence[Outcome], is_drawn: Callable[[Table], bool], draw: Draw) -> list[Any]:
+def _rows(
+    outcomes: Sequence[Outcome], is_drawn: Callable[[Table], bool], draw: Draw, found: Mapping[str, Worth]
+) -> list[Any]:
     """The rows that most methods explain, each with all of them; those behind the first are folded."""
     held: dict[str, list[tuple[Outcome, Table]]] = {}
     for o in outcomes:
@@ -62,19 +65,25 @@ def _rows(outcomes: Sequence[Outcome], is_drawn: Callable[[Table], bool], draw: 
             if is_drawn(table) and table.rows:
                 held.setdefault(table.title, []).append((o, table))
     titles = sorted(held, key=lambda t: -len({o.check for o, _ in held[t]}))  # a stable sort: errors stay first
-    groups = [(t, [draw(o, table) for o, table in held[t]]) for t in titles[:ROWS]]
+    groups = [(t, [draw(o, table, _line(found, o, table)) for o, table in held[t]]) for t in titles[:ROWS]]
     opened = [block for t, blocks in groups[:OPEN_ROWS] for block in (Pictures(upper(t), ()), *blocks)]
     folded = [Folded(upper(t), blocks) for t, blocks in groups[OPEN_ROWS:]]
     return [*opened, *folded, *left_out(len(titles) - ROWS)]
 
 
+def _line(found: Mapping[str, Worth], o: Outcome, table: Table) -> str:
+    """What is said of the method, in front of what else there is to note."""
+    told = worth_called(found, table.columns[1] if is_words(table) else table.columns[2]) or worth_of(found, o)
+    return f" {told.line}" if told else ""
+
+
 # ---- bars --------------------------------------------------------------------------------------------------------
-def _bar_chart(o: Outcome, table: Table) -> Chart:
+def _bar_chart(o: Outcome, table: Table, line: str) -> Chart:
     effects = []
     for row in table.rows:
         label = f"{row[0]} = {row[1]}" if row[1] != "" else str(row[0])
         effects.append(_bar(label, row[2], row[3:5]))
-    note = NOTE + (LINES if table.columns[3:5] == ENDS else "")
+    note = NOTE + (LINES if table.columns[3:5] == ENDS else "") + order_words(o, table.title) + line
     figures = grid_of(table, f"{_named(o, table.columns[2])}, {table.title}")
     return _chart(o, table.title, table.columns[2], effects, figures, note)
 
@@ -115,7 +124,7 @@ def _said(value: float, name: str) -> str:
 
 
 # ---- texts -------------------------------------------------------------------------------------------------------
-def _running(o: Outcome, table: Table) -> Running | Prose:
+def _running(o: Outcome, table: Table, line: str) -> Running | Prose:
     texts, shares, special = parts_of(table)
     name = table.columns[1]
     if not texts:
@@ -123,13 +132,13 @@ def _running(o: Outcome, table: Table) -> Running | Prose:
     words = words_of(texts, shares)
     seen = excerpt(words, shares)
     whole = words[:MOST_WORDS] if len(seen) < len(words) else []
-    chart = _strongest(o, table, texts, shares)
+    chart = _strongest(o, table, texts, shares, line)
     more, rest = max(0, len(words) - MOST_WORDS), _rest(special, sum(shares), name)
     signs = ("for", "against") if min(shares) < 0 else ("strong", "")  # of attention no word speaks against
     return Running(_named(o, name), chart.answer, seen, whole, more, signs, rest, chart)
 
 
-def _strongest(o: Outcome, table: Table, texts: Sequence[str], shares: Sequence[float]) -> Chart:
+def _strongest(o: Outcome, table: Table, texts: Sequence[str], shares: Sequence[float], line: str) -> Chart:
     """The words that matter most as bars, with their places in the text."""
     order = strongest(shares)
     unit, name, *ends = table.columns
@@ -137,7 +146,8 @@ def _strongest(o: Outcome, table: Table, texts: Sequence[str], shares: Sequence[
     rows = tuple((short(texts[i]), i + 1, shares[i], *table.rows[i][2:]) for i in order)
     caption = f"{_named(o, name)}, {table.title}: strongest {unit}s"
     figures = grid_of(Table(caption, (unit, "place in the text", name, *ends), rows))
-    return _chart(o, table.title, name, effects, figures, NOTE + LINES * bool(ends), "\u201c\u201d")
+    note = NOTE + LINES * bool(ends) + order_words(o, table.title) + line
+    return _chart(o, table.title, name, effects, figures, note, "\u201c\u201d")
 
 
 def _rest(special: float | None, words: float, name: str) -> str:

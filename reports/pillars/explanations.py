@@ -13,9 +13,11 @@ from reports.pillars.behaviour import BEHAVIOUR, behaviour_blocks, reliance
 from reports.pillars.common import plain_blocks, ran, section_note
 from reports.pillars.counterfactual import COUNTERFACTUALS, counterfactual_blocks
 from reports.pillars.effects import WordLegend, bar_rows, word_rows
+from reports.pillars.evidence import EVIDENCE, evidence_blocks
 from reports.pillars.methods import QUALITY, other_tables, quality
 from reports.pillars.pictures import ACTIVATIONS, activation_rows, picture_rows
 from reports.pillars.shortcuts import SHORTCUTS, shortcut_blocks
+from reports.pillars.worth import worths
 from reports.words import number
 
 __all__ = ["explanations"]
@@ -37,7 +39,8 @@ def explanations(record: Record) -> Section | None:
     if not outcomes:
         return None
     single = [o for o in outcomes if o.check != SHORTCUTS]
-    pictures, texts, bars = picture_rows(record, single), word_rows(single), bar_rows(single)
+    found = worths(record.audit)
+    pictures, texts, bars = picture_rows(record, single, found), word_rows(single, found), bar_rows(single, found)
     blocks: list[Any] = [b for o in outcomes if o.check in BEHAVIOUR for b in behaviour_blocks(o)]
     blocks += [Heading("Single rows, errors first")] if pictures or texts or bars else []
     blocks += [Legend(), *pictures] if pictures else []
@@ -51,11 +54,11 @@ def explanations(record: Record) -> Section | None:
             Points([f"{o.title}: {c}" for o in known for c in (o.result.caveats if o.result else ())]),
             *(b for o in known for b in _grids(other_tables(o), f"{o.title}: ")),
         ]
-    blocks += shortcut_blocks(record)
+    blocks += [*evidence_blocks(outcomes, found), *shortcut_blocks(record)]
     for o in single:
         if o.check == COUNTERFACTUALS:
             blocks += counterfactual_blocks(o)
-        elif o.check not in QUALITY and o.check not in BEHAVIOUR and o.result is not None:
+        elif o.check not in (*QUALITY, *BEHAVIOUR, *EVIDENCE) and o.result is not None:
             blocks += plain_blocks(replace(o, result=replace(o.result, tables=other_tables(o))))
             blocks += activation_rows(record, o) if o.check == ACTIVATIONS else []
     note, status = section_note(outcomes)

@@ -5,7 +5,18 @@ from __future__ import annotations
 from auditor.types import Measure, Outcome, Scalar, Table
 from reports.words import number
 
-__all__ = ["ENDS", "QUALITY", "UNITS", "is_bars", "is_words", "other_tables", "quality", "quality_words", "tables_of"]
+__all__ = [
+    "ENDS",
+    "QUALITY",
+    "UNITS",
+    "is_bars",
+    "is_words",
+    "order_words",
+    "other_tables",
+    "quality",
+    "quality_words",
+    "tables_of",
+]
 
 QUALITY = {
     "explain.gradcam": (
@@ -68,6 +79,19 @@ def quality_words(o: Outcome, title: str, effect: str = "") -> str:
     """The method's own figure for a row and an effect as words; empty where it has none."""
     m = quality(o, title, effect)
     return f"{m.name.replace('_', ' ')} {number(m.value)}" if m else ""
+
+
+def order_words(o: Outcome, title: str) -> str:
+    """How many of the longest bars of a row are in their order beyond chance, in words; empty where it is not known."""
+    row = title.partition(":")[0].removeprefix("row ")
+    measures = o.result.measures if o.result else ()
+    m = next((m for m in measures if (m.name, m.slice) == ("certain_bars", f"row={row}")), None)
+    if m is None or m.value is None:
+        return ""
+    if m.value == 0:
+        return " Which bar is the longest is not certain."
+    n = int(m.value)
+    return f" The {'longest bar is' if n == 1 else f'{n} longest bars are'} in this order beyond chance."
 
 
 # ---- its tables --------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from reports.images import overlay, photo, strength
 from reports.parts import Folded, Picture, Pictures
 from reports.pillars.effects import OPEN_ROWS, ROWS, left_out, upper
 from reports.pillars.methods import quality_words
+from reports.pillars.worth import Worth, worth_called, worth_of
 
 __all__ = ["ACTIVATIONS", "activation_rows", "picture_rows"]
 
@@ -20,8 +22,8 @@ ACTIVATIONS = "explain.activations"
 BLANK = 128  # grey, where a map has no picture under it
 
 
-def picture_rows(record: Record, outcomes: list[Outcome]) -> list[Any]:
-    """A row of pictures a sample: itself and every method's map; those that most methods explain."""
+def picture_rows(record: Record, outcomes: list[Outcome], found: Mapping[str, Worth]) -> list[Any]:
+    """A row of pictures a sample: itself and every method's map, with what is said of it; those with most maps."""
     others: dict[str, list[tuple[Outcome, Image]]] = {}
     originals: dict[str, Image] = {}
     for o in outcomes:
@@ -32,7 +34,7 @@ def picture_rows(record: Record, outcomes: list[Outcome]) -> list[Any]:
             else:
                 held.append((o, image))
     titles = sorted(others, key=lambda t: -len(others[t]))[:ROWS]  # a stable sort: errors stay first
-    rows = [_row(record, t, originals.get(t), others[t]) for t in titles]
+    rows = [_row(record, t, originals.get(t), others[t], found) for t in titles]
     left = left_out(len(others) - len(titles))
     opened = OPEN_ROWS if left else 4
     if len(rows) <= opened:
@@ -40,7 +42,13 @@ def picture_rows(record: Record, outcomes: list[Outcome]) -> list[Any]:
     return [*rows[:opened], Folded(f"{len(rows) - opened} further rows", rows[opened:]), *left]
 
 
-def _row(record: Record, title: str, original: Image | None, others: list[tuple[Outcome, Image]]) -> Pictures:
+def _row(
+    record: Record,
+    title: str,
+    original: Image | None,
+    others: list[tuple[Outcome, Image]],
+    found: Mapping[str, Worth],
+) -> Pictures:
     name, _, said = title.partition(": ")
     base = record.arrays[original.array] if original else None
     cells = []
@@ -51,8 +59,10 @@ def _row(record: Record, title: str, original: Image | None, others: list[tuple[
         under = base if base is not None else _blank(array)
         source = overlay(under, array) if array.ndim == 2 else photo(array)
         first = next(i for other, i in others if other is o) is image
-        called, worth = (o.title, quality_words(o, title)) if first else (_further(image), "")
-        cells.append(Picture(source, image.alt, called, worth, _is_small(under)))
+        called, figure = (o.title, quality_words(o, title)) if first else (_further(image), "")
+        told = worth_of(found, o) if first else worth_called(found, called)
+        note, alt = (figure, image.alt) if told is None else (f"{figure}; {told.word}", f"{image.alt}. {told.line}")
+        cells.append(Picture(source, alt, called, note.removeprefix("; "), _is_small(under)))
     return Pictures(upper(said or title), cells)
 
 

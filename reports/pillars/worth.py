@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from auditor.types import Audit, Measure
+from auditor.types import Audit, Measure, Outcome
 from reports.parts import Grid
 from reports.pillars.common import result_of
 from reports.words import counted, number
 
-__all__ = ["Worth", "worth_grid", "worths"]
+__all__ = ["MEANING", "Worth", "worth_called", "worth_grid", "worth_of", "worths"]
 
 USABLE, WEAK, MISLEADING, UNDECIDED = "usable", "weak", "misleading here", "undecided"
 FEWEST = 8  # rows below which a test over several methods can hardly come out
@@ -24,6 +24,19 @@ MEANING = (
 )
 
 
+METHODS = {  # whose maps a check shows first
+    "explain.gradcam": "Grad-CAM",
+    "explain.lrp": "LRP",
+    "explain.integrated_gradients": "Integrated gradients",
+    "explain.smoothgrad": "SmoothGrad x input",
+    "explain.attention": "Attention rollout",
+    "explain.occlusion": "Occlusion",
+    "explain.rise": "RISE",
+    "explain.shap": "SHAP",
+    "explain.lime": "LIME",
+}
+
+
 @dataclass(frozen=True)
 class Worth:
     """A method by its name: the word for it, and the figures in words."""
@@ -31,6 +44,12 @@ class Worth:
     method: str
     word: str
     figures: str
+
+    @property
+    def line(self) -> str:
+        """`Weak here: beats chance ...`."""
+        word = self.word if self.word.endswith("here") else f"{self.word} here"
+        return f"{word[0].upper()}{word[1:]}: {self.figures}."
 
 
 def worths(audit: Audit) -> dict[str, Worth]:
@@ -40,6 +59,18 @@ def worths(audit: Audit) -> dict[str, Worth]:
         m: _of(m, own, found["sanity"].get(m, {}), found["stability"].get(m, {}))
         for m, own in found["faithfulness"].items()
     }
+
+
+def worth_of(found: Mapping[str, Worth], o: Outcome) -> Worth | None:
+    """What is said of the method that a check shows first; None where nothing is."""
+    own = METHODS.get(o.check, "")
+    expected = own == "Integrated gradients" and o.params.get("baseline") == "expected"
+    return found.get("Expected gradients" if expected else own)
+
+
+def worth_called(found: Mapping[str, Worth], shown: str) -> Worth | None:
+    """What is said of the method that is called `shown`; None where that is no method's name."""
+    return next((w for w in found.values() if w.method.lower() == shown.lower()), None)
 
 
 def worth_grid(found: Mapping[str, Worth]) -> Grid:

@@ -2,27 +2,53 @@
 
 from __future__ import annotations
 
-from auditor.types import Outcome, Result, Status, Table
+from collections.abc import Mapping
+
+from auditor.types import Measure, Outcome, Result, Status, Table
 from reports.parts import Chart
 from reports.pillars.effects import bar_rows
+from reports.pillars.worth import Worth
 
 
-def chart(columns: tuple[str, ...], *rows: tuple[str | float | None, ...]) -> Chart:
+def chart(
+    columns: tuple[str, ...],
+    *rows: tuple[str | float | None, ...],
+    found: Mapping[str, Worth] | None = None,
+    measures: tuple[Measure, ...] = (),
+) -> Chart:
     """The one chart of a check that explains one row."""
-    result = Result((), tables=(Table("row 3: yes (0.91)", columns, rows),))
-    blocks = bar_rows([Outcome("explain.occlusion", "Occlusion", "", Status.MEASURED, "", result=result)])
+    result = Result(measures, tables=(Table("row 3: yes (0.91)", columns, rows),))
+    blocks = bar_rows([Outcome("explain.occlusion", "Occlusion", "", Status.MEASURED, "", result=result)], found or {})
     (found,) = [b for b in blocks if isinstance(b, Chart)]
     return found
 
 
 def test_the_thin_line_is_said_to_be_what_the_table_has() -> None:
     interval = chart(("column", "value", "drop", "low", "high"), ("age", "3", 0.4, 0.3, 0.5))
-    runs = chart(("column", "value", "effect", "run 1", "run 2"), ("age", "3", 0.4, 0.3, 0.5))
     neither = chart(("column", "value", "drop"), ("age", "3", 0.4))
 
-    assert interval.note.endswith("The thin line is the 95 % interval.")
-    assert runs.note.endswith("The thin line joins what two runs said.")
+    assert interval.note.endswith("The thin lines are 95 % intervals.")
     assert neither.note == "Filled bars raise, outlined bars lower."
+
+
+def test_the_line_of_the_evidence_travels_with_every_bar_chart_of_the_method() -> None:
+    told = {"Occlusion": Worth("Occlusion", "weak", "beats chance in 1 of 4 measures")}
+    one = chart(("column", "value", "drop"), ("age", "3", 0.4), found=told)
+    other = chart(("column", "value", "drop"), ("age", "3", 0.4), found={"LRP": Worth("LRP", "usable", "so")})
+
+    assert one.note.endswith("Weak here: beats chance in 1 of 4 measures.")
+    assert "so" not in other.note
+
+
+def test_a_chart_says_how_many_bars_are_in_their_order() -> None:
+    notes = [
+        chart(("column", "value", "effect"), ("age", "3", 0.4), measures=(Measure("certain_bars", "row=3", n, 1),)).note
+        for n in (0, 1, 3)
+    ]
+
+    assert notes[0].endswith("Which bar is the longest is not certain.")
+    assert notes[1].endswith("The longest bar is in this order beyond chance.")
+    assert notes[2].endswith("The 3 longest bars are in this order beyond chance.")
 
 
 def test_what_has_no_interval_has_no_line() -> None:

@@ -49,7 +49,7 @@ def test_each_map_is_named_by_its_layer_and_each_unit_has_its_row() -> None:
 def test_they_are_no_maps_of_what_moved_the_answer() -> None:
     found, outcome = seen(*images())
 
-    assert picture_rows(found, [outcome]) == []
+    assert picture_rows(found, [outcome], {}) == []
 
 
 def test_a_check_without_pictures_shows_none() -> None:
@@ -73,7 +73,7 @@ def test_further_maps_of_a_method_are_named_by_what_they_show() -> None:
         Image(ROW, "c", "map", "Grad-CAM for dog on a grid of 4 by 4, layer body.1; strongest in the centre"),
     )
     found, outcome = seen(own, *maps, check="explain.smoothgrad")
-    (row,) = picture_rows(found, [outcome])
+    (row,) = picture_rows(found, [outcome], {})
 
     assert row.title == "Cat, called dog (0.91)"
     assert [c.name for c in row.cells] == ["Original", "Activations", "Input x gradient", "layer body.1"]

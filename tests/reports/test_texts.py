@@ -82,17 +82,6 @@ def test_words_and_sentences_with_intervals_have_whiskers_and_the_ends_in_their_
     assert shown(with_ends) == shown(without) == ["It was good . Was it ?"]
 
 
-def test_bars_with_intervals_say_so() -> None:
-    rows: tuple[tuple[Scalar, ...], ...] = (("age", "40", 0.2, 0.1, 0.3), ("2 further columns", "", 0.1, None, None))
-    columns = ("column", "value", "weight", "low", "high")
-    ends = section(explained(Table(TITLE, columns, rows), check="explain.lime"))
-    alone = section(explained(Table(TITLE, columns[:3], tuple(r[:3] for r in rows)), check="explain.lime"))
-
-    assert "The thin lines are 95 % intervals." in ends
-    assert "thin lines" not in alone
-    assert [page.count('class="err"') for page in (ends, alone)] == [2, 0]  # none for what has no interval
-
-
 def test_what_raises_a_value_raises_no_probability() -> None:
     row: tuple[Scalar, ...] = ("age", "40", 3.0, 2.0, 4.0)
     page = section(
