@@ -40,7 +40,7 @@ from auditor.scene import Scene, stacked
 from auditor.subject import Model
 from auditor.ways import baselines_of, usual
 
-__all__ = ["METHODS", "Method", "Scores", "again", "kind_of", "scores_of"]
+__all__ = ["METHODS", "Method", "Scores", "again", "kind_of", "not_tested", "scores_of"]
 
 BATCH = 16  # rows whose gradients are taken at once
 STEPS, DRAWS, NOISE = 16, 16, 0.15
@@ -71,8 +71,9 @@ class Method:
 def scores_of(scene: Scene, most: int) -> tuple[dict[Method, Scores], dict[str, str]]:
     """The scores of every method that applies, for all samples, made once an audit; and why others were left out.
 
-    A method that costs more than `most` passes an explanation is left out.
+    A method that costs more than `most` passes a row is left out, more than ten times as many where inputs are small.
     """
+    most = most * 10 if scene.is_small else most
     found: dict[Method, Scores] = {}
     left: dict[str, str] = {}
     parts = max(g.players for g in scene.games)
@@ -80,7 +81,7 @@ def scores_of(scene: Scene, most: int) -> tuple[dict[Method, Scores], dict[str, 
         if kind_of(scene) not in method.kinds:
             continue
         if method.passes(parts) > most:
-            left[method.name] = f"costs {method.passes(parts):,} passes a row, and `passes` is {most:,}"
+            left[method.name] = f"more than {most:,} passes a row, see `passes`"
             continue
         try:
             found[method] = _cached(scene, method)
@@ -88,6 +89,14 @@ def scores_of(scene: Scene, most: int) -> tuple[dict[Method, Scores], dict[str, 
             left[method.name] = str(e)
     _need_some(found, left)
     return found, left
+
+
+def not_tested(left: Mapping[str, str]) -> list[str]:
+    """A sentence for each reason why methods were left out, with all that it holds for."""
+    of_reason: dict[str, list[str]] = {}
+    for name, why in left.items():
+        of_reason.setdefault(why, []).append(name)
+    return [f"Not put to the test: {', '.join(names)} ({why})." for why, names in of_reason.items()]
 
 
 def again(scene: Scene, methods: Iterable[Method], model: Model, samples: Sequence[Sample]) -> dict[Method, Scores]:

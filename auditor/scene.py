@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,7 @@ from auditor.shown import CELLS, parts_of
 __all__ = ["BACKGROUND", "Scene", "stacked"]
 
 BACKGROUND = 32  # rows that absent columns take their values from
+SMALL, FEWEST = 1024, 12  # numbers of an input up to which at least so many rows are cheap
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,17 @@ class Scene:
 
     @classmethod
     def of(cls, ctx: Context, n: int) -> Scene:
-        """The scene of `n` rows (0: all). NotApplicable for inputs without parts, or where no row has two of them."""
+        """The scene of `n` rows (0: all), of at least 12 where inputs have at most 1,024 numbers.
+
+        NotApplicable for inputs without parts, or where no row has two of them.
+        """
         ctx.need_model()
         need_explainable(ctx)
         ctx = replace(ctx, seed=derive_seed(ctx.root_seed, "evidence"))
         rows = (ctx.reference or ctx.data).take(BACKGROUND, ctx.seed)
         background = rows.read(np.arange(len(rows)))
         segments = cells(ctx.data.shape[1], ctx.data.shape[2], CELLS) if is_image(ctx) else None
-        every = explained_samples(ctx, n)
+        every = explained_samples(ctx, max(n, FEWEST) if n and _is_small(ctx) else n)
         games = [_game(ctx, s, background, segments) for s in every]
         kept = [i for i, g in enumerate(games) if g.players > 1]
         if not kept:
@@ -58,6 +63,11 @@ class Scene:
             raise NotApplicable(msg)
         samples, played = tuple(every[i] for i in kept), tuple(games[i] for i in kept)
         return cls(ctx, samples, played, background, segments, len(every) - len(kept))
+
+    @property
+    def is_small(self) -> bool:
+        """Whether inputs have at most 1,024 numbers, as most tables have: then passes are cheap."""
+        return _is_small(self.ctx)
 
     def caveats(self) -> list[str]:
         """What to know of the rows."""
@@ -108,6 +118,10 @@ class Scene:
         known = to_raw(self.background, columns)
         own = to_raw(torch.stack([s.x for s in self.samples]), columns)
         return "the distance from the mean", [by_oddness(row, known) for row in own]
+
+
+def _is_small(ctx: Context) -> bool:
+    return not ctx.is_text and math.prod(ctx.data.shape) <= SMALL
 
 
 def _game(ctx: Context, s: Sample, background: Tensor, segments: Segments | None) -> Game:

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from auditor.explain.evidence.agreement import same_signs, same_strongest
-from auditor.methods import Method, Scores, scores_of
+from auditor.methods import Method, Scores, not_tested, scores_of
 from auditor.registry import Context, check, sizes
 from auditor.scene import Scene
 from auditor.stats import mean, rank_correlation
@@ -31,12 +31,13 @@ def explain_agreement(
 ) -> Result:
     """Whether methods agree on which parts matter most, and whether ours agree with other libraries' of the same name.
 
-    What it measures: for `samples` rows (0: all) every method that costs at most `passes` forward passes a row scores
-    the same parts (columns, words, at most 14 by 14 squares of an image). For each two methods: the part of the five
-    strongest that they have in common (of fewer than ten parts the stronger half), the part of those with the same
-    sign, and the rank correlation of all parts. Strongest are, of images, the parts that speak most for the class; of
-    columns and words, those with the largest shares either way. `consensus` is the mean of the common part over all
-    pairs, from 0 to 1. Two rows are explained by other libraries too.
+    What it measures: for `samples` rows (0: all; at least 12 of inputs of up to 1,024 numbers, with ten times the
+    `passes`) every method that costs at most `passes` forward passes a row scores the same parts (columns, words, at
+    most 14 by 14 squares of an image). For each two methods: the part of the five strongest that they have in common
+    (of fewer than ten parts the stronger half), the part of those with the same sign, and the rank correlation of all
+    parts. Strongest are, of images, the parts that speak most for the class; of columns and words, those with the
+    largest shares either way. `consensus` is the mean of the common part over all pairs, from 0 to 1. Two rows are
+    explained by other libraries too.
 
     How to read it: below a consensus of .5 methods tell different stories, and a caveat says so: read the one whose
     faithfulness is shown, not the one that pleases. What chance would have in common is beside it.
@@ -53,7 +54,7 @@ def explain_agreement(
     chance = mean("consensus_by_chance", [_top(g.players) / g.players for g in scene.games])
     beside = witnessed(scene, {m.name: own for m, own in scores.items()})
     tables = [_between(pairs), *([_witnesses(beside)] if beside else [])]
-    caveats = [f"{name} was left out: {why}." for name, why in left.items()]
+    caveats = not_tested(left)
     if consensus.value is not None and consensus.value < DISAGREE:
         caveats.insert(0, f"Methods disagree: of the strongest parts each two have {consensus.value:.0%} in common.")
     return Result((consensus, chance), tuple(tables), (), (*caveats, *scene.caveats()))

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from auditor.explain.evidence.compared import Compared, compared
 from auditor.faithful import BETTER, Faithfulness, faithfulness
-from auditor.methods import scores_of
+from auditor.methods import not_tested, scores_of
 from auditor.registry import Context, check, sizes
 from auditor.scene import Scene
 from auditor.stats import mean, rate
@@ -37,18 +37,19 @@ def explain_faithfulness(
 ) -> Result:
     """Whether the parts that a method calls important are those that move the model, beside orders that know no model.
 
-    What it measures: for `samples` rows (0: all) every method that costs at most `passes` forward passes a row scores
-    the same parts (columns, words, at most 14 by 14 squares of an image), and the probability of the predicted class
-    (or the value) is followed while parts are hidden. `deletion` is its mean while the best parts go first, in `steps`
-    steps, `insertion` while they come first: from 0 to 1, lower and higher is better. `road` is, for images, how much
-    lower it stays when the best pixels are filled in from their neighbours than when the worst are: no hole shows, so
-    that nothing can be read from its shape. `sensitivity_n` is the correlation of the sums of shares of `subsets`
-    random sets of parts with what hiding them takes away, 1 where they say it exactly; `infidelity` what those sums
-    leave unexplained at their best scale, 0 to 1, 0 is exact. The same figures are taken of the method's scores dealt
-    out by chance, and by what stands out without the model: edges, columns far from their mean, long words.
-    `wins_chance` and `wins_features` are the rates of rows in which the method is the better one; `evidence_for` counts
-    the measures in which it beats both, significantly (one-sided Wilcoxon test on the same rows, Holm over methods) and
-    in over 60 % of the rows, and `evidence_against` those in which chance beats it so.
+    What it measures: for `samples` rows (0: all; at least 12 of inputs of up to 1,024 numbers, with ten times the
+    `passes`) every method that costs at most `passes` forward passes a row scores the same parts (columns, words, at
+    most 14 by 14 squares of an image), and the probability of the predicted class (or the value) is followed while
+    parts are hidden. `deletion` is its mean while the best parts go first, in `steps` steps, `insertion` while they
+    come first: from 0 to 1, lower and higher is better. `road` is, for images, how much lower it stays when the best
+    pixels are filled in from their neighbours than when the worst are: no hole shows, so that nothing can be read from
+    its shape. `sensitivity_n` is the correlation of the sums of shares of `subsets` random sets of parts with what
+    hiding them takes away, 1 where they say it exactly; `infidelity` what those sums leave unexplained at their best
+    scale, 0 to 1, 0 is exact. The same figures are taken of the method's scores dealt out by chance, and by what stands
+    out without the model: edges, columns far from their mean, long words. `wins_chance` and `wins_features` are the
+    rates of rows in which the method is the better one; `evidence_for` counts the measures in which it beats both,
+    significantly (one-sided Wilcoxon test on the same rows, Holm over methods) and in over 60 % of the rows, and
+    `evidence_against` those in which chance beats it so.
 
     How to read it: a method that does not beat chance says nothing here, and one that does not beat edges says nothing
     about this model. With fewer than 8 rows hardly any difference can be significant.
@@ -64,7 +65,7 @@ def explain_faithfulness(
     judged = [_judged(name, f, what) for name, f in found.items()]
     measures = [m for method in scores for m in _measures(judged, method.name)]
     measures.append(Measure("passes", "", run / len(scene.samples), len(scene.samples)))
-    caveats = [f"{name} was not put to the test: {why}." for name, why in left.items()]
+    caveats = not_tested(left)
     caveats += scene.caveats()
     return Result(tuple(measures), tuple(_table(j, what) for j in judged), (), tuple(caveats))
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from auditor.errors import NotApplicable
 from auditor.explain.evidence.randomised import entropy_rise, randomised
-from auditor.methods import Method, Scores, again, scores_of
+from auditor.methods import Method, Scores, again, not_tested, scores_of
 from auditor.registry import Context, check, derive_seed, sizes
 from auditor.samples import Sample
 from auditor.scene import Scene, stacked
@@ -39,13 +39,14 @@ def explain_sanity(
 ) -> Result:
     """Whether what a method shows comes from the weights: its maps beside those of the same model with random ones.
 
-    What it measures: for `samples` rows (0: all) every method that costs at most `passes` forward passes a row explains
-    the same class for the model, and for copies whose layers are random from the input on: a part of them in each of
-    `stages`, all in the last. Each explanation is the mean over the input and `draws` - 1 noisy copies of it, by a
-    tenth of what an element ranges over (sMPRT; texts have no noise). `random_correlation` is the rank correlation of
-    both explanations' parts when all layers are random: near 0 where the weights decide, 1 where they do not matter.
-    `entropy_rise` is (H(random) - H) / H, H being the entropy of the map's histogram (eMPRT): above 0 where random
-    weights leave a map without a pattern; for images and texts of 20 parts or more.
+    What it measures: for `samples` rows (0: all; at least 12 of inputs of up to 1,024 numbers, with ten times the
+    `passes`) every method that costs at most `passes` forward passes a row explains the same class for the model, and
+    for copies whose layers are random from the input on: a part of them in each of `stages`, all in the last. Each
+    explanation is the mean over the input and `draws` - 1 noisy copies of it, by a tenth of what an element ranges over
+    (sMPRT; texts have no noise). `random_correlation` is the rank correlation of both explanations' parts when all
+    layers are random: near 0 where the weights decide, 1 where they do not matter. `entropy_rise` is (H(random) - H) /
+    H, H being the entropy of the map's histogram (eMPRT): above 0 where random weights leave a map without a pattern;
+    for images and texts of 20 parts or more.
 
     How to read it: a method whose maps stay the same when the weights are random shows the input, not the model; its
     maps are misleading here, however plausible they look.
@@ -75,7 +76,7 @@ def explain_sanity(
         rows.append((method.name, *(mean("", a).value for a in alike), last.low, last.high, rise.value, last.n))
     columns = ("method", *(f"{part:.0%} random" for part in reached), "low", "high", "entropy rise", "n")
     table = Table("Rank correlation with the explanation of random weights", columns, tuple(rows))
-    caveats = [f"{name} was not put to the test: {why}." for name, why in left.items()]
+    caveats = not_tested(left)
     return Result(tuple(measures), (table,), (), (*caveats, *scene.caveats()))
 
 

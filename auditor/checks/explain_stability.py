@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 
 from auditor.explain.evidence.agreement import relative_change
-from auditor.methods import again, scores_of
+from auditor.methods import again, not_tested, scores_of
 from auditor.registry import Context, check, derive_seed, sizes
 from auditor.samples import Sample
 from auditor.scene import Scene, stacked
@@ -32,12 +32,13 @@ def explain_stability(
 ) -> Result:
     """How far an explanation moves when every element of the input moves by at most one hundredth of its range.
 
-    What it measures: for `samples` rows (0: all) and every method that costs at most `passes` forward passes a row,
-    `max_sensitivity` is the largest |other - own| / |own| over `draws` random moves by at most `radius` of what an
-    element ranges over (pixels: from bound to bound; numbers: a column's standard deviation; categories and flags
-    stay), |.| being the root of the sum of squares over the parts. 0 is no change; at 1 the change is as large as the
-    explanation. Moves after which the model answers otherwise do not count. `steady` is the rate of rows at or below 1.
-    Methods that draw at random draw the same in all moves.
+    What it measures: for `samples` rows (0: all; at least 12 of inputs of up to 1,024 numbers, with ten times the
+    `passes`) and every method that costs at most `passes` forward passes a row, `max_sensitivity` is the largest |other
+    - own| / |own| over `draws` random moves by at most `radius` of what an element ranges over (pixels: from bound to
+    bound; numbers: a column's standard deviation; categories and flags stay), |.| being the root of the sum of squares
+    over the parts. 0 is no change; at 1 the change is as large as the explanation. Moves after which the model answers
+    otherwise do not count. `steady` is the rate of rows at or below 1. Methods that draw at random draw the same in all
+    moves.
 
     How to read it: below .95 steady rows, what a method shows of one row may be gone in its neighbour, which nobody
     could tell apart: read its averages, not its single maps.
@@ -67,7 +68,7 @@ def explain_stability(
     table = Table(
         f"Change of the explanation when inputs move by up to {radius:.2%} of their range", columns, tuple(rows)
     )
-    caveats = [f"{name} was not put to the test: {why}." for name, why in left.items()]
+    caveats = not_tested(left)
     return Result(tuple(measures), (table,), (), (*caveats, *scene.caveats()))
 
 

@@ -13,6 +13,7 @@ from auditor.subject import Column
 
 __all__ = ["alike", "from_raw", "mixed", "per_column", "to_raw"]
 
+ROUNDING = 1e-9  # of a correlation, so that 1 is not beyond 1
 Raw = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -65,7 +66,7 @@ def alike(rows: Tensor, columns: Sequence[Column], above: float) -> list[list[in
     ranks -= ranks.mean(0)
     size = np.sqrt((ranks**2).sum(0))
     ranks /= np.where(size > 0, size, 1)
-    together = np.abs(ranks.T @ ranks) > above
+    together = np.abs(ranks.T @ ranks) > above + ROUNDING
     apart = np.array([c.kind == "category" for c in columns])
     together[apart] = together[:, apart] = False
     of_group = np.arange(len(columns))

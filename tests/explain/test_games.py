@@ -142,6 +142,19 @@ def test_columns_that_move_together_are_one_player() -> None:
     assert alike(rows, columns, 1.0) == [[i] for i in range(6)]
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_copies_are_alone_unless_they_are_asked_together(seed: int) -> None:
+    """Rounding takes the correlation of copies past 1."""
+    a = np.random.default_rng(seed).normal(size=97 + seed)
+    rows, columns = (
+        torch.from_numpy(np.stack([a, -a, a], 1)).float(),
+        tuple(Column(n, i, i + 1) for i, n in enumerate("abc")),
+    )
+
+    assert alike(rows, columns, 1.0) == [[0], [1], [2]]
+    assert alike(rows, columns, 0.999) == [[0, 1, 2]]
+
+
 def test_sentences_end_with_their_stop_and_what_closes_it() -> None:
     words = ["He", "said", '"', "no", ".", '"', "Then", "?", "!", "3.5", "is", "it"]
 

@@ -19,8 +19,8 @@ def chart(
     """The one chart of a check that explains one row."""
     result = Result(measures, tables=(Table("row 3: yes (0.91)", columns, rows),))
     blocks = bar_rows([Outcome("explain.occlusion", "Occlusion", "", Status.MEASURED, "", result=result)], found or {})
-    (found,) = [b for b in blocks if isinstance(b, Chart)]
-    return found
+    (drawn,) = [b for b in blocks if isinstance(b, Chart)]
+    return drawn
 
 
 def test_the_thin_line_is_said_to_be_what_the_table_has() -> None:
