@@ -9,6 +9,7 @@ from auditor.types import Audit, Bound, Judgement, Measure, Outcome, Status, Ver
 
 __all__ = [
     "GLOSSARY",
+    "NOT_KNOWN",
     "STATUS",
     "VERDICT",
     "advice",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from auditor.types import Audit, Measure, Outcome
 from reports.parts import Grid
 from reports.pillars.common import result_of
-from reports.words import counted, number
+from reports.words import NOT_KNOWN, counted
 
 __all__ = ["MEANING", "Worth", "worth_called", "worth_grid", "worth_of", "worths"]
 
@@ -18,8 +18,10 @@ ALIKE, SAME = 0.3, 0.5  # rank correlations with the explanation of random weigh
 STEADY = 0.95
 Figures = Mapping[str, Measure]
 MEANING = (
-    "Usable: beats chance and what stands out without the model in most measures, and is gone with the weights. "
-    "Misleading: chance is better in most measures, or random weights leave it as it is. Weak: neither. "
+    "Beats both: in how many measures of faithfulness it is significantly better than chance and than what stands out "
+    "without the model. Random weights: how far its maps stay the same without the model's. Usable: beats both in most "
+    "measures, and is gone with the weights. Misleading: chance is better in most, or random weights leave it as it is. "
+    "Weak: neither. "
     f"Undecided: fewer than {FEWEST} rows."
 )
 
@@ -39,11 +41,34 @@ METHODS = {  # whose maps a check shows first
 
 @dataclass(frozen=True)
 class Worth:
-    """A method by its name: the word for it, and the figures in words."""
+    """A method by its name: the word for it, and the figures that it follows from.
+
+    It beats chance and model-free orders in `speaks` of `told` measures on `rows` rows, and chance beats it in
+    `against`. `random` is the correlation with its maps of random weights, `steady` the rate of rows in which it stands
+    still and `of` how many there were; None where they were not measured.
+    """
 
     method: str
     word: str
-    figures: str
+    speaks: int
+    against: int
+    told: int
+    rows: int
+    random: float | None = None
+    steady: float | None = None
+    of: int = 0
+
+    @property
+    def figures(self) -> str:
+        """What the word follows from, in words."""
+        beaten = f"beats chance and model-free orders in {self.speaks} of {counted(self.told, 'measure')}"
+        found = [f"{beaten} ({counted(self.rows, 'row')})"]
+        found += [f"chance beats it in {self.against}"] * (self.against > 0)
+        if self.random is not None:
+            found.append(f"correlation with random weights {_signed(self.random)}")
+        if self.steady is not None:
+            found.append(f"steady in {self.steady:.0%} of {counted(self.of, 'row')}")
+        return "; ".join(found)
 
     @property
     def line(self) -> str:
@@ -74,9 +99,27 @@ def worth_called(found: Mapping[str, Worth], shown: str) -> Worth | None:
 
 
 def worth_grid(found: Mapping[str, Worth]) -> Grid:
-    """The lines as a table."""
-    rows = [[w.method, w.word, w.figures] for w in found.values()]
-    return Grid("What the evidence says of each method", ("method", "here", "figures"), rows)
+    """The words with their figures as a table."""
+    rows = [
+        [
+            w.method,
+            w.word,
+            f"{w.speaks} of {w.told}",
+            f"{w.against} of {w.told}",
+            NOT_KNOWN if w.random is None else _signed(w.random),
+            NOT_KNOWN if w.steady is None else f"{w.steady:.0%}",
+            f"{w.rows:,}",
+        ]
+        for w in found.values()
+    ]
+    columns = ("method", "here", "beats both", "chance beats it", "random weights", "steady rows", "rows")
+    return Grid("What the evidence says of each method", columns, rows, frozenset(range(2, 7)))
+
+
+def _signed(value: float) -> str:
+    """A correlation with two decimals and a true minus; no zero has one."""
+    shown = f"{value:.2f}"
+    return "0.00" if shown == "-0.00" else shown.replace("-", "\N{MINUS SIGN}")
 
 
 def _by_method(audit: Audit, check: str) -> dict[str, dict[str, Measure]]:
@@ -95,15 +138,10 @@ def _of(
 ) -> Worth:
     speaks, against, told = (int(_value(faithful, f"evidence_{n}") or 0) for n in ("for", "against", "measures"))
     rows = faithful["evidence_for"].n
-    figures = [f"beats chance and model-free orders in {speaks} of {counted(told, 'measure')} ({counted(rows, 'row')})"]
-    if against:
-        figures.append(f"chance beats it in {against}")
     random, steady = sane.get("random_correlation"), stable.get("steady")
-    if random is not None and random.value is not None:
-        figures.append(f"correlation with random weights {number(random.value)}")
-    if steady is not None and steady.value is not None:
-        figures.append(f"steady in {steady.value:.0%} of {counted(steady.n, 'row')}")
-    return Worth(method, _word(speaks, against, told, rows, random, steady), "; ".join(figures))
+    word = _word(speaks, against, told, rows, random, steady)
+    known = (None if random is None else random.value, None if steady is None else steady.value)
+    return Worth(method, word, speaks, against, told, rows, *known, 0 if steady is None else steady.n)
 
 
 def _word(speaks: int, against: int, told: int, rows: int, random: Measure | None, steady: Measure | None) -> str:

@@ -32,12 +32,12 @@ def test_the_thin_line_is_said_to_be_what_the_table_has() -> None:
 
 
 def test_the_line_of_the_evidence_travels_with_every_bar_chart_of_the_method() -> None:
-    told = {"Occlusion": Worth("Occlusion", "weak", "beats chance in 1 of 4 measures")}
+    told = {"Occlusion": Worth("Occlusion", "weak", 1, 0, 4, 12)}
     one = chart(("column", "value", "drop"), ("age", "3", 0.4), found=told)
-    other = chart(("column", "value", "drop"), ("age", "3", 0.4), found={"LRP": Worth("LRP", "usable", "so")})
+    other = chart(("column", "value", "drop"), ("age", "3", 0.4), found={"LRP": Worth("LRP", "usable", 4, 0, 4, 12)})
 
-    assert one.note.endswith("Weak here: beats chance in 1 of 4 measures.")
-    assert "so" not in other.note
+    assert one.note.endswith("Weak here: beats chance and model-free orders in 1 of 4 measures (12 rows).")
+    assert "Usable" not in other.note
 
 
 def test_a_chart_says_how_many_bars_are_in_their_order() -> None:
