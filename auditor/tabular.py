@@ -12,8 +12,8 @@ from torch import Tensor
 
 from auditor.errors import NotApplicable
 from auditor.explain.batched import Floats, Run
+from auditor.explained.samples import is_image, need_pictures_or_columns
 from auditor.registry import Context
-from auditor.samples import is_image, need_pictures_or_columns
 from auditor.subject import Column, Data, Integers, Targets
 
 __all__ = ["Rows", "finite_outputs", "labels_of", "need_columns", "outputs_of", "usable"]

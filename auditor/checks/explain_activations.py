@@ -13,8 +13,8 @@ from pydantic import Field
 from auditor.explain.activations import Activity, activity, feature_maps
 from auditor.explain.followed import how_followed
 from auditor.explain.units import unit_layers
+from auditor.explained.samples import explained_samples, is_image, original, pixels
 from auditor.registry import Context, check, sizes
-from auditor.samples import explained_samples, is_image, original, pixels
 from auditor.stats import rate
 from auditor.subject import Data
 from auditor.types import Image, Measure, Result, Scalar, Table

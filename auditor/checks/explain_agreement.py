@@ -10,13 +10,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from auditor.explain.evidence.agreement import same_signs, same_strongest
-from auditor.methods import Method, Scores, not_tested, scores_of
+from auditor.evidence.agreement import same_signs, same_strongest
+from auditor.evidence.methods import Method, Scores, not_tested, scores_of
+from auditor.evidence.scene import Scene
+from auditor.evidence.witnesses import Witnessed, witnessed
 from auditor.registry import Context, check, sizes
-from auditor.scene import Scene
 from auditor.stats import mean, rank_correlation
 from auditor.types import Result, Scalar, Table
-from auditor.witnesses import Witnessed, witnessed
 
 TOP = 5
 DISAGREE = 0.5

@@ -13,8 +13,17 @@ from auditor.explain.attention import attention, attention_gradient, readers, ro
 from auditor.explain.followed import how_followed
 from auditor.explain.heads import distance, entropy
 from auditor.explain.parts import Parts, column_parts, drops, image_parts, text_parts
+from auditor.explained.samples import (
+    Sample,
+    bars,
+    explained_samples,
+    heatmap,
+    is_image,
+    need_explainable,
+    original,
+    word_table,
+)
 from auditor.registry import Context, check, sizes
-from auditor.samples import Sample, bars, explained_samples, heatmap, is_image, need_explainable, original, word_table
 from auditor.stats import mean, rank_correlation
 from auditor.types import Image, Measure, Result, Scalar, Table
 

@@ -17,8 +17,8 @@ from auditor.explain.counterfactuals import Way, counterfactuals
 from auditor.explain.file_units import decoded, said
 from auditor.explain.mad import Distance
 from auditor.explain.weight_noise import noised
+from auditor.explained.samples import Sample, explained_samples, need_pictures_or_columns
 from auditor.registry import Context, check, sizes
-from auditor.samples import Sample, explained_samples, need_pictures_or_columns
 from auditor.stats import mean, rate
 from auditor.subject import Column, Integers
 from auditor.types import Measure, Result, Scalar, Table

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from auditor.explain.evidence.compared import Compared, compared
-from auditor.faithful import BETTER, Faithfulness, faithfulness
-from auditor.methods import not_tested, scores_of
+from auditor.evidence.compared import Compared, compared
+from auditor.evidence.faithful import BETTER, Faithfulness, faithfulness
+from auditor.evidence.methods import not_tested, scores_of
+from auditor.evidence.scene import Scene
 from auditor.registry import Context, check, sizes
-from auditor.scene import Scene
 from auditor.stats import mean, rate
 from auditor.types import Better, Measure, Result, Scalar, Table
 

@@ -10,9 +10,9 @@ from auditor.errors import NotApplicable
 from auditor.explain.cams import METHODS
 from auditor.explain.followed import how_followed
 from auditor.explain.gradcam import Cam
+from auditor.explained.samples import Sample, explained_samples, heatmap, is_image, original
+from auditor.explained.shared_pass import shared_cams, shared_gradients
 from auditor.registry import Context, check, sizes
-from auditor.samples import Sample, explained_samples, heatmap, is_image, original
-from auditor.shared_pass import shared_cams, shared_gradients
 from auditor.stats import mean
 from auditor.types import Image, Measure, Result, Scalar, Table
 

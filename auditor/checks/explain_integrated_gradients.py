@@ -11,12 +11,12 @@ from pydantic import Field
 from auditor.errors import NotApplicable
 from auditor.explain.entries import enterable
 from auditor.explain.followed import how_followed
+from auditor.explained.samples import Sample, explained_samples, is_image, need_explainable
+from auditor.explained.shown import shown
+from auditor.explained.ways import Way, agreements, ways
 from auditor.registry import Context, check, sizes
-from auditor.samples import Sample, explained_samples, is_image, need_explainable
-from auditor.shown import shown
 from auditor.stats import mean, rate
 from auditor.types import Measure, Result, Scalar, Table
-from auditor.ways import Way, agreements, ways
 
 Named = Literal["usual", "black", "blurred", "zero", "mean", "median", "padding", "expected"]
 Agreements = Mapping[tuple[str, str], list[float | None]]

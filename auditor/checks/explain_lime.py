@@ -14,9 +14,9 @@ from auditor.errors import NotApplicable
 from auditor.explain.lime import LINEAR, Local, lime
 from auditor.explain.neighbours import Neighbourhood, of_row, of_superpixels, of_words
 from auditor.explain.quick import channels_last, quicker
-from auditor.playing import Board, background_of, boards, drawn
+from auditor.explained.playing import Board, background_of, boards, drawn
+from auditor.explained.samples import Sample, explained_samples, is_image, need_explainable
 from auditor.registry import Context, check, sizes
-from auditor.samples import Sample, explained_samples, is_image, need_explainable
 from auditor.stats import mean, rate
 from auditor.types import Image, Measure, Result, Table
 

@@ -7,9 +7,9 @@ import torch
 from auditor.explain.composites import Attention, Named, with_attention
 from auditor.explain.followed import how_followed
 from auditor.explain.lrp import Relevance, lrp
+from auditor.explained.samples import explained_samples, need_explainable
+from auditor.explained.shown import shown
 from auditor.registry import Context, check, sizes
-from auditor.samples import explained_samples, need_explainable
-from auditor.shown import shown
 from auditor.stats import mean
 from auditor.types import Measure, Result, Table
 

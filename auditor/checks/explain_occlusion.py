@@ -8,10 +8,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from auditor.occluding import of_images, of_parts
-from auditor.playing import background_of
+from auditor.explained.occluding import of_images, of_parts
+from auditor.explained.playing import background_of
+from auditor.explained.samples import explained_samples, is_image, need_explainable
 from auditor.registry import Context, check, sizes
-from auditor.samples import explained_samples, is_image, need_explainable
 from auditor.stats import mean
 from auditor.types import Measure, Result
 

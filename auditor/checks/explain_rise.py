@@ -10,9 +10,9 @@ from pydantic import Field
 
 from auditor.errors import NotApplicable
 from auditor.explain.rise import rise
-from auditor.playing import player
+from auditor.explained.playing import player
+from auditor.explained.samples import explained_samples, heatmap, is_image, original
 from auditor.registry import Context, check, sizes
-from auditor.samples import explained_samples, heatmap, is_image, original
 from auditor.stats import mean
 from auditor.types import Measure, Result
 

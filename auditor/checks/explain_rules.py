@@ -15,8 +15,8 @@ from auditor.explain.anchors import Anchor, Background, anchors
 from auditor.explain.batched import Floats
 from auditor.explain.conditions import Condition, Flags, words_of
 from auditor.explain.surrogate import RESAMPLES, Rule, follows, holds, mixed_rows, r_squared, surrogate
+from auditor.explained.samples import explained_samples
 from auditor.registry import Context, check, sizes
-from auditor.samples import explained_samples
 from auditor.stats import mean, rate
 from auditor.tabular import Rows, finite_outputs, labels_of, need_columns, usable
 from auditor.types import Measure, Result, Scalar, Table

@@ -11,11 +11,11 @@ import torch
 from pydantic import Field
 
 from auditor.errors import NotApplicable
-from auditor.explain.evidence.randomised import entropy_rise, randomised
-from auditor.methods import Method, Scores, again, not_tested, scores_of
+from auditor.evidence.methods import Method, Scores, again, not_tested, scores_of
+from auditor.evidence.randomised import entropy_rise, randomised
+from auditor.evidence.scene import Scene, stacked
+from auditor.explained.samples import Sample
 from auditor.registry import Context, check, derive_seed, sizes
-from auditor.samples import Sample
-from auditor.scene import Scene, stacked
 from auditor.stats import mean, rank_correlation
 from auditor.subject import Model
 from auditor.types import Measure, Result, Scalar, Table

@@ -9,10 +9,10 @@ from pydantic import Field
 
 from auditor.errors import NotApplicable
 from auditor.explain.shapley import T9, certain_order, certain_set
-from auditor.playing import Board, background_of, boards, drawn
+from auditor.explained.playing import Board, background_of, boards, drawn
+from auditor.explained.samples import explained_samples, need_explainable
+from auditor.explained.shares import Shares, shares_of
 from auditor.registry import Context, check, sizes
-from auditor.samples import explained_samples, need_explainable
-from auditor.shares import Shares, shares_of
 from auditor.stats import mean, rate
 from auditor.types import Image, Measure, Result, Table
 

@@ -9,13 +9,13 @@ import numpy as np
 from pydantic import Field
 
 from auditor.errors import NotApplicable
-from auditor.marks import marks, pictures
+from auditor.explained.samples import is_image, need_explainable
 from auditor.registry import Context, check, sizes
-from auditor.relevance import relevance_of
-from auditor.samples import is_image, need_explainable
+from auditor.shortcuts.marks import marks, pictures
+from auditor.shortcuts.relevance import relevance_of
+from auditor.shortcuts.suspects import Chosen, Suspect, chosen
+from auditor.shortcuts.telltales import telltales
 from auditor.stats import rate
-from auditor.suspects import Chosen, Suspect, chosen
-from auditor.telltales import telltales
 from auditor.types import Measure, Result, Table
 
 COLUMNS = (

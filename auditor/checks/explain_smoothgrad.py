@@ -14,10 +14,10 @@ from auditor.explain.entries import enterable, entries
 from auditor.explain.followed import how_followed
 from auditor.explain.paths import at_once
 from auditor.explain.smoothgrad import input_times_gradient, smoothgrad
+from auditor.explained.samples import Sample, explained_samples, is_image, need_explainable
+from auditor.explained.shared_pass import shared_gradients
+from auditor.explained.shown import parts_of, shown
 from auditor.registry import Context, check, sizes
-from auditor.samples import Sample, explained_samples, is_image, need_explainable
-from auditor.shared_pass import shared_gradients
-from auditor.shown import parts_of, shown
 from auditor.stats import mean, rank_correlation
 from auditor.subject import Model
 from auditor.types import Image, Measure, Result, Table

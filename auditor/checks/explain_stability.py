@@ -8,11 +8,11 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
-from auditor.explain.evidence.agreement import relative_change
-from auditor.methods import again, not_tested, scores_of
+from auditor.evidence.agreement import relative_change
+from auditor.evidence.methods import again, not_tested, scores_of
+from auditor.evidence.scene import Scene, stacked
+from auditor.explained.samples import Sample
 from auditor.registry import Context, check, derive_seed, sizes
-from auditor.samples import Sample
-from auditor.scene import Scene, stacked
 from auditor.stats import mean, rate
 from auditor.types import Measure, Result, Scalar, Table
 

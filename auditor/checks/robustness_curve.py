@@ -14,8 +14,8 @@ from torch import Tensor
 from auditor.attacks.box import Box
 from auditor.attacks.curve import Frontiers, robust_curve
 from auditor.errors import NotApplicable
+from auditor.explained.samples import Sample, explained_samples, is_image, original, pixels
 from auditor.registry import Context, check, sizes
-from auditor.samples import Sample, explained_samples, is_image, original, pixels
 from auditor.stats import rate
 from auditor.subject import Data, Model
 from auditor.types import Image, Measure, Result, Scalar, Table

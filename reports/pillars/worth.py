@@ -20,8 +20,8 @@ Figures = Mapping[str, Measure]
 MEANING = (
     "Beats both: in how many measures of faithfulness it is significantly better than chance and than what stands out "
     "without the model. Random weights: how far its maps stay the same without the model's. Usable: beats both in most "
-    "measures, and is gone with the weights. Misleading: chance is better in most, or random weights leave it as it is. "
-    "Weak: neither. "
+    "measures, and is gone with the weights. Misleading: chance is better in most, or random weights leave it as it "
+    "is. Weak: neither. "
     f"Undecided: fewer than {FEWEST} rows."
 )
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auditor.samples import SPECIAL
+from auditor.explained.samples import SPECIAL
 from auditor.subject import Data, Model
 from auditor.types import Result, Scalar, Status
 from tests import zoo

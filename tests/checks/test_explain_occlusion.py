@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from auditor.explain.games import answers, column_game
 from auditor.explain.occlusion import columns_of, disjoint, losses, row_game, spread, window_game, windows
+from auditor.explained.samples import SPECIAL
 from auditor.feeds import Tokens
 from auditor.registry import CHECKS, Context
-from auditor.samples import SPECIAL
 from auditor.subject import Data, Model
 from tests import zoo
 from tests.checks.audited import arrays_of, measures, not_applicable, result_of

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from auditor.registry import CHECKS, Context
+from auditor.shortcuts.telltales import _replaced, _without
 from auditor.subject import Data, Model, Words
-from auditor.telltales import _replaced, _without
 from auditor.types import Result, Scalar
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, outcome_of, result_of

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auditor.samples import SPECIAL
+from auditor.explained.samples import SPECIAL
 from auditor.subject import Data, Model
 from tests import zoo
 from tests.checks.audited import arrays_of, measures, not_applicable, result_of

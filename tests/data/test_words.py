@@ -14,8 +14,8 @@ import torch
 from auditor.data.texts import Reader, reader_at
 from auditor.data.words import spans, words_of
 from auditor.errors import NotApplicable
+from auditor.explained.samples import Sample, explained_samples, need_explainable, word_table
 from auditor.registry import Context
-from auditor.samples import Sample, explained_samples, need_explainable, word_table
 from auditor.subject import Words
 from tests.data.reading import read, words_in
 from tests.intake.pretrained import tokenizer_in

@@ -12,8 +12,8 @@ import torch
 from auditor.data.words import spans
 from auditor.explain.composites import with_attention
 from auditor.explain.lrp import lrp
+from auditor.explained.samples import explained_samples, need_explainable, word_table
 from auditor.registry import Context
-from auditor.samples import explained_samples, need_explainable, word_table
 from tests.checks.audited import result_of
 from tests.data.reading import texts, words_in
 from tests.explain.minilm import PACKAGE, sst2

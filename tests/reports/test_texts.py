@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from auditor.data.words import spans
-from auditor.samples import SPECIAL as SPECIAL_ROW
+from auditor.explained.samples import SPECIAL as SPECIAL_ROW
 from auditor.store import Record
 from auditor.types import Image, Measure, Outcome, Result, Scalar, Status, Table
 from reports.html import render

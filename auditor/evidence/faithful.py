@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from auditor.explain.evidence.curves import area, best_first, fractions
-from auditor.explain.evidence.road import REACHED, road_game
-from auditor.explain.evidence.subsets import infidelity, random_subsets, sensitivity_n
+from auditor.evidence.curves import area, best_first, fractions
+from auditor.evidence.methods import Scores
+from auditor.evidence.road import REACHED, road_game
+from auditor.evidence.scene import Scene
+from auditor.evidence.subsets import infidelity, random_subsets, sensitivity_n
 from auditor.explain.games import Bools, Floats, Game, play_finite
-from auditor.methods import Scores
-from auditor.playing import player
+from auditor.explained.playing import player
 from auditor.registry import derive_seed
-from auditor.scene import Scene
 
 __all__ = ["BETTER", "Faithfulness", "faithfulness"]
 

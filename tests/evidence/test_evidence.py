@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from auditor.errors import NotApplicable
-from auditor.explain.evidence.agreement import same_signs, same_strongest
-from auditor.explain.evidence.compared import compared
-from auditor.explain.evidence.controls import by_edges, by_length, by_oddness
-from auditor.explain.evidence.curves import area, best_first, fractions
-from auditor.explain.evidence.randomised import entropy_rise, histogram_entropy, randomised
-from auditor.explain.evidence.road import imputed, road_game
-from auditor.explain.evidence.subsets import infidelity, random_subsets, sensitivity_n
+from auditor.evidence.agreement import same_signs, same_strongest
+from auditor.evidence.compared import compared
+from auditor.evidence.controls import by_edges, by_length, by_oddness
+from auditor.evidence.curves import area, best_first, fractions
+from auditor.evidence.randomised import entropy_rise, histogram_entropy, randomised
+from auditor.evidence.road import imputed, road_game
+from auditor.evidence.subsets import infidelity, random_subsets, sensitivity_n
 from auditor.explain.segments import cells
 from auditor.subject import Model
 

@@ -16,9 +16,9 @@ from auditor.explain.baselines import Baseline, image_baselines, table_baselines
 from auditor.explain.expected import expected_gradients
 from auditor.explain.integrated import STEPS, TOLERANCE, integrated_gradients
 from auditor.explain.paths import at_once
+from auditor.explained.samples import Sample, is_image
+from auditor.explained.shown import parts_of
 from auditor.registry import Context
-from auditor.samples import Sample, is_image
-from auditor.shown import parts_of
 from auditor.stats import rank_correlation
 from auditor.subject import Data, Model
 

@@ -17,8 +17,8 @@ from auditor.explain.games import Floats, Game, column_game, image_game, text_ga
 from auditor.explain.players import alike
 from auditor.explain.quick import channels_last
 from auditor.explain.segments import Segments, superpixels
+from auditor.explained.samples import SHOWN, Sample, heatmap, is_image, original, words_of
 from auditor.registry import Context
-from auditor.samples import SHOWN, Sample, heatmap, is_image, original, words_of
 from auditor.subject import Integers, Model
 from auditor.types import Image, Scalar, Table
 

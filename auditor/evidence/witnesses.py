@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from auditor.errors import reason, without_machine
+from auditor.evidence.methods import Kind, Scores, kind_of
+from auditor.evidence.scene import Scene, stacked
 from auditor.explain.entries import entries
 from auditor.explain.games import Bools, Floats, Game, play
-from auditor.methods import Kind, Scores, kind_of
-from auditor.samples import Sample
-from auditor.scene import Scene, stacked
+from auditor.explained.samples import Sample
+from auditor.explained.ways import baselines_of, usual
 from auditor.stats import rank_correlation
 from auditor.subject import Model
-from auditor.ways import baselines_of, usual
 
 __all__ = ["Witnessed", "witnessed"]
 

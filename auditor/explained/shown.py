@@ -9,8 +9,8 @@ from torch import Tensor
 
 from auditor.explain.players import per_column
 from auditor.explain.segments import cells
+from auditor.explained.samples import SPECIAL, Sample, bars, heatmap, is_image, original, word_table
 from auditor.registry import Context
-from auditor.samples import SPECIAL, Sample, bars, heatmap, is_image, original, word_table
 from auditor.types import Image, Table
 
 __all__ = ["CELLS", "parts_of", "shown"]

@@ -15,8 +15,8 @@ from auditor.explain.games import answers, text_game
 from auditor.explain.integrated import integrated_gradients
 from auditor.explain.occlusion import losses, spread, window_game, windows
 from auditor.explain.paths import at_once
+from auditor.explained.samples import is_image
 from auditor.registry import Context
-from auditor.samples import is_image
 from auditor.subject import Integers, Model
 
 __all__ = ["Relevance", "relevance_of"]

@@ -13,8 +13,8 @@ from auditor.errors import NotApplicable
 from auditor.explain.gradcam import Cam, cam_of, cam_pass, named_grids
 from auditor.explain.grids import Grid
 from auditor.explain.passes import Pass, one_pass
+from auditor.explained.samples import Sample, explained_samples, is_image
 from auditor.registry import Context
-from auditor.samples import Sample, explained_samples, is_image
 
 __all__ = ["shared_cams", "shared_gradients"]
 

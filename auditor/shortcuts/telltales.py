@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from auditor.registry import Context
-from auditor.relevance import Relevance
+from auditor.shortcuts.relevance import Relevance
+from auditor.shortcuts.suspects import MOVED, Counts, Members, Moves, Suspect, others_of
 from auditor.stats import FEWEST, mean
 from auditor.subject import Integers, Words
-from auditor.suspects import MOVED, Counts, Members, Moves, Suspect, others_of
 
 __all__ = ["telltales"]
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from auditor.errors import NotApplicable, UsageError
 from auditor.explain.gradcam import gradcam
 from auditor.explain.passes import one_pass
+from auditor.explained.samples import Sample, explained_samples
+from auditor.explained.shared_pass import shared_cams, shared_gradients
 from auditor.registry import Context
-from auditor.samples import Sample, explained_samples
-from auditor.shared_pass import shared_cams, shared_gradients
 from tests import zoo
 
 

@@ -22,9 +22,9 @@ from auditor.explain.occlusion import (
     window_game,
     windows,
 )
-from auditor.playing import Board, Range, boards, drawn, player
+from auditor.explained.playing import Board, Range, boards, drawn, player
+from auditor.explained.samples import Sample, heatmap, original
 from auditor.registry import Context
-from auditor.samples import Sample, heatmap, original
 from auditor.stats import mean, rank_correlation
 from auditor.types import Image, Table
 

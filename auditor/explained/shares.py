@@ -10,7 +10,7 @@ from torch import Tensor
 
 from auditor.explain.games import Floats, Game, column_game, play_finite
 from auditor.explain.shapley import EXACT, Request, Shapley, shapley
-from auditor.playing import Board, player
+from auditor.explained.playing import Board, player
 from auditor.registry import Context
 
 __all__ = ["Shares", "shares_of"]

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from auditor.errors import NotApplicable
+from auditor.evidence.scene import Scene, stacked
 from auditor.explain.attention import Attended, attention, attention_gradient, readers, rollout
 from auditor.explain.composites import with_attention
 from auditor.explain.entries import enterable
@@ -34,11 +35,10 @@ from auditor.explain.rise import rise
 from auditor.explain.segments import Segments, superpixels
 from auditor.explain.shapley import Request, shapley
 from auditor.explain.smoothgrad import input_times_gradient, smoothgrad
+from auditor.explained.samples import Sample, is_image
+from auditor.explained.ways import baselines_of, usual
 from auditor.registry import derive_seed
-from auditor.samples import Sample, is_image
-from auditor.scene import Scene, stacked
 from auditor.subject import Model
-from auditor.ways import baselines_of, usual
 
 __all__ = ["METHODS", "Method", "Scores", "again", "kind_of", "not_tested", "scores_of"]
 

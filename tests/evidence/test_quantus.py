@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auditor.explain.evidence.agreement import relative_change
-from auditor.explain.evidence.curves import area, best_first, fractions
-from auditor.explain.evidence.randomised import entropy_rise, histogram_entropy
-from auditor.explain.evidence.road import imputed
-from auditor.explain.evidence.subsets import infidelity, sensitivity_n
+from auditor.evidence.agreement import relative_change
+from auditor.evidence.curves import area, best_first, fractions
+from auditor.evidence.randomised import entropy_rise, histogram_entropy
+from auditor.evidence.road import imputed
+from auditor.evidence.subsets import infidelity, sensitivity_n
 from auditor.explain.games import Game, play
 from auditor.subject import Model
 from tests.intake.zoo_packages import installed

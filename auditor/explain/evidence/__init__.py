@@ -1,1 +1,0 @@
-"""Whether an explanation holds: what hiding its parts does, what it owes to the weights, how still it stands."""
