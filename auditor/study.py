@@ -6,17 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from auditor.explain.ale import ale_curves
 from auditor.explain.batched import Floats, Run
+from auditor.explain.games import column_game, play_finite
 from auditor.explain.partial import Grid, grid_of, ice_curves
 from auditor.explain.permutation import permuted
+from auditor.explain.shapley import Request, shapley
 from auditor.registry import Context
 from auditor.subject import Data, Integers
 from auditor.tabular import Rows, finite_outputs, labels_of, usable
 
 __all__ = ["Curves", "Study"]
 
+BACKGROUND, COALITIONS = 32, 128
 ROUNDING = 1e-6  # of the answers: what float32 gives and takes
 
 
@@ -109,6 +113,22 @@ class Study:
         ices = ice_curves(self._answer, x, known, grids, size)
         for i, c, grid, ice in zip(columns, known, grids, ices, strict=True):
             yield Curves(i, grid, ice, next(ale) if c.kind == "number" else None)
+
+    def shapley(self, n: int) -> Floats:
+        """(n, columns) Shapley values of the explained answer in the first rows, at most `n`, against 32 others.
+
+        From about two coalitions a column and at least 128 (see `auditor.explain.shapley`).
+        """
+        x, known = self.rows.x, self.ctx.columns
+        others = x[torch.from_numpy(np.random.default_rng(self.ctx.seed).permutation(len(x))[:BACKGROUND])]
+        games = [column_game(row, others, known, self.explained) for row in x[:n]]
+
+        def values(requests: Sequence[Request]) -> list[Floats]:
+            asked = [r.coalitions for r in requests]
+            return play_finite(self.ctx.need_model(), [games[r.game] for r in requests], asked, self.ctx.batch_size)
+
+        found = shapley(values, [len(known)] * len(games), first=COALITIONS, most=COALITIONS, seed=self.ctx.seed)
+        return np.stack([f.values for f in found])
 
     @property
     def _answer(self) -> Run:

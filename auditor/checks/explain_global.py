@@ -22,6 +22,7 @@ ICE_ROWS = 50
 CLOSE = 0.9
 NAMED = 5
 STEP = 0.01
+MOST_ATTRIBUTED = 200  # columns
 
 
 @check(
@@ -36,17 +37,19 @@ def explain_global(
     repeats: Annotated[int, Field(ge=1, le=1000)] = sizes(3, 5, 10),
     grid: Annotated[int, Field(ge=2, le=1000)] = sizes(8, 16, 32),
     shown: Annotated[int, Field(ge=0, le=LISTED)] = 6,
+    shap: Annotated[int, Field(ge=2, le=100_000)] = sizes(20, 100, 1000),
 ) -> Result:
     """Which columns the model relies on over all rows, and how its answer moves with each of the strongest.
 
     What it measures: over `rows` rows (0: all), with forward passes alone. `permutation_importance` is the drop of
     accuracy (for regression the rise of the mean absolute error) when a column's values are exchanged among the rows,
     `repeats` times. `conditional_importance`, for the 40 strongest, exchanges them only among rows that a tree finds
-    alike in the columns that go with it. The intervals are over rows. Of the `shown` strongest columns the partial
-    dependence is drawn at `grid` values: the mean answer with everybody given that value; its band holds 80 % of the
-    rows' own curves, each less its mean. ALE moves each row within its own neighbourhood only; `ale_range` is how far
-    it goes. `monotonicity_violations` is the share of rows whose curve somewhere goes against the column's main
-    direction by more than 1 % of the range of all curves.
+    alike in the columns that go with it. `mean_absolute_shap` is the mean size of a column's Shapley value in `shap` of
+    the rows, in units of the answer, of at most 200 columns. The intervals are over rows. Of the `shown` strongest
+    columns the partial dependence is drawn at `grid` values: the mean answer with everybody given that value; its band
+    holds 80 % of the rows' own curves, each less its mean. ALE moves each row within its own neighbourhood only;
+    `ale_range` is how far it goes. `monotonicity_violations` is the share of rows whose curve somewhere goes against
+    the column's main direction by more than 1 % of the range of all curves.
 
     How to read it: 0 means that the model does as well without knowing the column; .05 that 5 of 100 rows more are
     wrong. A large permutation and a small conditional importance: the column tells nothing that others do not tell
@@ -73,7 +76,9 @@ def explain_global(
         for i, a in study.importance(listed, alike, repeats).items()
     }
     measures: list[Measure] = [*permutation.values(), *conditional.values()]
-    tables, directions = [_importance(study, listed, permutation, conditional, marginal)], []
+    attributed = _attributed(study, shap)
+    measures += attributed.values()
+    tables, directions = [_importance(study, listed, permutation, conditional, marginal, attributed)], []
     drawn = [i for i in order[:shown] if study.varies[i]]
     for c in study.curves([i for i in moving if i in drawn or ctx.columns[i].kind == "number"], grid):
         if c.column in drawn:
@@ -104,21 +109,34 @@ def _place(importance: Measure, moved: float) -> tuple[bool, float]:
     return not certain, -(importance.value or 0.0) if certain else -moved
 
 
+def _attributed(study: Study, rows: int) -> dict[int, Measure]:
+    """The mean size of every column's Shapley values; empty for more columns than are told."""
+    n = len(study.ctx.columns)
+    if n > MOST_ATTRIBUTED:
+        return {}
+    sizes = np.abs(study.shapley(rows))
+    return {i: mean("mean_absolute_shap", sizes[:, i], slice=study.slice(i)) for i in range(n)}
+
+
 def _importance(
     study: Study,
     listed: Sequence[int],
     permutation: dict[int, Measure],
     conditional: dict[int, Measure],
     effects: dict[int, Floats],
+    attributed: dict[int, Measure],
 ) -> Table:
     """Strongest first. Each further way to weigh a column adds its figure with its interval."""
     rows: list[tuple[Scalar, ...]] = []
     for i in listed:
         p, c = permutation[i], conditional[i]
         moved = float(effects[i][:, 1].mean())
-        rows.append((study.labels[i], p.value, p.low, p.high, c.value, c.low, c.high, moved))
-    names = ("column", "permutation", "low", "high", "conditional", "from", "to", "answer moves by")
-    return Table("Importance of the columns", names, tuple(rows))
+        s = attributed.get(i)
+        sizes_of = (None, None, None) if s is None else (s.value, s.low, s.high)
+        rows.append((study.labels[i], p.value, p.low, p.high, c.value, c.low, c.high, moved, *sizes_of))
+    names = ("permutation", "low", "high", "conditional", "from", "to", "answer moves by")
+    ends = ("mean |SHAP|", "at least", "at most")
+    return Table("Importance of the columns", ("column", *names, *ends), tuple(rows))
 
 
 def _values(study: Study, c: Curves) -> Table:

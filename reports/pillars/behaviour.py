@@ -27,7 +27,7 @@ CHARTED = 15
 MOST_VALUES = 12  # in a small chart
 FINEST = 4  # times finer than the widest of the small charts
 EDGE = 0.04  # of the scale beyond what is drawn
-ENDS = {"low": "high", "from": "to"}  # names of the ends of an interval
+ENDS = {"low": "high", "from": "to", "at least": "at most"}  # names of the ends of an interval
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,23 @@ def test_a_model_that_decides_by_one_column_loses_half_without_it_and_nothing_wi
     assert [row[0] for row in result.tables[0].rows] == ["c0", "c1", "c2"]
 
 
+def test_the_mean_size_of_shapley_values_of_a_linear_value_is_that_of_its_weights_times_the_deviations() -> None:
+    """phi_i = w_i (x_i - mean x_i), so the mean size is about |w_i| times the mean deviation."""
+    x = normal(200, 20)
+    weights = torch.zeros(20)
+    weights[:3] = torch.tensor([2.0, -1.0, 0.5])
+    found = measures(result_of(regression(lambda x: x @ weights, x), CHECK, rows=0, shap=200), "mean_absolute_shap")
+
+    for i, m in enumerate(found.values()):
+        assert m.n == 200
+        if i < 3:
+            expected = float((weights[i] * (x[:, i] - x[:, i].mean())).abs().mean())
+            assert m.value == pytest.approx(expected, rel=0.1)  # against 32 of the rows
+            assert m.low < m.value < m.high
+        else:
+            assert m.value == pytest.approx(0, abs=1e-5)
+
+
 def test_both_columns_of_an_exclusive_or_matter() -> None:
     result = result_of(classifier(lambda x: 5 * x[:, 0] * x[:, 1], normal(400, 3)), CHECK, rows=0)
     found = values(result, "permutation_importance")
@@ -187,10 +204,10 @@ def test_rows_with_nan_are_left_out_and_counted() -> None:
     x = normal(60, 2)
     x[55:, 1] = torch.nan
     case = classifier(lambda x: x[:, 0] + x[:, 1].nan_to_num(), x)
-    result = explain_global(Context(case.model, case.data), rows=0, repeats=2, grid=4)
+    result = explain_global(Context(case.model, case.data), rows=0, repeats=2, grid=4, shap=9)
 
     assert result.caveats[0] == "5 of 60 rows hold or give NaN or infinity and are left out."
-    assert {m.n for m in result.measures} == {55}
+    assert {m.n for m in result.measures if m.name != "mean_absolute_shap"} == {55}
     with pytest.raises(NotApplicable, match="0 rows can be used, 5 more hold or give NaN or infinity; at least 2"):
         usable(Context(case.model, case.data), case.data.at(np.arange(55, 60)))
 

@@ -152,7 +152,7 @@ def test_the_map_is_that_of_captum(cells: int, side: int) -> None:
 
 def test_nothing_drops_where_no_square_touches_the_planted_patch() -> None:
     case = zoo.planted_patch()
-    arrays = arrays_of(case.model, case.data, CHECK, samples=6)
+    arrays = arrays_of(case.model, case.data, CHECK, samples=6, cells=14)
     maps = [a for name, a in arrays.items() if name.startswith(f"{CHECK}/row")]
     near = np.zeros((8, 8), bool)
     near[0:5, 3:8] = True  # a square of two pixels reaches one beyond
