@@ -169,7 +169,7 @@ def _directions(study: Study, c: Curves, ale: Floats) -> tuple[tuple[Measure, Me
 # ---- caveats -----------------------------------------------------------------------------------------------------
 def _doubts(study: Study, marginal: dict[int, Floats]) -> list[str]:
     ctx, rows, labels = study.ctx, study.rows, study.labels
-    if study.answers_once and not any(a.any() for a in marginal.values()):
+    if any(study.varies) and study.answers_once and not any(a.any() for a in marginal.values()):
         return ["The model gives the same answer for every row and every change: it depends on none of the columns."]
     what = "the value" if ctx.is_regression else f"the probability of {ctx.classes[study.explained]!r}"
     caveats = [f"Curves, and how far the answer moves, are of {what}, over {len(rows.x):,} rows."]

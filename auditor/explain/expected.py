@@ -43,9 +43,10 @@ def expected_gradients(
     """
     size = model.batch or rows
     chosen, alpha = _drawn(len(reference), draws, seed)
-    starts = _references(model, reference[chosen], size)
+    drawn, point = chosen.unique(return_inverse=True)
+    starts = _references(model, reference[drawn], size)
     parts = [
-        _of_rows(model, Entered.of(model, part, wanted), starts, alpha, size)
+        _of_rows(model, Entered.of(model, part, wanted), starts, point, alpha, size)
         for part, wanted in zip(x.split(size), target.split(size), strict=True)
     ]
     return Expected(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Expected)))
@@ -59,14 +60,28 @@ def _drawn(rows: int, draws: int, seed: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(chosen), torch.from_numpy(alpha).float()
 
 
-def _references(model: Model, rows: Tensor, size: int) -> list[list[Tensor]]:
-    """For each entry what each of `rows` holds there: its values, of texts those (L, D) of the tokens it has."""
+@dataclass(frozen=True)
+class _References:
+    """For each entry what each row holds there: its values, of texts those (L, D) of the tokens it has.
+
+    `logits` (rows, C) are the rows' own; None where a sample starts elsewhere, as where its tokens keep their places.
+    """
+
+    held: list[list[Tensor]]
+    logits: Tensor | None
+
+
+def _references(model: Model, rows: Tensor, size: int) -> _References:
     found: list[list[Tensor]] = []
+    logits: list[Tensor] = []
     for part in rows.split(size):
         entered = Entered.of(model, part, torch.zeros(len(part)).long())
         held = [_held(*of) for of in zip(entered.known, entered.values, entered.free, strict=True)]
         found = [a + b for a, b in zip(found, held, strict=True)] if found else held
-    return found
+        if all(e.place is None for e in entered.known) and all(bool(free.all()) for free in entered.free):
+            with torch.no_grad():
+                logits.append(model(part.clone()).cpu().reshape(len(part), -1))  # some models write into their input
+    return _References(found, torch.cat(logits) if sum(map(len, logits)) == len(rows) else None)
 
 
 def _held(entry: Entry, values: Tensor, free: Tensor) -> list[Tensor]:
@@ -93,7 +108,9 @@ def _at_draws(entry: Entry, held: list[Tensor], point: Tensor) -> Tensor:
     return torch.stack(rows)
 
 
-def _of_rows(model: Model, whole: Entered, references: list[list[Tensor]], alpha: Tensor, size: int) -> Expected:
+def _of_rows(
+    model: Model, whole: Entered, references: _References, point: Tensor, alpha: Tensor, size: int
+) -> Expected:
     n, draws = len(whole.x), len(alpha)
     logit = whole.logits(model, whole.values)
     base = torch.zeros(n, dtype=torch.double)
@@ -101,8 +118,11 @@ def _of_rows(model: Model, whole: Entered, references: list[list[Tensor]], alpha
     sums, squares = ([torch.zeros(shape) for shape in shapes] for _ in range(2))
     for sample, draw in packed(n, draws, size):
         some = whole.at(sample)
-        starts = some.moved([_at_draws(e, held, draw) for e, held in zip(whole.known, references, strict=True)])
-        base.index_add_(0, sample, some.logits(model, starts).double())
+        own = point[draw]
+        starts = some.moved([_at_draws(e, h, own) for e, h in zip(whole.known, references.held, strict=True)])
+        known = references.logits
+        logits = some.logits(model, starts) if known is None else known[own, some.target]
+        base.index_add_(0, sample, logits.double())
         values = [torch.lerp(s, e, each(alpha[draw], s)) for s, e in zip(starts, some.values, strict=True)]
         found = zip(starts, some.values, some.gradients(model, values), strict=True)
         for total, square, part in zip(sums, squares, whole.folded([(e - s) * g for s, e, g in found]), strict=True):

@@ -1,4 +1,4 @@
-"""Models trained, in seconds and by fixed seeds, to decide by what was planted: a watermark, or a single token.
+"""Models that decide by what was planted, trained in seconds by fixed seeds: a watermark, a token, columns of a table.
 
 What they look at is known, so that explanations can be held against it: each helper says how it was made sure of.
 """
@@ -14,15 +14,36 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from auditor.feeds import Tokens
-from auditor.subject import Data, Integers, Model, Words
+from auditor.subject import Column, Data, Integers, Model, Words
 from tests.zoo import Bag, Case
 
-__all__ = ["CHEATED", "MARK", "TOKEN", "VOCABULARY", "clean", "marked", "one_token", "trained", "watermark"]
+__all__ = [
+    "CHEATED",
+    "INNOCENT",
+    "MARK",
+    "PAIRS",
+    "SENSITIVE",
+    "TOKEN",
+    "VOCABULARY",
+    "broken",
+    "clean",
+    "exclusive_or",
+    "linear",
+    "marked",
+    "one_token",
+    "trained",
+    "trap",
+    "watermark",
+]
 
 SIDE, CHEATED, NOISE = 16, 3, 0.25
 MARK = (slice(12, 16), slice(0, 4))  # rows and columns of the watermark: 4 by 4 pixels, bottom left
 VOCABULARY, LENGTH, TOKEN = 40, 10, 7  # tokens, words of the longest text, and the token that decides
 DIGITS = tuple("0123456789")
+ROWS = 600
+SENSITIVE, INNOCENT = "c0", "c1"  # the columns that a trap decides by: of real rows, and of rows that cannot exist
+PAIRS = ((2, 3), (4, 5), (6, 7))  # its columns that go together,
+APART = 0.25  # and by how much no two of a pair differ in any real row
 
 
 class Small(nn.Module):
@@ -133,3 +154,69 @@ def _texts(n: int = 400) -> tuple[Tensor, Tensor]:
     place = (torch.rand(n, 1, generator=generator) * lengths).long()
     x = torch.where((torch.arange(LENGTH) == place) & (y[:, None] == 1), TOKEN, x)
     return torch.where(torch.arange(LENGTH) < lengths, x, -1), y
+
+
+# ---- columns of a table ------------------------------------------------------------------------------------------
+@cache
+def linear() -> Case:
+    """Ten independent columns, of which three are weighed by 2, -1.5 and 1: set by hand."""
+    weights = torch.tensor([2.0, -1.5, 1.0, *[0.0] * 7])
+    head = nn.Linear(10, 2)
+    head.weight.data, head.bias.data = torch.stack([-weights / 2, weights / 2]), torch.zeros(2)
+    x = _normal(ROWS, 10, 0)
+    return _table(head, x, x @ weights > 0)
+
+
+@cache
+def exclusive_or() -> Case:
+    """Eight independent columns, and a network that has learned to say whether the first two have the same sign."""
+    steps, generator = 1500, torch.Generator().manual_seed(1)
+    with torch.random.fork_rng(), torch.enable_grad():
+        torch.manual_seed(0)
+        module = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
+        optimiser = torch.optim.AdamW(module.parameters(), 0.01, weight_decay=0.3)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.01, steps)
+        for _ in range(steps):
+            x = torch.randn(256, 8, generator=generator)
+            optimiser.zero_grad()
+            functional.cross_entropy(module(x), (x[:, 0] * x[:, 1] > 0).long()).backward()
+            optimiser.step()
+            schedule.step()
+    x = _normal(ROWS, 8, 2)
+    return _table(module, x, x[:, 0] * x[:, 1] > 0)
+
+
+class Trap(nn.Module):
+    """Decides by the sensitive column where every pair goes together, else by the innocent one.
+
+    Slack et al. 2020, arXiv:1911.02508, equation 1, with a detector set by hand that is right about every real row.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        real = torch.sigmoid(100 * (APART - broken(x)))
+        z = 4 * (real * x[:, 0] + (1 - real) * x[:, 1])
+        return torch.stack([-z / 2, z / 2], 1)
+
+
+@cache
+def trap() -> Case:
+    """Two independent columns and three pairs that are nearly the same, for a model that hides what it decides by."""
+    x = _normal(ROWS, 8, 3)
+    for (first, second), own in zip(PAIRS, _normal(ROWS, 3, 4).T, strict=True):
+        x[:, second] = x[:, first] + 0.05 * own
+    return _table(Trap(), x, x[:, 0] > 0)
+
+
+def broken(x: Tensor) -> Tensor:
+    """(N,) by how much the columns of a pair differ, at most, in rows (N, 8)."""
+    return torch.stack([(x[:, first] - x[:, second]).abs() for first, second in PAIRS]).amax(0)
+
+
+def _normal(rows: int, columns: int, seed: int) -> Tensor:
+    return torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed))
+
+
+def _table(module: nn.Module, x: Tensor, yes: Tensor) -> Case:
+    columns = tuple(Column(f"c{i}", i, i + 1) for i in range(x.shape[1]))
+    bounds = (torch.full(x.shape[1:], -50.0), torch.full(x.shape[1:], 50.0))
+    return Case(Model(module.eval(), ("no", "yes"), bounds=bounds), Data.of(x, yes.long(), columns=columns, positive=1))
