@@ -291,7 +291,17 @@ GLOSSARY = (
         "Where the model fetches what it mixes: routing, not importance. What it fetches may not matter.",
         ("explain.attention",),
     ),
-    Term("Fidelity", "How well LIME's simple model follows the real one nearby. 1 is exactly.", ("explain.lime",)),
+    Term(
+        "Fidelity",
+        "How well a simple model follows the real one in rows it has not seen: LIME's nearby, rules everywhere. 1 is "
+        "exactly.",
+        ("explain.lime", "explain.rules"),
+    ),
+    Term(
+        "Stability of LIME",
+        "How alike its weights would be if it drew other neighbours. 1 is the same, 0 is chance.",
+        ("explain.lime",),
+    ),
     Term(
         "Standard error",
         "How far chance may have moved a bar of SHAP, against the largest bar: two of them make its interval.",
@@ -332,6 +342,31 @@ GLOSSARY = (
         "Shortcut",
         "A place of the image or a word that decides a class whatever else a row shows, as a watermark does.",
         ("explain.shortcuts",),
+    ),
+    Term(
+        "Deletion, insertion",
+        "The mean answer while the best parts of a method are hidden first: low is good. Or shown first: high is good.",
+        ("explain.faithfulness",),
+    ),
+    Term(
+        "Sensitivity-n, infidelity",
+        "Whether shares add up to what hiding their parts takes away: as a correlation, and as what they leave open.",
+        ("explain.faithfulness",),
+    ),
+    Term(
+        "Model-free order",
+        "Parts by what stands out without the model: edges, columns far from their mean, long words.",
+        ("explain.faithfulness",),
+    ),
+    Term(
+        "Random weights",
+        "The same model as if it had learnt nothing: explanations that stay as they are do not show what it learnt.",
+        ("explain.sanity",),
+    ),
+    Term(
+        "Steady",
+        "A row whose explanation changes by no more than its own size when the input hardly moves.",
+        ("explain.stability",),
     ),
     Term(
         "Evidence grade",
