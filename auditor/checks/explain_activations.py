@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from auditor.errors import NotApplicable
 from auditor.explain.activations import Activity, activity, feature_maps
 from auditor.explain.followed import how_followed
 from auditor.explain.units import unit_layers
@@ -60,6 +61,9 @@ def explain_activations(
     chosen = unit_layers(model, drawn.read(np.zeros(1, np.int64)), layers)
     classes = 0 if ctx.is_regression else len(ctx.classes)
     found = activity(model, drawn.batches(ctx.batch_size), chosen, most=PEAKS, classes=classes)
+    if not any(bool((a.low <= a.high).any()) for a in found):
+        msg = f"no unit saw anything in {len(drawn):,} rows: expected a token, a pixel or a column"
+        raise NotApplicable(msg)
     tables, images = [_layers(found)], _feature_maps(ctx, found)
     if units:
         best = _selective(found[-1], units)

@@ -49,7 +49,8 @@ def explain_agreement(
     scores, left = scores_of(scene, passes)
     by_size = scene.segments is None
     pairs = {(a, b): _alike(scores, a, b, by_size=by_size) for a, b in combinations(scores, 2)}
-    common = [[alike[i].common for alike in pairs.values()] for i in range(len(scene.samples))]
+    rows = range(len(scene.samples))
+    common = [[found.common for alike in pairs.values() if (found := alike[i]) is not None] for i in rows]
     consensus = mean("consensus", [float(np.mean(held)) for held in common if held], better="higher")
     chance = mean("consensus_by_chance", [_top(g.players) / g.players for g in scene.games])
     beside = witnessed(scene, {m.name: own for m, own in scores.items()})
@@ -69,9 +70,12 @@ class _Alike:
     ranks: float | None
 
 
-def _alike(scores: Mapping[Method, Scores], a: Method, b: Method, *, by_size: bool) -> list[_Alike]:
-    signed, found = a.signed and b.signed, []
+def _alike(scores: Mapping[Method, Scores], a: Method, b: Method, *, by_size: bool) -> list[_Alike | None]:
+    signed, found = a.signed and b.signed, list[_Alike | None]()
     for own, other in zip(scores[a], scores[b], strict=True):
+        if not (np.ptp(own) and np.ptp(other)):  # all parts alike: there are no strongest
+            found.append(None)
+            continue
         k = _top(len(own))
         first, second = (np.abs(own), np.abs(other)) if by_size and signed else (own, other)
         signs = same_signs(own, other, k) if signed else None
@@ -84,9 +88,10 @@ def _top(players: int) -> int:
     return min(TOP, (players + 1) // 2)
 
 
-def _between(pairs: Mapping[tuple[Method, Method], list[_Alike]]) -> Table:
+def _between(pairs: Mapping[tuple[Method, Method], list[_Alike | None]]) -> Table:
     rows: list[tuple[Scalar, ...]] = []
-    for (a, b), alike in pairs.items():
+    for (a, b), every in pairs.items():
+        alike = [r for r in every if r is not None]
         common = mean("", [r.common for r in alike])
         signs = mean("", [r.signs for r in alike if r.signs is not None])
         ranks = mean("", [r.ranks for r in alike if r.ranks is not None])

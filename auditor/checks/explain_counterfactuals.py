@@ -16,6 +16,7 @@ from auditor.explain.counterfactuals import Table as Starts
 from auditor.explain.counterfactuals import Way, counterfactuals
 from auditor.explain.file_units import decoded, said
 from auditor.explain.mad import Distance
+from auditor.explain.off_data import Cloud
 from auditor.explain.weight_noise import noised
 from auditor.explained.samples import Sample, explained_samples, need_pictures_or_columns
 from auditor.registry import Context, check, sizes
@@ -50,7 +51,8 @@ def explain_counterfactuals(
     absolute deviations), and 1 for each category or flag; first comes the least of distance plus columns. `validity` is
     the rate of rows with such a change; `recourse`, over at least 50 rows drawn among those without the favourable
     answer, the rate of those with a way to it. `changed_columns` and `distance` are means over the changes found.
-    `plausibility` is the rate of changed rows as near to a reference row as 95 % of those are to each other.
+    `plausibility` is the rate of changed rows as near to a reference row as 95 % of those are to each other, and no
+    further from their middle than 99 % of them (Mahalanobis distance): no columns that go together are pulled apart.
     `robustness` is how often the new answer is kept when each weight gets Gaussian noise, `noise` times the root mean
     square of its tensor: the mean over changes of the share of 10 noised models; `robustness_before` is that of the
     answers before the change. A model that gives a value has no other answer, so this does not apply to it.
@@ -179,7 +181,9 @@ def _plausibility(best: Sequence[tuple[Sample, Way]], pool: _Pool) -> Measure:
     own = {s.row: place for s, place in zip(pool.shown, pool.own.tolist(), strict=True)}
     changed = np.stack([way.values for _, way in best])
     nearest = table.distance.nearest(changed, table.rows, np.array([own[s.row] for s, _ in best]))
-    return rate("plausibility", int((nearest <= usual).sum()), len(best))
+    cloud = Cloud.of(table.rows)
+    inside = cloud.distance(changed) <= cloud.reach
+    return rate("plausibility", int(((nearest <= usual) & inside).sum()), len(best))
 
 
 def _robustness(ctx: Context, best: Sequence[tuple[Sample, Way]], noise: float) -> tuple[list[float], list[float], str]:

@@ -14,13 +14,14 @@ from auditor.errors import NotApplicable
 from auditor.explain.lime import LINEAR, Local, lime
 from auditor.explain.neighbours import Neighbourhood, of_row, of_superpixels, of_words
 from auditor.explain.quick import channels_last, quicker
+from auditor.explained.made_up import made_up, off_data
 from auditor.explained.playing import Board, background_of, boards, drawn
 from auditor.explained.samples import Sample, explained_samples, is_image, need_explainable
 from auditor.registry import Context, check, sizes
 from auditor.stats import mean, rate
 from auditor.types import Image, Measure, Result, Table
 
-BACKGROUND, NAMED, FEW = 1000, 5, 10
+BACKGROUND, NAMED, FEW, TRIED = 1000, 5, 10, 200
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def explain_lime(
     `fidelity` is the weighted R2 on a run that the fit has not seen: 1 follows the classifier exactly, 0 no better than
     a constant, None where the answer does not change. `stability` is the expected cosine similarity of the weights of
     two repeats: 1 is the same, 0 chance. Where the fidelity is below .5 or the stability below .9, the neighbours are
-    doubled, up to `most`; if that does not help, nothing is drawn. `drawn` is the rate of rows where it does.
+    doubled, up to `most`; if that does not help, nothing is drawn. `drawn` is the rate of rows where it does,
+    `off_data` that of variations of rows of columns which lie off the data (see explain.shap).
 
     How to read it: a number's weight is the change for one standard deviation, that of a category, a word or an image
     part for being there. The 95 % interval is what another draw of as many neighbours would give.
@@ -85,7 +87,12 @@ def explain_lime(
             more = drawn(ctx, f.board, f.local.weights, name, words, (f.local.low, f.local.high))
             tables += more[0]
             images += more[1]
-    return Result(tuple(_measures(found)), tuple(tables), tuple(images), (*caveats, *_caveats(found)))
+    measures = _measures(found)
+    if not is_image(ctx) and not ctx.is_text:
+        off, far = off_data(ctx, made_up([(a.game, a.draw((ctx.seed, 0), TRIED)) for a in around], ctx.seed))
+        measures.append(off)
+        caveats += far
+    return Result(tuple(measures), tuple(tables), tuple(images), (*caveats, *_caveats(found)))
 
 
 # ---- neighbourhoods ----------------------------------------------------------------------------------------------

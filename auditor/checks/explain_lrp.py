@@ -89,6 +89,12 @@ def _caveats(found: Relevance) -> list[str]:
         caveats.append(
             f"No rule is known for {', '.join(found.unknown)}: what passes through them is not accounted for."
         )
+    empty = int((~found.shares.flatten(1).any(1)).sum())
+    if empty:
+        caveats.append(
+            f"In {empty} of {len(found.shares)} rows all shares are 0: constants decide the logit, and the input has "
+            "no part in it."
+        )
     largest = found.peak() / found.logit.abs().clamp_min(1e-6)
     if float(largest.max()) > UNSTABLE:
         caveats.append(

@@ -8,8 +8,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from auditor.explained.made_up import made_up, off_data
 from auditor.explained.occluding import of_images, of_parts
-from auditor.explained.playing import background_of
+from auditor.explained.playing import background_of, boards, playable
 from auditor.explained.samples import explained_samples, is_image, need_explainable
 from auditor.registry import Context, check, sizes
 from auditor.stats import mean
@@ -51,7 +52,7 @@ def explain_occlusion(
     """
     ctx.need_model()
     need_explainable(ctx)
-    shown = explained_samples(ctx, samples)
+    shown, left_out = playable(ctx, explained_samples(ctx, samples))
     rows, absent = background_of(ctx, background)
     found = of_images(ctx, shown, cells, window) if is_image(ctx) else of_parts(ctx, shown, rows)
     tables = [t for f in found for t in f.tables]
@@ -62,14 +63,21 @@ def explain_occlusion(
     for s, f in zip(shown, found, strict=True):
         measures.append(Measure("fill_agreement", f"row={s.row}", f.agreement, 1, better="higher"))
     odd = sum(not np.isfinite(f.drops).all() for f in found)
-    return Result(tuple(measures), tuple(tables), tuple(images), (absent, *_caveats(agreed, largest, odd)))
+    far: list[str] = []
+    if rows is not None:
+        games = [b.game for b in boards(ctx, shown, parts=0, background=rows)]
+        off, far = off_data(ctx, made_up([(g, ~np.eye(g.players, dtype=np.bool_)) for g in games], ctx.seed))
+        measures.append(off)
+    return Result(
+        tuple(measures), tuple(tables), tuple(images), (absent, *left_out, *far, *_caveats(agreed, largest, odd))
+    )
 
 
 def _caveats(agreed: Sequence[float], largest: Sequence[float], odd: int) -> list[str]:
     caveats = []
     if odd:
         rows = f"{odd} row{'s' * (odd != 1)}"
-        caveats.append(f"In {rows} the model gives no number without some part, as for an empty text: not counted.")
+        caveats.append(f"In {rows} the model gives no number without some part, which is not counted.")
     little, apart = sum(v < LITTLE for v in largest), sum(a < POOR for a in agreed)
     if little:
         caveats.append(

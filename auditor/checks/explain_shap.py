@@ -9,7 +9,8 @@ from pydantic import Field
 
 from auditor.errors import NotApplicable
 from auditor.explain.shapley import T9, certain_order, certain_set
-from auditor.explained.playing import Board, background_of, boards, drawn
+from auditor.explained.made_up import made_up, of_all_sizes, off_data
+from auditor.explained.playing import Board, background_of, boards, drawn, playable
 from auditor.explained.samples import explained_samples, need_explainable
 from auditor.explained.shares import Shares, shares_of
 from auditor.registry import Context, check, sizes
@@ -17,7 +18,7 @@ from auditor.stats import mean, rate
 from auditor.types import Image, Measure, Result, Table
 
 MOST_PLAYERS = 1000
-TOP = 3
+TOP, TRIED = 3, 200
 SENSITIVE = 0.2  # a background effect that is worth a caveat
 
 
@@ -47,7 +48,9 @@ def explain_shap(
     row against its largest bar, 0 where all were counted. `certain_bars` is how many of the longest bars are in their
     order beyond chance, `certain_top` the rate of rows whose three longest bars are certain to be those.
     `background_effect` is how far the bars of two halves of the background lie apart, as half the size of their
-    difference against the size of the bars: at .5 what absence means decides as much as the row.
+    difference against the size of the bars: at .5 what absence means decides as much as the row. `off_data` is the rate
+    of rows made up that lie further from the middle of the data than 99 % of it (Mahalanobis distance): above .25 a
+    caveat says so, and names columns that go together.
 
     How to read it: the bars add up to the answer minus the answer with everything absent. The thin line is the 95 %
     interval of a bar: it is about the coalitions that were not played, not about other rows or backgrounds.
@@ -58,7 +61,8 @@ def explain_shap(
     ctx.need_model()
     need_explainable(ctx)
     rows, absent = background_of(ctx, background)
-    played = boards(ctx, explained_samples(ctx, samples), parts=superpixels, background=rows, alike_above=joined_above)
+    shown, left_out = playable(ctx, explained_samples(ctx, samples))
+    played = boards(ctx, shown, parts=superpixels, background=rows, alike_above=joined_above)
     most = max(b.game.players for b in played)
     if most > MOST_PLAYERS:
         msg = f"{most:,} {played[0].unit}s play; at most {MOST_PLAYERS:,} do: join columns by `joined_above`"
@@ -77,8 +81,15 @@ def explain_shap(
         some, pictures = drawn(ctx, b, f.values, name, words, ends)
         tables, images = [*tables, *some], [*images, *pictures]
     still = len(played) - len(moving)
-    caveats = [absent, *_caveats([f for _, f in moving], budget), *_still(still, len(played))]
-    return Result(tuple(_measures(moving)), tuple(tables), tuple(images), tuple(caveats))
+    measures, far = _measures(moving), list[str]()
+    if rows is not None:
+        off, far = off_data(
+            ctx, made_up([(b.game, of_all_sizes(b.game, TRIED, ctx.seed)) for b, _ in moving], ctx.seed)
+        )
+        measures.append(off)
+        far = [f"{words} With `joined_above` they play as one." if "go together" in words else words for words in far]
+    caveats = [absent, *left_out, *far, *_caveats([f for _, f in moving], budget), *_still(still, len(played))]
+    return Result(tuple(measures), tuple(tables), tuple(images), tuple(caveats))
 
 
 def _measures(found: Sequence[tuple[Board, Shares]]) -> list[Measure]:

@@ -46,6 +46,7 @@ BATCH = 16  # rows whose gradients are taken at once
 STEPS, DRAWS, NOISE = 16, 16, 0.15
 ANSWERS, FIRST = 128, 64  # of methods that hide parts at random
 SUPERPIXELS, CELLS, WINDOW = 25, 14, 2
+ROUNDING = 1e-6
 WINDOWS = (CELLS - WINDOW + 1) ** 2
 Scores = list[Floats]
 Kind = Literal["image", "table", "text"]
@@ -84,9 +85,14 @@ def scores_of(scene: Scene, most: int) -> tuple[dict[Method, Scores], dict[str, 
             left[method.name] = f"more than {most:,} passes a row, see `passes`"
             continue
         try:
-            found[method] = _cached(scene, method)
+            scores = _cached(scene, method)
         except NotApplicable as e:
             left[method.name] = str(e)
+            continue
+        if all(float(np.ptp(own)) <= ROUNDING * float(np.abs(own).max()) for own in scores):
+            left[method.name] = "all parts get the same in every row"
+        else:
+            found[method] = scores
     _need_some(found, left)
     return found, left
 
@@ -111,7 +117,7 @@ def again(scene: Scene, methods: Iterable[Method], model: Model, samples: Sequen
 def _need_some(found: Mapping[Method, Scores], left: Mapping[str, str]) -> None:
     if not found:
         reasons = "; ".join(f"{name}: {why}" for name, why in left.items())
-        msg = f"no method explains this model: {reasons}"
+        msg = f"no method says which parts matter: {reasons}"
         raise NotApplicable(msg)
 
 
@@ -253,6 +259,9 @@ def _lime(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
     else:
         around = tuple(of_words(g) if segments is None else of_superpixels(g) for g in games)
         varied = tuple(range(g.players) for g in games)
+    if not all(map(len, varied)):
+        msg = f"no column varies in {len(scene.background):,} rows of the background"
+        raise NotApplicable(msg)
     size, seed = scene.ctx.batch_size, _seed(scene, "LIME")
     model = channels_last(model, samples[0].x[None])
     found = lime(model, around, neighbours=ANSWERS, most=ANSWERS, rows=size, seed=seed)

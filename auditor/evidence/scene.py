@@ -53,6 +53,11 @@ class Scene:
         ctx = replace(ctx, seed=derive_seed(ctx.root_seed, "evidence"))
         rows = (ctx.reference or ctx.data).take(BACKGROUND, ctx.seed)
         background = rows.read(np.arange(len(rows)))
+        if background.is_floating_point():
+            background = background[background.flatten(1).isfinite().all(1)]
+        if not len(background):
+            msg = f"all {len(rows):,} rows that absent parts would come from hold NaN or infinity; expected one without"
+            raise NotApplicable(msg)
         segments = cells(ctx.data.shape[1], ctx.data.shape[2], CELLS) if is_image(ctx) else None
         every = explained_samples(ctx, max(n, FEWEST) if n and _is_small(ctx) else n)
         games = [_game(ctx, s, background, segments) for s in every]

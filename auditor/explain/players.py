@@ -11,7 +11,7 @@ from torch import Tensor
 
 from auditor.subject import Column
 
-__all__ = ["alike", "from_raw", "mixed", "per_column", "to_raw"]
+__all__ = ["alike", "correlations", "from_raw", "mixed", "per_column", "to_raw"]
 
 ROUNDING = 1e-9  # of a correlation, so that 1 is not beyond 1
 Raw = np.ndarray[Any, np.dtype[np.float64]]
@@ -54,11 +54,10 @@ def from_raw(raw: Raw, columns: Sequence[Column]) -> Tensor:
     return torch.cat(parts, 1)
 
 
-def alike(rows: Tensor, columns: Sequence[Column], above: float) -> list[list[int]]:
-    """Groups of columns, in their order, that move together in `rows` (N, F).
+def correlations(rows: Tensor, columns: Sequence[Column]) -> Raw:
+    """(columns, columns) the sizes of the rank correlations between columns in `rows` (N, F).
 
-    Numbers and flags are of one group where the size of their rank correlation is beyond `above`, or where others join
-    them; from 1 on every column is alone, as constant columns and categories always are.
+    0 for constant columns and for categories, which have no order.
     """
     from scipy.stats import rankdata
 
@@ -66,9 +65,19 @@ def alike(rows: Tensor, columns: Sequence[Column], above: float) -> list[list[in
     ranks -= ranks.mean(0)
     size = np.sqrt((ranks**2).sum(0))
     ranks /= np.where(size > 0, size, 1)
-    together = np.abs(ranks.T @ ranks) > above + ROUNDING
+    found = np.abs(ranks.T @ ranks)
     apart = np.array([c.kind == "category" for c in columns])
-    together[apart] = together[:, apart] = False
+    found[apart] = found[:, apart] = 0.0
+    return np.asarray(found)
+
+
+def alike(rows: Tensor, columns: Sequence[Column], above: float) -> list[list[int]]:
+    """Groups of columns, in their order, that move together in `rows` (N, F).
+
+    Numbers and flags are of one group where the size of their rank correlation is beyond `above`, or where others join
+    them; from 1 on every column is alone, as constant columns and categories always are.
+    """
+    together = correlations(rows, columns) > above + ROUNDING
     of_group = np.arange(len(columns))
     for i, j in zip(*np.nonzero(np.triu(together, 1)), strict=True):
         of_group[of_group == of_group[j]] = of_group[i]

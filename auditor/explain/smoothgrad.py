@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,31 +54,30 @@ def smoothgrad(
 ) -> Smoothed:
     """Gradients of the logit of class `target` (N,) averaged over `draws` of Gaussian noise around inputs (N, ...).
 
-    The noise's deviation is `noise` times `span`, what an input element ranges over (a number, or shaped like one
-    sample); of embeddings, times the root of the mean square of the sample's. Padding has none, and no share. So many
-    `rows` go through the model at once; the noise depends on them as it does on `seed`. NotApplicable for inputs that
-    are not finite, for whole numbers that are embedded nowhere, and for a model without gradients.
+    The noise is the same for every sample. Its deviation is `noise` times `span`, what an input element ranges over (a
+    number, or shaped like one sample); of embeddings, times the root of the mean square of the sample's. Padding has
+    none, and no share. So many `rows` go through the model at once. NotApplicable for inputs that are not finite, for
+    whole numbers that are embedded nowhere, and for a model without gradients.
     """
     size = model.batch or rows
-    chance = torch.Generator().manual_seed(seed)
     parts = [
-        _of_rows(model, Entered.of(model, part, wanted), noise, span, draws, chance, size)
+        _of_rows(model, Entered.of(model, part, wanted), noise, span, draws, seed, size)
         for part, wanted in zip(x.split(size), target.split(size), strict=True)
     ]
     return Smoothed(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Smoothed)))
 
 
 def _of_rows(
-    model: Model, whole: Entered, noise: float, span: Tensor | float, draws: int, chance: torch.Generator, size: int
+    model: Model, whole: Entered, noise: float, span: Tensor | float, draws: int, seed: int, size: int
 ) -> Smoothed:
     deviations = [noise * d for d in _spans(whole, span)]
     total = [torch.zeros_like(v) for v in whole.values]
     shapes = [v.shape for v in whole.folded(whole.values)]
     sums, squares = ([torch.zeros(shape) for shape in shapes] for _ in range(2))
-    for sample, _ in packed(len(whole.x), draws, size):
+    for sample, draw in packed(len(whole.x), draws, size):
         values = [
-            v[sample] + d[sample] * torch.randn(v[sample].shape, generator=chance)
-            for v, d in zip(whole.values, deviations, strict=True)
+            v[sample] + d[sample] * _noise(draw, v, (seed, i))
+            for i, (v, d) in enumerate(zip(whole.values, deviations, strict=True))
         ]
         found = whole.gradients(model, values, sample)
         shared = [v[sample] * f[sample] * g for v, f, g in zip(whole.values, whole.free, found, strict=True)]
@@ -88,6 +88,12 @@ def _of_rows(
     mean = [t * f / draws for t, f in zip(total, whole.free, strict=True)]
     sensitivity = whole.shares([square.sqrt() for square in whole.folded([g * g for g in mean])])
     return Smoothed(whole.shares([s / draws for s in sums]), sensitivity, standard_error(whole, sums, squares, draws))
+
+
+def _noise(draw: Tensor, values: Tensor, seed: tuple[int, int]) -> Tensor:
+    """(M, ...) the noise of each draw (M,), shaped like one sample of `values` (N, ...): the same for every sample."""
+    own = {d: np.random.default_rng((*seed, d)).standard_normal(values.shape[1:], np.float32) for d in draw.tolist()}
+    return torch.from_numpy(np.stack([own[d] for d in draw.tolist()])).to(values.dtype)
 
 
 def _spans(whole: Entered, span: Tensor | float) -> list[Tensor]:

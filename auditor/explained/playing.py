@@ -22,7 +22,7 @@ from auditor.registry import Context
 from auditor.subject import Integers, Model
 from auditor.types import Image, Scalar, Table
 
-__all__ = ["Board", "Range", "background_of", "boards", "drawn", "player"]
+__all__ = ["Board", "Range", "background_of", "boards", "drawn", "playable", "player"]
 
 MOST_WORDS = 100  # of a longer text the sentences play
 Range = tuple[Floats, Floats]
@@ -72,8 +72,31 @@ def background_of(ctx: Context, n: int) -> tuple[Tensor | None, str]:
         return None, "An absent word is taken out of the text."
     drawn = (ctx.reference or ctx.data).take(n, ctx.seed)
     source = "the reference data" if ctx.reference is not None else "the audited data, as no reference was given"
-    rows = drawn.read(np.arange(len(drawn)))
-    return rows, f"Absent columns take their values from {len(rows):,} row{'s' * (len(rows) != 1)} of {source}."
+    every = drawn.read(np.arange(len(drawn)))
+    rows = every[every.isfinite().all(1)]
+    odd = len(every) - len(rows)
+    if not len(rows):
+        msg = f"all {odd:,} rows of {source.partition(',')[0]} hold NaN or infinity; expected one without"
+        raise NotApplicable(msg)
+    words = f"Absent columns take their values from {len(rows):,} row{'s' * (len(rows) != 1)} of {source}"
+    if odd:
+        return rows, f"{words}; {odd:,} more hold NaN or infinity and are left out."
+    return rows, f"{words}." if len(rows) > 1 else f"{words}: all figures are in comparison with that one."
+
+
+def playable(ctx: Context, samples: Sequence[Sample]) -> tuple[list[Sample], list[str]]:
+    """The samples that have players, and what to say of texts without words, which have none.
+
+    NotApplicable where there are such texts alone.
+    """
+    if not ctx.is_text:
+        return list(samples), []
+    found = [s for s in samples if words_of(ctx, s).words]
+    left = len(samples) - len(found)
+    if not found:
+        msg = f"none of {len(samples)} texts has words"
+        raise NotApplicable(msg)
+    return found, [f"{left} of {len(samples)} texts have no words and are left out."] if left else []
 
 
 def player(ctx: Context) -> Model:

@@ -25,8 +25,6 @@ from tests.zoo import Case
 
 EXPLAIN = sorted(c for c in CHECKS if c.startswith("explain."))
 EVIDENCE = ("explain.agreement", "explain.faithfulness", "explain.sanity", "explain.stability")
-NOISE = "the noise of a row in SmoothGrad depends on the rows beside it: cached scores have other noise than new ones"
-NOISY = {("explain.stability", "images"), ("explain.stability", "attention")}
 MANY = {"passes": 1000}  # so that SHAP and LIME are among the methods
 SETTINGS: dict[str, dict[str, Any]] = {
     "explain.agreement": MANY,
@@ -71,13 +69,8 @@ def together(name: str) -> Mapping[str, str]:
 
 
 def alone(cases: Sequence[tuple[str, str]]) -> pytest.MarkDecorator:
-    """Checks with cases; what is known to fail is expected to."""
-    why = (
-        "the noise of a row in SmoothGrad depends on the rows beside it: cached scores are of other noise than new ones"
-    )
-    marks = {c: pytest.mark.xfail(strict=True, reason=why) for c in NOISY}
-    params = [pytest.param(*c, marks=[marks[c]] if c in marks else [], id="-".join(c)) for c in cases]
-    return pytest.mark.parametrize(("check", "name"), params)
+    """Checks with cases."""
+    return pytest.mark.parametrize(("check", "name"), [pytest.param(*c, id="-".join(c)) for c in cases])
 
 
 def same(a: Any, b: Any) -> bool:
@@ -121,10 +114,7 @@ def test_another_seed_says_something_else() -> None:
 
 
 # ---- the methods themselves --------------------------------------------------------------------------------------
-ALL = [pytest.param(m, marks=[pytest.mark.xfail(strict=True, reason=NOISE)] * ("Smooth" in m.name)) for m in METHODS]
-
-
-@pytest.mark.parametrize("method", ALL, ids=[m.name for m in METHODS])
+@pytest.mark.parametrize("method", METHODS, ids=[m.name for m in METHODS])
 def test_what_a_method_says_of_a_row_does_not_depend_on_the_rows_beside_it(method: Method) -> None:
     case = CASES["attention"]()
     with case.model.frozen():

@@ -225,9 +225,10 @@ def test_a_black_box_is_explained_and_missing_numbers_are_not() -> None:
     case = table(Box(), 3)
     broken = case.data.read(np.arange(60)).clone()
     broken[::2, 0] = torch.nan
-    reference = Data.of(broken, torch.from_numpy(case.data.y))
-    outcome = outcome_of(case, CHECK, reference, samples=1)
-    assert "no finite answer where parts of its input are hidden" in outcome.reason
+    some = Data.of(broken, torch.from_numpy(case.data.y))
+    assert "from 30 rows of the reference data; 30 more hold NaN" in result_of(case, CHECK, some, samples=1).caveats[0]
+    outcome = outcome_of(case, CHECK, some.at(np.arange(0, 60, 2)), samples=1)
+    assert outcome.reason == "all 30 rows of the reference data hold NaN or infinity; expected one without"
 
 
 def test_inputs_that_are_neither_pictures_nor_columns_nor_texts_are_none_of_its_business() -> None:

@@ -27,11 +27,10 @@ def test_as_a_loop_over_the_same_noise() -> None:
         Model(module, CLASSES), IMAGES[:1], TARGET[:1], noise=0.15, span=2.0, draws=draws, seed=3, rows=4
     )
 
-    chance = torch.Generator().manual_seed(3)
     each = []
-    for _ in range(draws // 4):
-        moved = IMAGES[:1] + deviation * torch.randn(4, *IMAGES.shape[1:], generator=chance)
-        each += [gradient(module, m[None], TARGET[:1])[0] for m in moved]
+    for draw in range(draws):
+        own = np.random.default_rng((3, 0, draw)).standard_normal(IMAGES.shape[1:], np.float32)
+        each.append(gradient(module, IMAGES[:1] + deviation * torch.from_numpy(own), TARGET[:1])[0])
     mean = torch.stack(each).mean(0)
     spread = (IMAGES[0] * torch.stack(each)).var(0) / draws
 
@@ -57,10 +56,20 @@ def test_the_standard_error_is_the_error_against_what_many_draws_give() -> None:
     for p in module.parameters():
         nn.init.normal_(p)
     model, x, target = Model(module, CLASSES), torch.randn(40, 6), torch.zeros(40).long()
-    some, most = (smoothgrad(model, x, target, noise=0.5, span=1.0, draws=n, seed=n, rows=512) for n in (20, 4000))
-    error = ((some.shares - most.shares).square().sum(1) / most.shares.square().sum(1)).sqrt()
+    most = smoothgrad(model, x, target, noise=0.5, span=1.0, draws=4000, seed=4000, rows=512)
+    every = [smoothgrad(model, x, target, noise=0.5, span=1.0, draws=20, seed=s, rows=512) for s in range(30)]
+    errors = [(f.shares - most.shares).square().sum(1) / most.shares.square().sum(1) for f in every]
+    said = torch.stack([f.standard_error.square() for f in every])
 
-    assert 0.7 < float(error.square().mean().sqrt() / some.standard_error.square().mean().sqrt()) < 1.4
+    assert 0.7 < float((torch.stack(errors).mean() / said.mean()).sqrt()) < 1.4
+
+
+def test_every_sample_has_the_same_noise_whatever_stands_beside_it() -> None:
+    model = Model(net("resnet"), CLASSES)
+    both = smoothgrad(model, IMAGES[:2], TARGET[:2], noise=0.15, span=2.0, draws=6, seed=1, rows=5)
+    alone = smoothgrad(model, IMAGES[1:2], TARGET[1:2], noise=0.15, span=2.0, draws=6, seed=1, rows=4)
+
+    assert torch.allclose(both.shares[1:], alone.shares, atol=1e-6)
 
 
 def test_what_may_not_change_gets_no_noise() -> None:
