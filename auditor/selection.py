@@ -32,15 +32,24 @@ def choose(selection: Selection) -> tuple[list[Check], dict[str, dict[str, Setti
     """The checks that run, the preflight first, and their validated settings; UsageError for what does not exist."""
     for pattern in (*selection.only, *selection.skip):
         if not any(fnmatchcase(known, pattern) for known in CHECKS):
-            msg = f"no check matches {pattern!r}; known: {', '.join(sorted(CHECKS))}"
+            msg = f"no check matches {pattern!r}; known: {_known()}"
             raise UsageError(msg)
     for check in selection.settings or {}:
         if check not in CHECKS:
-            msg = f"settings for {check!r}, which is no check; known: {', '.join(sorted(CHECKS))}"
+            msg = f"settings for {check!r}, which is no check; known: {_known()}"
             raise UsageError(msg)
     given = selection.settings or {}
     chosen = [c for c in in_order() if c.id == PREFLIGHT or _selected(c.id, selection)]
     return chosen, {c.id: c.params(given.get(c.id, {}), selection.profile) for c in in_order()}
+
+
+def _known() -> str:
+    """The ids of all checks by their topics, short enough for one line: `fairness.(groups, impact_ratio)`."""
+    topics: dict[str, list[str]] = {}
+    for id in sorted(CHECKS):  # noqa: A001
+        topics.setdefault(CHECKS[id].topic, []).append(id.partition(".")[2])
+    several = {topic: f"({', '.join(names)})" if len(names) > 1 else names[0] for topic, names in topics.items()}
+    return ", ".join(f"{topic}.{names}" for topic, names in several.items())
 
 
 def _selected(id: str, selection: Selection) -> bool:  # noqa: A002

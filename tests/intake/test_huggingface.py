@@ -168,14 +168,10 @@ def test_an_audit_of_texts_is_explained_by_words_and_says_what_does_not_apply(mo
     audit = load(tmp_path / "out").audit
     status = {o.check: (o.status, o.reason) for o in audit.outcomes}
     assert not [o for o in audit.outcomes if o.status is Status.ERROR]
-    for check in ("explain.lrp", "explain.attention"):
+    for check in ("explain.lrp", "explain.attention", "explain.shap"):
         found = audit.outcome(check)
         assert found is not None and found.result is not None
         assert any(t.columns[0] == "word" for t in found.result.tables)
-    assert status["explain.shap"] == (
-        Status.NOT_APPLICABLE,
-        "the inputs are texts; this explains images and rows of columns",
-    )
     assert status["explain.lime"][0] is Status.MEASURED
     assert "these texts have no height" in status["explain.gradcam"][1]
     assert "a text has no small changes" in status["robustness.curve"][1]
