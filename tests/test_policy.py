@@ -240,7 +240,8 @@ def test_the_default_policy_is_the_designs() -> None:
     assert found["explain.lrp", "ledger_error"].warn_above == 1e-4
     assert found["performance.accuracy", "accuracy"].warn_below == "majority_share"
     assert found["fairness.impact_ratio", "impact_ratio"].warn_below == 0.8
-    assert len(found) == 4
+    assert found["explain.shortcuts", "shortcuts"].warn_above == 0
+    assert len(found) == 5
     assert not any(x.required for x in found.values())
     assert all(x.rationale for x in found.values())
 
