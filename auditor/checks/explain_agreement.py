@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import Field
 
 from auditor.evidence.agreement import same_signs, same_strongest
-from auditor.evidence.methods import Method, Scores, not_tested, scores_of
-from auditor.evidence.scene import Scene
+from auditor.evidence.methods import Method, not_tested, scores_of
+from auditor.evidence.scene import Scene, Scores
 from auditor.evidence.witnesses import Witnessed, witnessed
 from auditor.registry import Context, check, sizes
 from auditor.stats import mean, rank_correlation

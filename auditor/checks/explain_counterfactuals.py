@@ -11,13 +11,13 @@ import torch
 from pydantic import Field
 
 from auditor.errors import NotApplicable, UsageError
-from auditor.explain.constraints import Constraints
-from auditor.explain.counterfactuals import Table as Starts
-from auditor.explain.counterfactuals import Way, counterfactuals
-from auditor.explain.file_units import decoded, said
-from auditor.explain.mad import Distance
+from auditor.explain.counterfactual.constraints import Constraints
+from auditor.explain.counterfactual.counterfactuals import Table as Starts
+from auditor.explain.counterfactual.counterfactuals import Way, counterfactuals
+from auditor.explain.counterfactual.file_units import decoded, said
+from auditor.explain.counterfactual.mad import Distance
+from auditor.explain.counterfactual.weight_noise import noised
 from auditor.explain.off_data import Cloud
-from auditor.explain.weight_noise import noised
 from auditor.explained.samples import Sample, explained_samples, need_pictures_or_columns
 from auditor.registry import Context, check, sizes
 from auditor.stats import mean, rate

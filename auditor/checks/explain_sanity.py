@@ -11,9 +11,9 @@ import torch
 from pydantic import Field
 
 from auditor.errors import NotApplicable
-from auditor.evidence.methods import Method, Scores, again, not_tested, scores_of
+from auditor.evidence.methods import Method, again, not_tested, scores_of
 from auditor.evidence.randomised import entropy_rise, randomised
-from auditor.evidence.scene import Scene, stacked
+from auditor.evidence.scene import Scene, Scores, stacked
 from auditor.explained.samples import Sample
 from auditor.registry import Context, check, derive_seed, sizes
 from auditor.stats import mean, rank_correlation

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from auditor.evidence.curves import area, best_first, fractions
-from auditor.evidence.methods import Scores
 from auditor.evidence.road import REACHED, road_game
-from auditor.evidence.scene import Scene
+from auditor.evidence.scene import Scene, Scores
 from auditor.evidence.subsets import infidelity, random_subsets, sensitivity_n
 from auditor.explain.games import Bools, Floats, Game, play_finite
 from auditor.explained.playing import player

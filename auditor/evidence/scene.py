@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,9 +21,11 @@ from auditor.explained.samples import Sample, explained_samples, is_image, need_
 from auditor.explained.shown import CELLS, parts_of
 from auditor.registry import Context, derive_seed
 
-__all__ = ["BACKGROUND", "Scene", "stacked"]
+__all__ = ["BACKGROUND", "Kind", "Scene", "Scores", "stacked"]
 
 BACKGROUND = 32  # rows that absent columns take their values from
+Kind = Literal["image", "table", "text"]
+Scores = list[Floats]  # (players,) of every sample
 SMALL, FEWEST = 1024, 12  # numbers of an input up to which at least so many rows are cheap
 
 
@@ -70,6 +73,11 @@ class Scene:
         return cls(ctx, samples, played, background, segments, len(every) - len(kept))
 
     @property
+    def kind(self) -> Kind:
+        """What the inputs are."""
+        return "text" if self.ctx.is_text else "table" if self.segments is None else "image"
+
+    @property
     def is_small(self) -> bool:
         """Whether inputs have at most 1,024 numbers, as most tables have: then passes are cheap."""
         return _is_small(self.ctx)
@@ -107,6 +115,14 @@ class Scene:
     def parts(self, sample: Sample, shares: Tensor) -> Floats:
         """(players,) the `shares`, shaped like the sample's input, added up over its parts."""
         return np.array(parts_of(self.ctx, sample, shares))
+
+    def folded(self, samples: Sequence[Sample], shares: Tensor) -> list[Floats]:
+        """`parts` of every sample's own of the `shares` (N, ...)."""
+        return [self.parts(s, own) for s, own in zip(samples, shares, strict=True)]
+
+    def seed(self, name: str) -> int:
+        """The seed of what draws by chance under `name`."""
+        return derive_seed(self.ctx.seed, name)
 
     def chance(self) -> list[Floats]:
         """Scores by chance for every sample."""

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from auditor.errors import reason, without_machine
-from auditor.evidence.methods import Kind, Scores, kind_of
-from auditor.evidence.scene import Scene, stacked
+from auditor.evidence.scene import Kind, Scene, Scores, stacked
 from auditor.explain.entries import entries
 from auditor.explain.games import Bools, Floats, Game, play
 from auditor.explained.samples import Sample
@@ -43,7 +42,7 @@ def witnessed(scene: Scene, scores: Mapping[str, Scores]) -> list[Witnessed]:
     """
     rows, found = scene.samples[:ROWS], []
     for method, library, explain, kinds in WITNESSES:
-        if method not in scores or kind_of(scene) not in kinds:
+        if method not in scores or scene.kind not in kinds:
             continue
         try:
             with warnings.catch_warnings():

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from auditor.explain.constraints import Constraints
-from auditor.explain.counterfactuals import Table, Way, counterfactuals
-from auditor.explain.file_units import decoded
-from auditor.explain.mad import Distance
-from auditor.explain.trials import nearest
+from auditor.explain.counterfactual.constraints import Constraints
+from auditor.explain.counterfactual.counterfactuals import Table, Way, counterfactuals
+from auditor.explain.counterfactual.file_units import decoded
+from auditor.explain.counterfactual.mad import Distance
+from auditor.explain.counterfactual.trials import nearest
 from auditor.subject import Column, Model, Relation
 from tests import zoo
 
@@ -352,7 +352,7 @@ def test_rows_in_one_batch_get_what_each_gets_alone() -> None:
 def test_a_few_rows_at_once_get_what_all_get(monkeypatch: pytest.MonkeyPatch) -> None:
     model, x, columns = mixed_case(3, integer=True, rising=True, tied=True)
     together = search(model, x[:20], x, columns, [RELATION], ways=3)
-    monkeypatch.setattr("auditor.explain.counterfactuals.HELD", 3 * len(columns))
+    monkeypatch.setattr("auditor.explain.counterfactual.counterfactuals.HELD", 3 * len(columns))
 
     apart = search(model, x[:20], x, columns, [RELATION], ways=3)
 
@@ -362,7 +362,7 @@ def test_a_few_rows_at_once_get_what_all_get(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_of_each_row_the_nearest_candidates_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditor.explain.trials.MOST", 2)
+    monkeypatch.setattr("auditor.explain.counterfactual.trials.MOST", 2)
 
     kept = nearest(np.array([4, 1, 4, 4, 1, 9]), np.array([3.0, 1.0, 2.0, 1.0, 5.0, 7.0]))
 

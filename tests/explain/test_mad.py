@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from auditor.explain.file_units import decoded, encoded, said
-from auditor.explain.mad import Distance
+from auditor.explain.counterfactual.file_units import decoded, encoded, said
+from auditor.explain.counterfactual.mad import Distance
 from auditor.subject import Column
 from tests import zoo
 

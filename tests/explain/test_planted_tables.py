@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from auditor.evidence.methods import Scores, scores_of
-from auditor.evidence.scene import Scene
+from auditor.evidence.methods import scores_of
+from auditor.evidence.scene import Scene, Scores
 from auditor.explained.playing import background_of, boards
 from auditor.explained.samples import explained_samples
 from auditor.registry import Context

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from auditor.errors import NotApplicable
-from auditor.explain.weight_noise import noised
+from auditor.explain.counterfactual.weight_noise import noised
 from auditor.guard import Snapshot
 from auditor.subject import Model
 from tests.intake.modelfiles import PROGRAMS

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from auditor.explain.constraints import Constraints, Which
-from auditor.explain.file_units import Rows
-from auditor.explain.mad import Distance
-from auditor.explain.trials import Candidates, Margins, nearest
+from auditor.explain.counterfactual.constraints import Constraints, Which
+from auditor.explain.counterfactual.file_units import Rows
+from auditor.explain.counterfactual.mad import Distance
+from auditor.explain.counterfactual.trials import Candidates, Margins, nearest
 from auditor.subject import Integers
 
 __all__ = ["fewer_columns", "moved_nearer", "put_back"]

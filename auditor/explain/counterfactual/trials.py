@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.explain.file_units import Rows, encoded
+from auditor.explain.counterfactual.file_units import Rows, encoded
 from auditor.subject import Column, Integers, Model
 
 __all__ = ["Candidates", "Margins", "nearest"]

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from auditor.explain.constraints import Constraints
-from auditor.explain.file_units import Rows, decoded
-from auditor.explain.mad import Distance
-from auditor.explain.putting_back import fewer_columns, moved_nearer, put_back
-from auditor.explain.trials import Candidates, Margins, nearest
+from auditor.explain.counterfactual.constraints import Constraints
+from auditor.explain.counterfactual.file_units import Rows, decoded
+from auditor.explain.counterfactual.mad import Distance
+from auditor.explain.counterfactual.putting_back import fewer_columns, moved_nearer, put_back
+from auditor.explain.counterfactual.trials import Candidates, Margins, nearest
 from auditor.subject import Column, Integers, Model
 
 __all__ = ["Table", "Way", "counterfactuals"]

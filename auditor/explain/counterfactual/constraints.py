@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from auditor.explain.file_units import Rows
+from auditor.explain.counterfactual.file_units import Rows
 from auditor.subject import Column, Relation
 
 __all__ = ["Constraints", "Which"]

@@ -1,0 +1,1 @@
+"""The smallest admissible change of a row that gets another answer, and what it is worth."""
