@@ -21,7 +21,7 @@ from benchmarks.explain_gradient import interleaved, network, photos
 
 __all__ = ["lime_on_images"]
 
-SAMPLES, PARTS, AT_ONCE, ROUNDS, HELD_OUT, IMAGES = 500, 25, 64, 3, 500, 3
+SAMPLES, PARTS, AT_ONCE, ROUNDS, HELD_OUT, IMAGES = 500, 25, 16, 3, 500, 3
 
 
 def lime_on_images() -> None:

@@ -11,6 +11,7 @@ from pydantic import Field
 from auditor.errors import NotApplicable
 from auditor.explain.entries import enterable
 from auditor.explain.followed import how_followed
+from auditor.explain.quick import channels_last
 from auditor.explained.samples import Sample, explained_samples, is_image, need_explainable
 from auditor.explained.shown import shown
 from auditor.explained.ways import Way, agreements, ways
@@ -59,7 +60,8 @@ def explain_integrated_gradients(
     """
     need_explainable(ctx)
     rows = explained_samples(ctx, samples)
-    model = enterable(ctx.need_model(), torch.stack([s.x for s in rows]))
+    x = torch.stack([s.x for s in rows])
+    model = channels_last(enterable(ctx.need_model(), x), x[:1])
     found = ways(ctx, model, rows, baseline, draws, steps)
     main = found[0]
     _need_shares(main)

@@ -18,6 +18,7 @@ from auditor.explain.integrated import integrated_gradients
 from auditor.explain.lrp import lrp
 from auditor.explain.parts import column_parts, image_parts
 from auditor.explain.paths import at_once
+from auditor.explain.quick import channels_last
 from auditor.explain.smoothgrad import input_times_gradient, smoothgrad
 from auditor.explained.samples import Sample, is_image
 from auditor.explained.ways import baselines_of, usual
@@ -52,7 +53,7 @@ def by_lrp(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
 def by_input_times_gradient(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
     """The input times the gradient at it."""
     x, target = stacked(samples)
-    return scene.folded(samples, input_times_gradient(enterable(model, x), x, target, rows=BATCH))
+    return scene.folded(samples, input_times_gradient(_entered(model, x), x, target, rows=BATCH))
 
 
 def by_smoothgrad(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
@@ -62,7 +63,7 @@ def by_smoothgrad(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scor
     span = high - low if is_image(scene.ctx) else model.unit
     seed = scene.seed("SmoothGrad")
     found = smoothgrad(
-        enterable(model, x), x, target, noise=NOISE, span=span, draws=DRAWS, seed=seed, rows=at_once(x)
+        _entered(model, x), x, target, noise=NOISE, span=span, draws=DRAWS, seed=seed, rows=at_once(x)
     )  # fmt: skip
     return scene.folded(samples, found.shares)
 
@@ -70,7 +71,7 @@ def by_smoothgrad(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scor
 def by_integrated_gradients(scene: Scene, model: Model, samples: Sequence[Sample]) -> Scores:
     """Integrated gradients from the usual baseline, in 16 steps."""
     x, target = stacked(samples)
-    entered = enterable(model, x)
+    entered = _entered(model, x)
     rows = (scene.ctx.reference or scene.ctx.data).take(DRAWS, scene.ctx.seed)
     (baseline,) = (b for b in baselines_of(scene.ctx, entered, rows, "") if b.name == usual(scene.ctx))
     found = integrated_gradients(entered, x, target, baseline.start, rows=at_once(x), steps=(STEPS,))
@@ -81,7 +82,7 @@ def by_expected_gradients(scene: Scene, model: Model, samples: Sequence[Sample])
     """Expected gradients from 16 draws of the background."""
     x, target = stacked(samples)
     found = expected_gradients(
-        enterable(model, x), x, target, scene.background, draws=DRAWS, seed=scene.seed("expected"), rows=at_once(x)
+        _entered(model, x), x, target, scene.background, draws=DRAWS, seed=scene.seed("expected"), rows=at_once(x)
     )  # fmt: skip
     return scene.folded(samples, found.shares)
 
@@ -122,3 +123,8 @@ def _batches(samples: Sequence[Sample]) -> Iterator[tuple[Sequence[Sample], Tens
     for i in range(0, len(samples), BATCH):
         some = samples[i : i + BATCH]
         yield some, *stacked(some)
+
+
+def _entered(model: Model, x: Tensor) -> Model:
+    """The model as gradients are taken of it at other points, with the channels last where it takes images so."""
+    return channels_last(enterable(model, x), x[:1])
