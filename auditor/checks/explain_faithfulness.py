@@ -125,6 +125,7 @@ def _table(j: _Judged, what: str) -> Table:
             other = mean("", [v for v in j.found.rivals[rival][method] if v is not None])
             figures += [other.value, c.wins / c.n if c.n else None, c.p_better if c.n else None]
         rows.append((method, m.value, m.low, m.high, *figures, m.n))
-    title = f"{j.measure.replace('_', ' ').capitalize()}, {'higher' if BETTER[j.measure] > 0 else 'lower'} is better"
+    name = {"road": "ROAD", "sensitivity_n": "Sensitivity-n"}.get(j.measure, j.measure.capitalize())
+    title = f"{name}, {'higher' if BETTER[j.measure] > 0 else 'lower'} is better"
     beside = [f"{name}{rival}" for rival in (CHANCE, what) for name in ("", "beats ", "p against ")]
     return Table(title, ("method", "mean", "low", "high", *beside, "n"), tuple(rows))

@@ -53,7 +53,7 @@ def test_tables_have_every_method_beside_chance_and_the_same_figures_for_the_sam
     assert [t.title.partition(",")[0] for t in result.tables] == [
         "Deletion",
         "Insertion",
-        "Sensitivity n",
+        "Sensitivity-n",
         "Infidelity",
     ]
     for table in result.tables:
