@@ -32,9 +32,9 @@ FEWEST = 20  # parts below which a histogram says nothing
 def explain_sanity(
     ctx: Context,
     *,
-    samples: int = sizes(2, 6, 32),
-    stages: Annotated[int, Field(ge=1, le=100)] = sizes(1, 2, 5),
-    draws: Annotated[int, Field(ge=1, le=1000)] = sizes(1, 3, 10),
+    samples: int = sizes(2, 5, 32),
+    stages: Annotated[int, Field(ge=1, le=100)] = sizes(1, 1, 5),
+    draws: Annotated[int, Field(ge=1, le=1000)] = sizes(1, 2, 10),
     passes: Annotated[int, Field(ge=1, le=10_000_000)] = sizes(20, 300, 10_000),
 ) -> Result:
     """Whether what a method shows comes from the weights: its maps beside those of the same model with random ones.

@@ -25,8 +25,8 @@ MOST = 1.0
 def explain_stability(
     ctx: Context,
     *,
-    samples: int = sizes(2, 6, 32),
-    draws: Annotated[int, Field(ge=1, le=10_000)] = sizes(2, 4, 10),
+    samples: int = sizes(2, 5, 32),
+    draws: Annotated[int, Field(ge=1, le=10_000)] = sizes(2, 2, 10),
     radius: Annotated[float, Field(gt=0, le=1)] = 0.01,
     passes: Annotated[int, Field(ge=1, le=10_000_000)] = sizes(20, 300, 10_000),
 ) -> Result:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -58,11 +59,12 @@ def witnessed(scene: Scene, scores: Mapping[str, Scores]) -> list[Witnessed]:
 
 
 class _Module(nn.Module):
-    """The model handle as a module that gives (N, C), also for values."""
+    """A copy of the model as a module that gives (N, C), also for values: libraries leave hooks where they fail."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
-        self.inner, self._model = model.module, model
+        self.inner = copy.deepcopy(model.module)
+        self._model = replace(model, module=self.inner)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self._model(x)
