@@ -184,7 +184,8 @@ def say(audit: Audit, check: str, m: Measure) -> str:
         case "impact_ratio":
             return f"Rows with {where} get the favourable answer {value} times as often as {_reference(audit, m)}."
         case "ledger_error" | "shortcuts":
-            return PLAIN[m.name].format(value=value, count=f"{m.value or 0:.0f}", n=f"{m.n:,}")
+            plain = PLAIN[m.name].format(value=value, count=f"{m.value or 0:.0f}", n=f"{m.n:,}")
+            return " ".join((*_shortcuts(audit, check)[:1], plain)) if m.name == "shortcuts" else plain
         case "robust_accuracy":
             largest = epsilons(audit.outcome(check))[m.slice]
             change = (
@@ -196,6 +197,13 @@ def say(audit: Audit, check: str, m: Measure) -> str:
         case _:
             about = f" for {where}" if m.slice else ""
             return f"{m.name.replace('_', ' ').capitalize()}{about} is {value}."
+
+
+def _shortcuts(audit: Audit, check: str) -> list[str]:
+    """The sentence of every shortcut that was found, as its table has them."""
+    outcome = audit.outcome(check)
+    tables = outcome.result.tables if outcome and outcome.result else ()
+    return [str(row[-1]) for t in tables if t.columns[-1:] == ("shortcut",) for row in t.rows if row[-1]]
 
 
 def _measures(audit: Audit, check: str) -> tuple[Measure, ...]:
