@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from auditor.explain.games import Floats, image_game, play
-from auditor.explain.lime import RUNS, Local, lime
+from auditor.explain.lime import MOST_SURE, RUNS, Local, lime
 from auditor.explain.neighbours import Neighbourhood, of_superpixels
 from auditor.explain.quick import channels_last, quicker
 from auditor.explain.segments import Segments, superpixels
@@ -40,7 +40,7 @@ def lime_on_images() -> None:
 def _times(
     model: Model, sure: Model, search: Model, image: Tensor, parts: Segments, around: Neighbourhood
 ) -> None:  # fmt: skip
-    some, one = image.expand(AT_ONCE, -1, -1, -1).contiguous(), SAMPLES // RUNS
+    some, one = image.expand(AT_ONCE, -1, -1, -1).contiguous(), min(SAMPLES // RUNS, MOST_SURE)
     last = some.contiguous(memory_format=torch.channels_last)
 
     def those_of_ours() -> None:

@@ -77,7 +77,7 @@ def explain_lime(
     if all(f.local.fidelity is None for f in found):
         raise NotApplicable(_nothing(found))
     if search is not model:
-        caveats.append("Four of five runs were answered in bfloat16; the fidelity is of the fifth, in float32.")
+        caveats.append("Most variations were answered in bfloat16; the fidelity is of a run in float32 alone.")
     tables: list[Table] = []
     images: list[Image] = []
     for f in found:

@@ -16,14 +16,15 @@ from auditor.explain.games import Floats, play
 from auditor.explain.neighbours import Neighbourhood
 from auditor.subject import Model
 
-__all__ = ["ALPHA", "LINEAR", "RUNS", "STABLE", "Local", "fit", "lime"]
+__all__ = ["ALPHA", "LINEAR", "MOST_SURE", "RUNS", "STABLE", "Local", "fit", "lime"]
 
 RUNS = 5
 ALPHA = 1.0  # of the ridge, as lime's
 LINEAR, STABLE = 0.5, 0.9
 ROUNDING = 1e-6
 MOST_NUMBERS = 2**23  # of draws at once
-SURE = 1  # this many runs are answered by the model itself, also where a stand-in answers the others
+SURE = 1  # this many runs are answered by the model itself, also where a stand-in answers the others;
+MOST_SURE = 64  # they are no longer than this, which is enough to judge the fit by
 
 
 @dataclass(frozen=True)
@@ -58,21 +59,30 @@ def lime(
     """The local linear models of all inputs, whose neighbours share batches of `rows`.
 
     Each starts with `neighbours`, which are doubled, the earlier ones kept, up to `most` where it does not hold (see
-    `Local.holds`). Where a stand-in `search` answers, `model` itself answers one run of five, on which the held-out R2
-    is taken.
+    `Local.holds`). Where a stand-in `search` answers, `model` itself answers one run of five, of at most 64 neighbours,
+    on which the held-out R2 is taken.
     """
     search = search or model
     judged = RUNS if search is model else SURE
     said: list[list[Floats]] = [[np.empty(0)] * RUNS for _ in around]
     found: dict[int, Local] = {}
-    opened, n = list(range(len(around))), max(2, -(-neighbours // RUNS))
-    while opened and (not found or n * RUNS <= most):
-        for some in _at_once(opened, around, n):
-            _ask(model, search, {i: around[i] for i in some}, said, n, rows, seed)
-        found |= _fits({i: around[i] for i in opened}, said, n, seed, judged)
+    opened, total = list(range(len(around))), max(2 * RUNS, -(-neighbours // RUNS) * RUNS)
+    while opened and (not found or total <= most):
+        lengths = _lengths(total, judged)
+        for some in _at_once(opened, around, max(lengths)):
+            _ask(model, search, {i: around[i] for i in some}, said, lengths, rows, seed)
+        found |= _fits({i: around[i] for i in opened}, said, lengths, seed, judged)
         opened = [i for i in opened if found[i].fidelity is not None and not found[i].holds]
-        n *= 2
+        total *= 2
     return [found[i] for i in range(len(around))]
+
+
+def _lengths(total: int, judged: int) -> list[int]:
+    """How many neighbours each run has: as many as any other, but for those that alone are judged, which stay short."""
+    if judged == RUNS:
+        return [total // RUNS] * RUNS
+    sure = min(total // RUNS, MOST_SURE)
+    return [sure] * SURE + [-(-(total - sure * SURE) // (RUNS - SURE))] * (RUNS - SURE)
 
 
 def _at_once(opened: Sequence[int], around: Sequence[Neighbourhood], n: int) -> Iterator[Sequence[int]]:
@@ -83,20 +93,24 @@ def _at_once(opened: Sequence[int], around: Sequence[Neighbourhood], n: int) -> 
 
 
 def _ask(
-    model: Model, search: Model, around: Mapping[int, Neighbourhood], said: list[list[Floats]], n: int, rows: int,
-    seed: int,
+    model: Model, search: Model, around: Mapping[int, Neighbourhood], said: list[list[Floats]],
+    lengths: Sequence[int], rows: int, seed: int,
 ) -> None:  # fmt: skip
-    """Bring every run of these inputs to `n` answers."""
+    """Bring every run of these inputs to as many answers as its length."""
     for runs, asked in ((range(SURE), model), (range(SURE, RUNS), search)):
         places = [(i, r) for i in around for r in runs]
-        fresh = [around[i].draw((seed, r), n)[len(said[i][r]) :] for i, r in places]
+        fresh = [around[i].draw((seed, r), lengths[r])[len(said[i][r]) :] for i, r in places]
         answers = play(asked, [around[i].game for i, _ in places], fresh, rows)
         for (i, r), more in zip(places, answers, strict=True):
             said[i][r] = np.concatenate([said[i][r], more])
 
 
 def _fits(
-    around: Mapping[int, Neighbourhood], said: Sequence[Sequence[Floats]], n: int, seed: int, judged: int
+    around: Mapping[int, Neighbourhood],
+    said: Sequence[Sequence[Floats]],
+    lengths: Sequence[int],
+    seed: int,
+    judged: int,
 ) -> dict[int, Local]:
     """Fits of all inputs; those that share their neighbours are one regression with many answers."""
     groups: dict[int, list[int]] = {}
@@ -105,7 +119,7 @@ def _fits(
     found: dict[int, Local] = {}
     for group in groups.values():
         a = around[group[0]]
-        seen = [a.seen(a.draw((seed, r), n)) for r in range(RUNS)]
+        seen = [a.seen(a.draw((seed, r), lengths[r])) for r in range(RUNS)]
         y = [np.stack([said[i][r] for i in group], 1) for r in range(RUNS)]
         found |= dict(zip(group, fit(seen, [a.nearness(f) for f in seen], y, judged), strict=True))
     return found

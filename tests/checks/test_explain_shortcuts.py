@@ -13,7 +13,7 @@ from torch.nn import functional
 from auditor.registry import CHECKS, Context
 from auditor.shortcuts.telltales import _replaced, _without
 from auditor.subject import Data, Model, Words
-from auditor.types import Result, Scalar
+from auditor.types import Result, Scalar, Status
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, outcome_of, result_of
 from tests.explain.planted import MARK, VOCABULARY, clean, one_token, trained, watermark
@@ -279,8 +279,10 @@ def test_the_mark_is_where_it_is_said_to_be() -> None:
     assert int(where.sum()) == 16
 
 
-def test_it_is_measured_and_judged_by_no_limit_of_its_own() -> None:
-    assert outcome_of(cheating(), CHECK).judgements == ()
+def test_the_default_policy_warns_of_one_that_was_found() -> None:
+    (judgement,) = outcome_of(cheating(), CHECK).judgements
+
+    assert (judgement.measure, judgement.status) == ("shortcuts", Status.WARN)
 
 
 def test_no_more_images_than_a_batch_go_through_the_model_at_once() -> None:
