@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
@@ -95,8 +96,15 @@ def start(page: Page, tmp_path: Path, name: str) -> None:
     # by their labels: those of the form are still there for a moment
     uploader(page, "Audit file").set_input_files(tmp_path / AUDIT_FILE)
     page.get_by_text(AUDIT_FILE).first.wait_for()
-    uploader(page, "Model, data").set_input_files([tmp_path / file for file in files if file != AUDIT_FILE])
-    page.get_by_role("button", name="Start the audit").click()
+    from playwright.sync_api import expect
+
+    button = page.get_by_role("button", name="Start the audit")
+    for patience in (10_000, 30_000):  # on a slow machine the page may be drawn anew under files that are on their way
+        uploader(page, "Model, data").set_input_files([tmp_path / file for file in files if file != AUDIT_FILE])
+        with suppress(AssertionError):
+            expect(button).to_be_enabled(timeout=patience)
+            break
+    button.click()
     page.get_by_role("heading", name="Report", exact=True).wait_for()
 
 
