@@ -81,15 +81,14 @@ def explain_counterfactuals(
     if best:
         ctx.keep("rows", np.array([s.row for s, _ in best]))
         ctx.keep("changed", torch.stack([way.x for _, way in best]).numpy())
-    kept, before, unmoved = _robustness(ctx, best, noise)
+    robustness, unmoved = _robustness(ctx, best, noise)
     measures = [
         rate("validity", len(best), len(shown)),
         *_recourse(ctx, samples, pool.table),
         mean("changed_columns", [len(way.changed) for _, way in best], better="lower"),
         mean("distance", [way.distance for _, way in best]),
         _plausibility(best, pool),
-        mean("robustness", kept, better="higher"),
-        mean("robustness_before", before, better="higher"),
+        *robustness,
         *(Measure("distance", f"row={s.row}", f[0].distance if f else None, 1) for s, f in _both(shown, found)),
     ]
     tables = (_how_often(ctx.columns, best, pool), *(_ways(ctx, s, f) for s, f in _both(shown, found)))
@@ -186,22 +185,29 @@ def _plausibility(best: Sequence[tuple[Sample, Way]], pool: _Pool) -> Measure:
     return rate("plausibility", int(((nearest <= usual) & inside).sum()), len(best))
 
 
-def _robustness(ctx: Context, best: Sequence[tuple[Sample, Way]], noise: float) -> tuple[list[float], list[float], str]:
-    """The share of noised models that keep each new answer, and each answer before; why not, where it is not known."""
+def _robustness(ctx: Context, best: Sequence[tuple[Sample, Way]], noise: float) -> tuple[list[Measure], str]:
+    """The mean share of noised models that keep the new answers, and the answers before; or why that is not known."""
+    try:
+        kept, why = _kept(ctx, best, noise), ""
+    except NotApplicable as e:
+        kept, why = [], str(e)
+    names = ("robustness_before", "robustness")
+    before, after = (mean(name, kept[i::2], better="higher") for i, name in enumerate(names))
+    return [after, before], why
+
+
+def _kept(ctx: Context, best: Sequence[tuple[Sample, Way]], noise: float) -> list[float]:
+    """The share of noised models that keep each answer: before the change, after it, and so on."""
     if not best:
-        return [], [], ""
+        return []
     x = torch.stack([x for s, way in best for x in (s.x, way.x)])
     answers = torch.tensor([a for s, way in best for a in (s.predicted, way.answer)])
     kept = torch.zeros(len(x), dtype=torch.float64)
-    try:
-        for other in noised(ctx.need_model(), noise, COPIES, ctx.seed):
-            with torch.no_grad():
-                now = torch.cat([other(part).argmax(1).cpu() for part in x.split(ctx.batch_size)])
-            kept += now == answers
-    except NotApplicable as e:
-        return [], [], str(e)
-    shares = (kept / COPIES).tolist()
-    return shares[1::2], shares[::2], ""
+    for other in noised(ctx.need_model(), noise, COPIES, ctx.seed):
+        with torch.no_grad():
+            now = torch.cat([other(part).argmax(1).cpu() for part in x.split(ctx.batch_size)])
+        kept += now == answers
+    return [float(k) for k in (kept / COPIES).tolist()]
 
 
 # ---- tables ------------------------------------------------------------------------------------------------------

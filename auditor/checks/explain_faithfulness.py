@@ -12,7 +12,7 @@ from auditor.evidence.compared import Compared, compared
 from auditor.evidence.faithful import BETTER, Faithfulness, faithfulness
 from auditor.evidence.methods import not_tested, scores_of
 from auditor.evidence.scene import Scene
-from auditor.explained.made_up import made_up, of_all_sizes, off_data
+from auditor.explained.made_up import of_all_sizes, off_data
 from auditor.registry import Context, check, sizes
 from auditor.stats import mean, rate
 from auditor.types import Better, Measure, Result, Scalar, Table
@@ -69,11 +69,9 @@ def explain_faithfulness(
     measures = [m for method in scores for m in _measures(judged, method.name)]
     measures.append(Measure("passes", "", run / len(scene.samples), len(scene.samples)))
     caveats = not_tested(left)
-    if scene.segments is None and not ctx.is_text:
-        asked = [(g, of_all_sizes(g, TRIED, scene.ctx.seed)) for g in scene.games]
-        off, far = off_data(scene.ctx, made_up(asked, scene.ctx.seed))
-        measures.append(off)
-        caveats += [f"{words} What moves the answer there need not be what moves it on real rows." for words in far]
+    off, far = off_data(scene.ctx, [(g, of_all_sizes(g, TRIED, scene.ctx.seed)) for g in scene.games])
+    measures += off
+    caveats += [f"{words} What moves the answer there need not be what moves it on real rows." for words in far]
     caveats += scene.caveats()
     return Result(tuple(measures), tuple(_table(j, what) for j in judged), (), tuple(caveats))
 

@@ -14,7 +14,7 @@ from auditor.errors import NotApplicable
 from auditor.explain.lime import LINEAR, Local, lime
 from auditor.explain.neighbours import Neighbourhood, of_row, of_superpixels, of_words
 from auditor.explain.quick import channels_last, quicker
-from auditor.explained.made_up import made_up, off_data
+from auditor.explained.made_up import off_data
 from auditor.explained.playing import Board, background_of, boards, drawn
 from auditor.explained.samples import Sample, explained_samples, is_image, need_explainable
 from auditor.registry import Context, check, sizes
@@ -88,10 +88,9 @@ def explain_lime(
             tables += more[0]
             images += more[1]
     measures = _measures(found)
-    if not is_image(ctx) and not ctx.is_text:
-        off, far = off_data(ctx, made_up([(a.game, a.draw((ctx.seed, 0), TRIED)) for a in around], ctx.seed))
-        measures.append(off)
-        caveats += far
+    off, far = off_data(ctx, [(a.game, a.draw((ctx.seed, 0), TRIED)) for a in around])
+    measures += off
+    caveats += far
     return Result(tuple(measures), tuple(tables), tuple(images), (*caveats, *_caveats(found)))
 
 

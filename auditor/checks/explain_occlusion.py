@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from auditor.explained.made_up import made_up, off_data
+from auditor.explained.made_up import off_data
 from auditor.explained.occluding import of_images, of_parts
 from auditor.explained.playing import background_of, boards, playable
 from auditor.explained.samples import explained_samples, is_image, need_explainable
@@ -63,14 +63,10 @@ def explain_occlusion(
     for s, f in zip(shown, found, strict=True):
         measures.append(Measure("fill_agreement", f"row={s.row}", f.agreement, 1, better="higher"))
     odd = sum(not np.isfinite(f.drops).all() for f in found)
-    far: list[str] = []
-    if rows is not None:
-        games = [b.game for b in boards(ctx, shown, parts=0, background=rows)]
-        off, far = off_data(ctx, made_up([(g, ~np.eye(g.players, dtype=np.bool_)) for g in games], ctx.seed))
-        measures.append(off)
-    return Result(
-        tuple(measures), tuple(tables), tuple(images), (absent, *left_out, *far, *_caveats(agreed, largest, odd))
-    )
+    games = [] if rows is None else [b.game for b in boards(ctx, shown, parts=0, background=rows)]
+    off, far = off_data(ctx, [(g, ~np.eye(g.players, dtype=np.bool_)) for g in games])
+    caveats = (absent, *left_out, *far, *_caveats(agreed, largest, odd))
+    return Result((*measures, *off), tuple(tables), tuple(images), caveats)
 
 
 def _caveats(agreed: Sequence[float], largest: Sequence[float], odd: int) -> list[str]:

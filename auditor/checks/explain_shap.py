@@ -9,7 +9,7 @@ from pydantic import Field
 
 from auditor.errors import NotApplicable
 from auditor.explain.shapley import T9, certain_order, certain_set
-from auditor.explained.made_up import made_up, of_all_sizes, off_data
+from auditor.explained.made_up import of_all_sizes, off_data
 from auditor.explained.playing import Board, background_of, boards, drawn, playable
 from auditor.explained.samples import explained_samples, need_explainable
 from auditor.explained.shares import Shares, shares_of
@@ -63,33 +63,36 @@ def explain_shap(
     rows, absent = background_of(ctx, background)
     shown, left_out = playable(ctx, explained_samples(ctx, samples))
     played = boards(ctx, shown, parts=superpixels, background=rows, alike_above=joined_above)
+    _need_few(played)
+    found = list(zip(played, shares_of(ctx, played, rows, budget), strict=True))
+    moving = [(b, f) for b, f in found if f.values.any()]
+    if not moving:
+        msg = f"in none of {len(played)} rows does the answer change, whatever is hidden: there is nothing to share"
+        raise NotApplicable(msg)
+    off, far = off_data(ctx, [(b.game, of_all_sizes(b.game, TRIED, ctx.seed)) for b, _ in moving])
+    far = [f"{words} With `joined_above` they play as one." if "go together" in words else words for words in far]
+    tables, images = _drawn(ctx, moving)
+    caveats = [absent, *left_out, *far, *_caveats(found, budget)]
+    return Result((*_measures(moving), *off), tuple(tables), tuple(images), tuple(caveats))
+
+
+def _need_few(played: Sequence[Board]) -> None:
     most = max(b.game.players for b in played)
     if most > MOST_PLAYERS:
         msg = f"{most:,} {played[0].unit}s play; at most {MOST_PLAYERS:,} do: join columns by `joined_above`"
         raise NotApplicable(msg)
-    found = shares_of(ctx, played, rows, budget)
-    moving = [(b, f) for b, f in zip(played, found, strict=True) if f.values.any()]
-    if not moving:
-        msg = f"in none of {len(played)} rows does the answer change, whatever is hidden: there is nothing to share"
-        raise NotApplicable(msg)
+
+
+def _drawn(ctx: Context, found: Sequence[tuple[Board, Shares]]) -> tuple[list[Table], list[Image]]:
     tables: list[Table] = []
     images: list[Image] = []
-    for b, f in moving:
+    name = "effect on the value" if ctx.is_regression else "effect"
+    for b, f in found:
         words = f"SHAP for {b.sample.answer} in {len(f.values)} {b.unit}s, standard error {f.relative_error:.2f}"
         ends = f.values - T9 * f.standard_error, f.values + T9 * f.standard_error
-        name = "effect on the value" if ctx.is_regression else "effect"
         some, pictures = drawn(ctx, b, f.values, name, words, ends)
         tables, images = [*tables, *some], [*images, *pictures]
-    still = len(played) - len(moving)
-    measures, far = _measures(moving), list[str]()
-    if rows is not None:
-        off, far = off_data(
-            ctx, made_up([(b.game, of_all_sizes(b.game, TRIED, ctx.seed)) for b, _ in moving], ctx.seed)
-        )
-        measures.append(off)
-        far = [f"{words} With `joined_above` they play as one." if "go together" in words else words for words in far]
-    caveats = [absent, *left_out, *far, *_caveats([f for _, f in moving], budget), *_still(still, len(played))]
-    return Result(tuple(measures), tuple(tables), tuple(images), tuple(caveats))
+    return tables, images
 
 
 def _measures(found: Sequence[tuple[Board, Shares]]) -> list[Measure]:
@@ -115,24 +118,23 @@ def _certain_bars(f: Shares) -> int:
     return next((k - 1 for k in range(1, most + 1) if not certain_order(f.values, f.standard_error, k)), most)
 
 
-def _caveats(found: Sequence[Shares], budget: int) -> list[str]:
-    caveats = []
-    n, rough = len(found), sum(not f.settled for f in found)
+def _caveats(found: Sequence[tuple[Board, Shares]], budget: int) -> list[str]:
+    moving = [f for _, f in found if f.values.any()]
+    caveats, n, rough = [], len(moving), sum(not f.settled for f in moving)
     if rough:
         caveats.append(
             f"In {rough} of {n} rows a standard error is above 5 % of the largest bar after {budget:,} coalitions: "
             "raise `budget`."
         )
-    effects = [f.background_effect for f in found if f.background_effect is not None]
+    effects = [f.background_effect for f in moving if f.background_effect is not None]
     if effects and max(effects) > SENSITIVE:
         caveats.append(
             f"The background decides too: two halves of it give bars that lie up to {max(effects):.0%} of their size "
             "apart. Take more rows, or a background that fits the question."
         )
+    if n < len(found):
+        caveats.append(
+            f"In {len(found) - n} of {len(found)} rows the answer does not change whatever is hidden: no bars are "
+            "drawn."
+        )
     return caveats
-
-
-def _still(still: int, n: int) -> list[str]:
-    return (
-        [f"In {still} of {n} rows the answer does not change whatever is hidden: they have no bars."] if still else []
-    )

@@ -5,7 +5,7 @@ A model can be built to be explained by what it does off the data (Slack et al. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,8 @@ RIDGE = 1e-3  # of a column's variance: columns that tell each other exactly sti
 class Cloud:
     """Rows as a cloud: the mean (F,), the inverse (F, F) of their covariance, and the distance that 99 % stay within.
 
-    Elements that are constant have no say.
+    Mean and covariance are those of one half of the rows, the distance that of the other: rows lie closer to a cloud
+    that is made of them, the more so the more columns there are. Elements that are constant have no say.
     """
 
     middle: Floats
@@ -30,16 +31,16 @@ class Cloud:
 
     @classmethod
     def of(cls, rows: Floats) -> Cloud:
-        """The cloud of `rows` (n, F)."""
-        middle = rows.mean(0)
-        spread = rows.std(0)
+        """The cloud of `rows` (n, F), at least two, in no order."""
+        half, other = rows[::2], rows[1::2]
+        middle, spread = half.mean(0), half.std(0)
         moving = spread > 0
         unit = np.where(moving, spread, 1.0)
-        centred = (rows - middle) / unit
-        covariance = centred.T @ centred / max(1, len(rows)) + RIDGE * np.eye(rows.shape[1])
+        centred = (half - middle) / unit
+        covariance = centred.T @ centred / len(half) + RIDGE * np.eye(rows.shape[1])
         inverse = np.linalg.inv(covariance) * np.outer(moving / unit, moving / unit)
         found = cls(middle, inverse, 0.0)
-        return cls(middle, inverse, float(np.quantile(found.distance(rows), QUANTILE)))
+        return replace(found, reach=float(np.quantile(found.distance(other), QUANTILE)))
 
     def distance(self, rows: Floats) -> Floats:
         """(n,) the squared Mahalanobis distances of `rows` (n, F) from the middle."""
