@@ -75,12 +75,20 @@ def explain_global(
         i: _weight("conditional_importance", study.slice(i), a)
         for i, a in study.importance(listed, alike, repeats).items()
     }
-    measures: list[Measure] = [*permutation.values(), *conditional.values()]
     attributed = _attributed(study, shap)
-    measures += attributed.values()
-    tables, directions = [_importance(study, listed, permutation, conditional, marginal, attributed)], []
-    drawn = [i for i in order[:shown] if study.varies[i]]
-    for c in study.curves([i for i in moving if i in drawn or ctx.columns[i].kind == "number"], grid):
+    importance = _importance(study, listed, permutation, conditional, marginal, attributed)
+    measures, tables = _curves(study, moving, [i for i in order[:shown] if study.varies[i]], grid)
+    caveats = [*study.rows.caveats, *_doubts(study, marginal), *_together(study, ranks)]
+    found = (*permutation.values(), *conditional.values(), *attributed.values(), *measures)
+    return Result(found, (importance, *tables), (), tuple(caveats))
+
+
+def _curves(study: Study, moving: Sequence[int], drawn: Sequence[int], grid: int) -> tuple[list[Measure], list[Table]]:
+    """The curves of columns that are `drawn`, and the directions of all numbers that are `moving`."""
+    measures: list[Measure] = []
+    tables: list[Table] = []
+    directions: list[tuple[Scalar, ...]] = []
+    for c in study.curves([i for i in moving if i in drawn or study.ctx.columns[i].kind == "number"], grid):
         if c.column in drawn:
             tables.append(_values(study, c))
         if c.ale is not None:
@@ -90,8 +98,7 @@ def explain_global(
     if directions:
         names = ("number", "main direction", "rises in", "falls in", "both in", "low", "high", "ALE range")
         tables.append(Table("Direction of the rows' curves, as shares of the rows", names, tuple(directions)))
-    caveats = [*study.rows.caveats, *_doubts(study, marginal), *_together(study, ranks)]
-    return Result(tuple(measures), tuple(tables), (), tuple(caveats))
+    return measures, tables
 
 
 # ---- measures and tables ---------------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ def test_where_no_token_fills_texts_there_is_one_way_of_hiding_words() -> None:
     filled = result_of(case, CHECK, samples=6)
     alone = result_of(zoo.Case(replace(case.model, feed=feed.__call__), case.data), CHECK, samples=6)
 
-    assert measures(filled, "fill_agreement")[""].value is not None
+    assert -1 <= measures(filled, "fill_agreement")[""].value <= 1
     assert measures(alone, "fill_agreement")[""].value is None
     several = [i for i, t in enumerate(alone.tables) if len(t.rows) > 1 and t.rows[1][0] != SPECIAL]
     assert [alone.tables[i].rows for i in several] == [filled.tables[i].rows for i in several]

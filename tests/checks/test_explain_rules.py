@@ -115,7 +115,7 @@ def test_rules_that_change_with_the_rows_are_doubted() -> None:
     x = torch.cat([a + 0.25 * normal(800, 1, i) for i in range(1, 7)], 1)  # six columns that say nearly the same
     result = result_of(classifier(lambda x: x.mean(1), x), CHECK)
 
-    assert rules(result) is not None
+    assert len(rules(result).rows) > 1
     assert measures(result, "stability")[""].value < 0.5
     assert any("Other rows give other rules" in c for c in result.caveats)
 

@@ -99,8 +99,7 @@ def test_the_network_has_learned_something(case: zoo.Case) -> None:
     right = measures(result_of(case, "performance.accuracy"), "accuracy")[""]
     share = measures(result_of(case, "performance.accuracy"), "majority_share")[""]
 
-    assert right.value is not None and share.value is not None
-    assert right.value > share.value + 0.02
+    assert right.low > share.value
 
 
 @pytest.mark.parametrize(("check", "figure"), [("explain.lrp", "ledger_error"), ("explain.smoothgrad", None),
