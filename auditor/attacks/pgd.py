@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from auditor.attacks.box import Box, per_sample
+from auditor.attacks.balls import ball_of, per_sample
 from auditor.subject import Model
 
 __all__ = ["pgd"]
@@ -17,7 +17,7 @@ def pgd(model: Model, x: Tensor, y: Tensor, epsilon: float, *, steps: int, gener
 
     `steps` steps of 2.5 * epsilon / steps from a random point of the ball; always inside the bounds.
     """
-    box, radius = Box.of(model, x), torch.full((len(x),), epsilon)
+    box, radius = ball_of("linf", model, x), torch.full((len(x),), epsilon)
     at = box.noise(x, radius, generator)
     size = per_sample(2.5 * radius / steps, x) * box.unit
     for _ in range(steps):

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from auditor.attacks.box import Box
+from auditor.attacks.balls import ball_of
 from auditor.attacks.curve import Frontiers, robust_curve
 from auditor.errors import NotApplicable
 from auditor.explained.samples import Sample, explained_samples, is_image, original, pixels
@@ -137,7 +137,7 @@ def _with_noise(
     model: Model, x: Tensor, y: Tensor, found: Frontiers, ladder: Sequence[float], generator: torch.Generator
 ) -> _Attacked:
     """A row that a random change turns is broken at that size, whatever the attacks by gradients found."""
-    box, index, distance, stands = Box.of(model, x), found.index.clone(), found.distance.clone(), []
+    box, index, distance, stands = ball_of("linf", model, x), found.index.clone(), found.distance.clone(), []
     for k, e in enumerate(ladder):
         changed = box.noise(x, torch.full((len(x),), e), generator)
         stands.append(_right(model, changed, y))
@@ -160,7 +160,7 @@ def _without_gradient(model: Model, x: Tensor, y: Tensor) -> int:
     true = logits.gather(1, y[:, None])
     rival = logits.scatter(1, y[:, None], -torch.inf).amax(1, keepdim=True)
     (gradient,) = torch.autograd.grad((rival - true).sum(), leaf)
-    return int(((gradient * Box.of(model, x).unit).flatten(1) == 0).all(1).sum())
+    return int(((gradient * ball_of("linf", model, x).unit).flatten(1) == 0).all(1).sum())
 
 
 # ---- examples ----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auditor.attacks.box import Box
+from auditor.attacks.balls import ball_of
 from auditor.attacks.curve import robust_curve
 from auditor.attacks.pgd import pgd
 from auditor.attacks.softened import SoftBackward
@@ -165,7 +165,7 @@ def test_softened_relu_changes_the_backward_pass_alone() -> None:
 def test_noise_is_inside_the_ball_and_a_sample_beyond_the_bounds_may_stay() -> None:
     model = Model(nn.Identity(), ("a",), bounds=(0.0, 1.0))
     x = torch.tensor([[0.0, 0.5, 1.0, 1.5]])
-    box = Box.of(model, x)
+    box = ball_of("linf", model, x)
     points = torch.cat([box.noise(x, torch.tensor([0.25]), torch.Generator().manual_seed(i)) for i in range(200)])
 
     assert points.amin(0).tolist() == pytest.approx([0, 0.25, 0.75, 1.25], abs=0.02)

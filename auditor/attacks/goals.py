@@ -1,0 +1,102 @@
+"""What an attack wants of a model's outputs, as something to climb and a margin that is above 0 when it is reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["AnotherClass", "AnotherValue", "Goal"]
+
+STEEP = 15.0  # a margin of logits from which on cross-entropy has next to no slope in float32
+
+
+class Goal:
+    """`y` (N,) is what the attack leads away from; outputs are (N, C) or (N,); `rivals` (N, k) are where it may lead.
+
+    `rank` (N,) says which rival the loss climbs towards, -1 for whichever comes first.
+    """
+
+    def count(self, outputs: Tensor) -> int:
+        """How many rivals a sample has."""
+        raise NotImplementedError
+
+    def rivals(self, outputs: Tensor, y: Tensor, most: int) -> Tensor:
+        """(N, k) at most `most` rivals, the nearest by their outputs first."""
+        raise NotImplementedError
+
+    def towards(self, outputs: Tensor, y: Tensor, rival: Tensor) -> Tensor:
+        """(N,) how far one rival (N,) is ahead; negative while it is behind."""
+        raise NotImplementedError
+
+    def loss(self, outputs: Tensor, y: Tensor, heat: Tensor) -> Tensor:
+        """(N,) what leads to whichever rival comes first."""
+        raise NotImplementedError
+
+    def margin(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """(N,) above 0 where the goal is reached."""
+        raise NotImplementedError
+
+    def reached(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """(N,) whether the goal is reached."""
+        return self.margin(outputs, y) > 0
+
+    def heat(self, outputs: Tensor, y: Tensor) -> Tensor:  # noqa: ARG002
+        """(N,) what outputs are divided by before they are compared, so that the loss has a slope."""
+        return torch.ones(len(y))
+
+
+class AnotherClass(Goal):
+    """A class other than `y` (N,) has the highest logit."""
+
+    def count(self, outputs: Tensor) -> int:
+        return outputs.shape[1] - 1
+
+    def rivals(self, outputs: Tensor, y: Tensor, most: int) -> Tensor:
+        others = outputs.detach().scatter(1, y[:, None], -torch.inf)
+        return others.topk(min(most, self.count(outputs))).indices
+
+    def towards(self, outputs: Tensor, y: Tensor, rival: Tensor) -> Tensor:
+        return (outputs.gather(1, rival[:, None]) - outputs.gather(1, y[:, None]))[:, 0]
+
+    def loss(self, outputs: Tensor, y: Tensor, heat: Tensor) -> Tensor:
+        """Cross-entropy of outputs divided by `heat`."""
+        cooled = outputs / heat[:, None]
+        return cooled.logsumexp(1) - cooled.gather(1, y[:, None])[:, 0]
+
+    def margin(self, outputs: Tensor, y: Tensor) -> Tensor:
+        own = outputs.gather(1, y[:, None])[:, 0]
+        return outputs.scatter(1, y[:, None], -torch.inf).amax(1) - own
+
+    def reached(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return outputs.argmax(1) != y
+
+    def heat(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return (-self.margin(outputs, y) / STEEP).clamp_min(1)
+
+
+@dataclass(frozen=True)
+class AnotherValue(Goal):
+    """A value further than `amount` from `y` (N,), what the model gives for the sample as it is."""
+
+    amount: float
+
+    def count(self, outputs: Tensor) -> int:  # noqa: ARG002
+        return 2
+
+    def rivals(self, outputs: Tensor, y: Tensor, most: int) -> Tensor:  # noqa: ARG002
+        """Higher (1) and lower (0)."""
+        higher = (outputs >= y).long()
+        return torch.stack([higher, 1 - higher], 1)
+
+    def towards(self, outputs: Tensor, y: Tensor, rival: Tensor) -> Tensor:
+        return (outputs - y) * (2 * rival - 1) - self.amount
+
+    def loss(self, outputs: Tensor, y: Tensor, heat: Tensor) -> Tensor:  # noqa: ARG002
+        away = outputs - y
+        # not abs(), whose slope at the sample itself is 0
+        return torch.where(away >= 0, away, -away) - self.amount
+
+    def margin(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return (outputs - y).abs() - self.amount
