@@ -1,4 +1,7 @@
-"""ReLU with a softened backward pass: shows an attack the way to units that are dead all through the ball."""
+"""Activations with a softened backward pass: it shows an attack the way through units that pass no gradient.
+
+In the spirit of BPDA (Athalye et al. 2018, arXiv:1802.00420). Values, and the model, are untouched.
+"""
 
 from __future__ import annotations
 
@@ -10,32 +13,54 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["SoftBackward"]
+__all__ = ["SoftBackward", "base_name"]
 
-RELUS = {functional.relu, functional.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
+Slope = Callable[[Tensor, Tensor], Tensor]
+GELU_GATE = 0.588  # GELU is about x sigmoid(1.702 x)
 
 
-class _SoftReLU(torch.autograd.Function):
-    """ReLU forward; backward multiplies by sigmoid(x / (width * rms(x))), by the true step where width is 0."""
+def _gate(x: Tensor, edge: Tensor) -> Tensor:
+    return torch.sigmoid(x / edge)
 
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, width: Tensor) -> Tensor:
-        ctx.save_for_backward(x, width)
-        return x.clamp_min(0)
 
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        x, width = ctx.saved_tensors
-        edge = (width * x.flatten(1).square().mean(1).sqrt()).view(-1, *[1] * (x.ndim - 1))
-        step = torch.where(edge > 0, torch.sigmoid(x / edge.clamp_min(1e-12)), (x > 0).to(x.dtype))
-        return gradient * step, None
+def _between(low: float, high: float) -> Slope:
+    """The slope of a clamp whose ends are soft."""
+    return lambda x, edge: torch.sigmoid((x - low) / edge) * torch.sigmoid((high - x) / edge)
+
+
+def _bell(x: Tensor, edge: Tensor) -> Tensor:
+    """The slope of a sigmoid, or of tanh but for a factor, that is drawn out to where inputs lie."""
+    p = torch.sigmoid(x / edge)
+    return p * (1 - p)
+
+
+# slope(x, edge) of each activation by the name of its function, and the least edge: what it is soft by itself
+SLOPES: dict[str, tuple[Slope, float]] = {
+    "relu": (_gate, 0.0),
+    "gelu": (_gate, GELU_GATE),
+    "silu": (_gate, 1.0),
+    "mish": (_gate, 0.8),
+    "relu6": (_between(0, 6), 0.0),
+    "hardtanh": (_between(-1, 1), 0.0),
+    "hardswish": (_gate, 1.0),
+    "hardsigmoid": (_between(-3, 3), 0.0),
+    "sigmoid": (_bell, 1.0),
+    "tanh": (_bell, 0.5),
+}
+
+
+def base_name(func: Callable[..., Any]) -> tuple[str, bool]:
+    """The name of a function of torch, however it was called (aten's relu_.default is relu), and whether in place."""
+    name = getattr(func, "__name__", "").partition(".")[0]
+    in_place = name.endswith("_") and not name.startswith("_")
+    return name.rstrip("_") if in_place else name, in_place
 
 
 class SoftBackward(TorchFunctionMode):
-    """While active, gradients pass ReLUs whose units are almost on; values, and the model, are untouched.
+    """While active, gradients pass units that are almost on, saturated, or almost the largest of their pool.
 
-    `width` (N,) is the softness for each sample in units of the layer's root mean square, 0 for true gradients. In the
-    spirit of BPDA (Athalye et al. 2018, arXiv:1802.00420).
+    `width` (N,) is the softness for each sample in units of the root mean square of what the activation gets, 0 for
+    true gradients. What is not in SLOPES, and what has no sample a row, is left alone.
     """
 
     def __init__(self, width: Tensor) -> None:
@@ -45,7 +70,69 @@ class SoftBackward(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """What `func` gives; a ReLU over the batch gives it with a softened backward."""
-        if func in RELUS and len(args[0]) == len(self.width):
-            return _SoftReLU.apply(args[0], self.width)  # type: ignore[no-untyped-call]
-        return func(*args, **(kwargs or {}))
+        """What `func` gives; an activation over the batch gives it with a softened backward."""
+        keywords = dict(kwargs or {})
+        name, in_place = base_name(func)
+        x = args[0] if args and isinstance(args[0], Tensor) else None
+        if x is None or not x.requires_grad or not x.is_floating_point() or not x.ndim or len(x) != len(self.width):
+            return func(*args, **keywords)
+        if name in SLOPES:
+            return self._activated(func, name, in_place or bool(keywords.get("inplace")), args, keywords)
+        if name == "max_pool2d" and x.ndim == 4 and not keywords.get("return_indices"):
+            return self._pooled(func, args, keywords)
+        return func(*args, **keywords)
+
+    def _activated(self, func: Callable[..., Any], name: str, in_place: bool, args: Any, keywords: Any) -> Tensor:
+        x, (slope, least) = args[0], SLOPES[name]
+        with torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            value = func(leaf.clone(), *args[1:], **keywords)
+            (true,) = torch.autograd.grad(value.sum(), leaf)
+        soft = slope(x.detach(), self._edge(x).clamp_min(max(least, 1e-12)))
+        y: Tensor = _Sloped.apply(x, value, torch.where(self._shaped(x) > 0, soft, true))  # type: ignore[no-untyped-call]
+        return x.copy_(y) if in_place else y
+
+    def _pooled(self, func: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> Tensor:
+        y: Tensor = func(*args, **keywords)
+        spread = _spread(args, keywords)
+        if spread is None:
+            return y
+        x = args[0]
+        windows = functional.unfold(x.flatten(0, 1)[:, None], **spread).view(*x.shape[:2], -1, y[0, 0].numel())
+        edge = self._edge(x).clamp_min(1e-12)
+        weights = ((windows.detach() - y.detach().flatten(2)[:, :, None]) / edge).softmax(2)
+        soft = (weights * windows).sum(2).view_as(y)
+        # the values of the pool with the gradient of the soft one
+        return torch.where(self._shaped(x) > 0, y.detach() + (soft - soft.detach()), y)
+
+    def _shaped(self, x: Tensor) -> Tensor:
+        return self.width.to(x.device, x.dtype).view(-1, *[1] * (x.ndim - 1))
+
+    def _edge(self, x: Tensor) -> Tensor:
+        rms = x.detach().flatten(1).square().mean(1).sqrt()
+        return self._shaped(x) * rms.view(-1, *[1] * (x.ndim - 1))
+
+
+class _Sloped(torch.autograd.Function):
+    """`value` with the gradient of `x` times `slope`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, value: Tensor, slope: Tensor) -> Tensor:  # noqa: ARG004 - x gets the gradient
+        ctx.save_for_backward(slope)
+        return value.detach()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (slope,) = ctx.saved_tensors
+        return gradient * slope, None, None
+
+
+def _spread(args: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any] | None:
+    """What unfold has to be told for the windows of a max_pool2d, None where its windows hold padding or holes."""
+    names = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode")
+    said = {**dict(zip(names, args, strict=False)), **keywords}
+    plain = said.get("padding") in (None, 0, (0, 0), [0, 0]) and not said.get("ceil_mode")
+    if not plain:
+        return None
+    kernel = said["kernel_size"]
+    return {"kernel_size": kernel, "stride": said.get("stride") or kernel, "dilation": said.get("dilation") or 1}
