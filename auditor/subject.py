@@ -116,7 +116,10 @@ class Model:
         One output z per sample means two classes: its logits are (-z / 2, z / 2), so that softmax gives sigmoid(z).
         Probabilities p become log p.
         """
-        y = self.raw(x)
+        return self.made_of(self.raw(x))
+
+    def made_of(self, y: Tensor) -> Tensor:
+        """Logits (N, C), or values (N,), made of what `raw` gives."""
         if self.output == "value":
             return y.reshape(len(y))
         if y.ndim == 2 and y.shape[1] > 1:

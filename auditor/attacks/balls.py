@@ -125,14 +125,14 @@ class L2Ball(Ball):
         return self.unit * scaled / per_sample(scaled.flatten(1).norm(dim=1).clamp_min(TINY), scaled)
 
     def slope(self, gradient: Tensor) -> Tensor:
-        return (gradient * self.unit).flatten(1).norm(dim=1)
+        return (gradient * self.unit).flatten(1).square().sum(1).sqrt()
 
     def _length(self, away: Tensor) -> Tensor:
-        return (away / self.unit.clamp_min(TINY)).flatten(1).norm(dim=1)
+        return (away / self.unit.clamp_min(TINY)).flatten(1).square().sum(1).sqrt()
 
     def _rounding(self, x: Tensor) -> Tensor:
         step = torch.finfo(x.dtype).eps * x.abs() / self.unit.clamp_min(TINY) * (self.unit > 0)
-        return step.flatten(1).norm(dim=1) + 1e-7
+        return step.flatten(1).square().sum(1).sqrt() + 1e-7
 
 
 def ball_of(norm: Norm, model: Model, x: Tensor) -> Ball:

@@ -31,12 +31,14 @@ class Frontiers:
 
     `index` (N,) is the position of the smallest epsilon that breaks each (0 also for samples that are wrong as they
     are), the number of epsilons where none does: robust accuracy at epsilons[k] is (index > k).mean(). `witness`
-    (N, ...) are the inputs that show it, and `distance` (N,) the epsilon of each, 0 where nothing was found.
+    (N, ...) are the inputs that show it, and `distance` (N,) the epsilon of each, 0 where nothing was found. `closest`
+    (N, ...) are the inputs that came nearest to breaking each at the epsilon before.
     """
 
     index: Tensor
     witness: Tensor
     distance: Tensor
+    closest: Tensor
 
     def sooner(self, other: Frontiers) -> Frontiers:
         """Of each sample, whichever of both is broken by less."""
@@ -46,6 +48,7 @@ class Frontiers:
             torch.where(theirs, other.index, self.index),
             torch.where(picked, other.witness, self.witness),
             torch.where(theirs, other.distance, self.distance),
+            torch.where(picked, other.closest, self.closest),
         )
 
 
@@ -73,18 +76,20 @@ def robust_curve(
     with torch.no_grad():
         outputs = model(x).cpu()
     stands = (~goal.reached(outputs, y)).nonzero()[:, 0]
-    witness = x.clone()
+    witness, closest = x.clone(), x.clone()
     if len(stands):
         search = Search(model, seen or model, goal, ball, eps, tuple(plan), steps, torch.Generator().manual_seed(seed))
         rows = search.begin(stands, x[stands], y[stands], outputs[stands])
         while len(rows.id):
-            rows = search.advance(rows, witness)
-    return confirmed(model, goal, ball, x, y, witness, eps)
+            rows = search.advance(rows, witness, closest)
+    return confirmed(model, goal, ball, x, y, witness, closest, eps)
 
 
-def confirmed(model: Model, goal: Goal, ball: Ball, x: Tensor, y: Tensor, witness: Tensor, eps: Tensor) -> Frontiers:
+def confirmed(
+    model: Model, goal: Goal, ball: Ball, x: Tensor, y: Tensor, witness: Tensor, closest: Tensor, eps: Tensor
+) -> Frontiers:
     """The frontiers that `witness` (N, ...) shows: nothing counts that one plain forward pass does not confirm."""
     with torch.no_grad():
         reached = goal.reached(model(witness).cpu(), y)
     index = torch.where(reached, outside(ball, witness, x, eps), len(eps))
-    return Frontiers(index, witness, torch.where(reached, ball.distance(witness, x), 0.0))
+    return Frontiers(index, witness, torch.where(reached, ball.distance(witness, x), 0.0), closest)

@@ -15,7 +15,7 @@ STEEP = 15.0  # a margin of logits from which on cross-entropy has next to no sl
 class Goal:
     """`y` (N,) is what the attack leads away from; outputs are (N, C) or (N,); `rivals` (N, k) are where it may lead.
 
-    `rank` (N,) says which rival the loss climbs towards, -1 for whichever comes first.
+    Outputs that are NaN or infinite reach it: the model fails there.
     """
 
     def count(self, outputs: Tensor) -> int:
@@ -47,8 +47,11 @@ class Goal:
         return torch.ones(len(y))
 
 
+@dataclass(frozen=True)
 class AnotherClass(Goal):
-    """A class other than `y` (N,) has the highest logit."""
+    """A class other than `y` (N,) has the highest logit, while searching by more than `least`."""
+
+    least: float = 0.0
 
     def count(self, outputs: Tensor) -> int:
         return outputs.shape[1] - 1
@@ -67,10 +70,11 @@ class AnotherClass(Goal):
 
     def margin(self, outputs: Tensor, y: Tensor) -> Tensor:
         own = outputs.gather(1, y[:, None])[:, 0]
-        return outputs.scatter(1, y[:, None], -torch.inf).amax(1) - own
+        ahead = outputs.scatter(1, y[:, None], -torch.inf).amax(1) - own - self.least
+        return torch.where(outputs.isfinite().all(1), ahead, torch.inf)
 
     def reached(self, outputs: Tensor, y: Tensor) -> Tensor:
-        return outputs.argmax(1) != y
+        return (outputs.argmax(1) != y) | ~outputs.isfinite().all(1)
 
     def heat(self, outputs: Tensor, y: Tensor) -> Tensor:
         return (-self.margin(outputs, y) / STEEP).clamp_min(1)
@@ -99,4 +103,4 @@ class AnotherValue(Goal):
         return torch.where(away >= 0, away, -away) - self.amount
 
     def margin(self, outputs: Tensor, y: Tensor) -> Tensor:
-        return (outputs - y).abs() - self.amount
+        return ((outputs - y).abs() - self.amount).nan_to_num(nan=torch.inf)

@@ -79,13 +79,16 @@ class Search:
             low, low, x, x, low, low, x, size, size,
         )  # fmt: skip
 
-    def advance(self, r: Rows, witness: Tensor) -> Rows:
-        """One gradient step for all; who breaks goes down the ladder, who is out of stages leaves."""
+    def advance(self, r: Rows, witness: Tensor, closest: Tensor) -> Rows:
+        """One gradient step for all; who breaks goes down the ladder, who is out of stages leaves.
+
+        What broke a sample is written to `witness` (all samples, ...), where it came closest last to `closest`.
+        """
         loss, margin, gradient = self._gradient(r)
         at = r.at
         halved = self._remember(r, loss, margin, gradient)
         self._move(r, gradient, halved)
-        return self._next(r, at, self._broken(r, at, margin), witness)
+        return self._next(r, at, self._broken(r, at, margin), witness, closest)
 
     def _gradient(self, r: Rows) -> tuple[Tensor, Tensor, Tensor]:
         """Loss and margin (N,) of where each sample is, and the loss's gradient."""
@@ -127,7 +130,7 @@ class Search:
         if self.seen is not self.model and bool(reached.any()):
             with torch.no_grad():
                 outputs = self.model(at[reached]).cpu()
-            reached = reached.index_put((reached,), self.goal.reached(outputs, r.y[reached]))
+            reached = reached.index_put((reached,), self.goal.margin(outputs, r.y[reached]) > 0)
         return reached
 
     def _remember(self, r: Rows, loss: Tensor, margin: Tensor, gradient: Tensor) -> Tensor:
@@ -157,7 +160,7 @@ class Search:
         r.before, r.at = r.at, self.ball.clip(ahead, r.x, radius)
         r.step = r.step + 1
 
-    def _next(self, r: Rows, at: Tensor, broken: Tensor, witness: Tensor) -> Rows:
+    def _next(self, r: Rows, at: Tensor, broken: Tensor, witness: Tensor, closest: Tensor) -> Rows:
         """Broken: down the ladder with what broke it. Out of steps: the next stage. Out of stages: it stands."""
         spent = ~broken & (r.step > self.steps)
         if bool(broken.any()):
@@ -170,6 +173,7 @@ class Search:
         if not bool((broken | spent).any()):
             return r
         keep = (r.rung >= 0) & (r.failed < len(self.plan))
+        closest[r.id[~keep]] = r.margin_at[~keep]
         r = r.kept(keep)
         self._restart(r, broken[keep], (broken | spent)[keep])
         return r

@@ -1,0 +1,110 @@
+"""Robust accuracy of a model of pictures, vectors or tables by the size of change in a norm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from auditor.attacked.doubts import doubts
+from auditor.attacked.found import Aim, Attacked, Threat, attacked, search_view
+from auditor.attacked.pictured import pictured
+from auditor.attacked.sizes import AnyNorm, at_size, doubts_of_size, ladder_of
+from auditor.attacks.balls import Norm, ball_of
+from auditor.attacks.curve import Frontiers
+from auditor.attacks.goals import AnotherClass, AnotherValue, Goal
+from auditor.attacks.seen import Seen
+from auditor.attacks.strongest import strongest
+from auditor.errors import NotApplicable
+from auditor.registry import Context
+from auditor.stats import rate
+from auditor.subject import Batch, Model
+from auditor.types import Measure, Result, Scalar, Table
+
+__all__ = ["norm_curve"]
+
+HALF = 0.5  # of the targets' standard deviation
+
+
+def norm_curve(
+    ctx: Context, model: Model, *, norm: AnyNorm, epsilons: Sequence[float], samples: int, steps: int, moved_by: float,
+    shown: int,
+) -> Result:  # fmt: skip
+    """The result of `robustness.curve` for inputs that are numbers; see the check."""
+    ladder = ladder_of(ctx, model, norm, epsilons)
+    data = ctx.data.take(samples, ctx.seed)
+    goal, aim = _aim(ctx, moved_by)
+    seen = search_view(ctx, model, data, goal, aim)
+    found = attacked(ctx, seen.model, data, ladder, _threat(model, seen, goal, aim, ladder, norm, steps, ctx.seed))
+    measures, table = _figures(ctx, found, ladder, norm)
+    ctx.keep("epsilons", np.asarray(ladder))
+    ctx.keep("rows", data.row_ids)
+    ctx.keep("distance", found.distance.numpy())
+    tables, images = pictured(ctx, model, found, ladder, norm, shown)
+    caveats = [*doubts(ctx, data, seen, found), *doubts_of_size(model, norm, ladder), *_held(ctx, model)]
+    if isinstance(goal, AnotherValue):
+        caveats.append(f"A row counts as moved when its value changes by more than {goal.amount:.4g}.")
+    return Result(measures, (table, *tables), tuple(images), tuple(caveats))
+
+
+def _aim(ctx: Context, moved_by: float) -> tuple[Goal, Aim]:
+    if not ctx.is_regression:
+        return AnotherClass(), _class
+    spread = float(np.std(ctx.data.y))
+    if not moved_by and not spread:
+        msg = "all targets are the same, so that half their standard deviation is 0; give `moved_by`"
+        raise NotApplicable(msg)
+    return AnotherValue(moved_by or HALF * spread), _value
+
+
+def _class(batch: Batch, outputs: Tensor) -> Tensor:  # noqa: ARG001 - a class is wrong whatever the model says
+    return batch.y
+
+
+def _value(batch: Batch, outputs: Tensor) -> Tensor:  # noqa: ARG001 - a value moves from what the model says
+    return outputs
+
+
+def _threat(
+    model: Model, seen: Seen, goal: Goal, aim: Aim, ladder: Sequence[float], norm: AnyNorm, steps: int, seed: int
+) -> Threat:
+    euclidean: Norm = norm if norm in ("linf", "l2") else "linf"
+
+    def attack(x: Tensor, y: Tensor) -> Frontiers:
+        return strongest(seen, x, y, ladder, norm=euclidean, steps=steps, seed=seed, goal=goal)
+
+    def noise(x: Tensor, epsilon: Tensor, random: torch.Generator) -> Tensor:
+        return ball_of(euclidean, model, x).noise(x, epsilon, random)
+
+    return Threat(goal, aim, attack, noise)
+
+
+def _figures(ctx: Context, found: Attacked, ladder: Sequence[float], norm: str) -> tuple[tuple[Measure, ...], Table]:
+    n, name = len(found.index), "stable_rate" if ctx.is_regression else "robust_accuracy"
+    beside = "noise_stable_rate" if ctx.is_regression else "noise_accuracy"
+    clean = rate(name, int((~found.wrong).sum()), n, slice=f"{norm}@0")
+    robust = [rate(name, int((found.index > k).sum()), n, slice=at_size(norm, e)) for k, e in enumerate(ladder)]
+    noise = [rate(beside, int(found.noise[k].sum()), n, slice=at_size(norm, e)) for k, e in enumerate(ladder)]
+    rows = zip((0.0, *ladder), (clean, *robust), (clean, *noise), strict=True)
+    what = "Share of stable values" if ctx.is_regression else "Robust accuracy"
+    table = Table(
+        f"{what} by largest change",
+        ("epsilon", what.lower(), "low", "high", "random change", "n"),
+        tuple(_row(e, r, m.value) for e, r, m in rows),
+    )
+    return (clean, *robust, *noise), table
+
+
+def _row(epsilon: float, m: Measure, noise: float | None) -> tuple[Scalar, ...]:
+    return (epsilon, m.value, m.low, m.high, noise, m.n)
+
+
+def _held(ctx: Context, model: Model) -> list[str]:
+    unit = torch.as_tensor(model.unit)
+    held = [c.name for c in ctx.columns if unit.numel() > 1 and not bool(unit[c.start : c.stop].any())]
+    if not held:
+        return []
+    names = ", ".join(held[:8]) + (f" and {len(held) - 8} more" if len(held) > 8 else "")
+    return [f"Only numbers that may change either way are attacked; these columns are not: {names}."]

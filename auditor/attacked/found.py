@@ -1,0 +1,132 @@
+"""The audited rows under every attack, in parts that fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from auditor.attacks.curve import Frontiers
+from auditor.attacks.goals import Goal
+from auditor.attacks.seen import Seen, seen_by_search
+from auditor.errors import NotApplicable
+from auditor.explain.followed import followed
+from auditor.registry import Context
+from auditor.subject import Batch, Data, Model
+
+__all__ = ["Attacked", "Threat", "Turned", "attacked", "search_view"]
+
+Aim = Callable[[Batch, Tensor], Tensor]
+Attack = Callable[[Tensor, Tensor], Frontiers]
+Noise = Callable[[Tensor, Tensor, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class Threat:
+    """What is tried: `attack(x, y)` for `goal`, where y is what `aim(batch, outputs)` leads away from.
+
+    `noise(x, epsilon, generator)` are random changes of the same sizes.
+    """
+
+    goal: Goal
+    aim: Aim
+    attack: Attack
+    noise: Noise
+
+
+@dataclass(frozen=True)
+class Turned:
+    """One row that was turned: its number, the input as it is and changed, outputs (C,) or (1,) of both, the size."""
+
+    row: int
+    x: Tensor
+    changed: Tensor
+    before: Tensor
+    after: Tensor
+    distance: float
+    target: float
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What attacks and random changes left of N rows at E sizes.
+
+    `index` (N,) as in `Frontiers`; `distance` (N,) is the size of the smallest change found, 0 for rows that are wrong
+    as they are, infinity where nothing was found. `noise` (E, N) says which rows stand one random change. `easiest` and
+    `hardest` are the rows turned by the least and by the most among those that each size turns and the one before does
+    not; None where it turns none.
+    """
+
+    index: Tensor
+    distance: Tensor
+    noise: Tensor
+    easiest: tuple[Turned | None, ...]
+    hardest: tuple[Turned | None, ...]
+
+    @property
+    def wrong(self) -> Tensor:
+        """(N,) the rows that are wrong as they are."""
+        return self.distance == 0
+
+
+def search_view(ctx: Context, model: Model, data: Data, goal: Goal, aim: Aim) -> Seen:
+    """The model as attacks see it, found out on the first rows of `data`; a program with its functions in sight."""
+    first = next(data.batches(ctx.batch_size))
+    y = aim(first, _answers(model, first.x))
+    try:
+        shown = followed(model, first.x)
+    except NotApplicable:
+        shown = model
+    return seen_by_search(model, first.x, y, followed=shown, goal=goal)
+
+
+def attacked(ctx: Context, model: Model, data: Data, ladder: Sequence[float], threat: Threat) -> Attacked:
+    """All rows of `data` attacked; every part has the same seed, whatever the others hold."""
+    random, goal = torch.Generator().manual_seed(ctx.seed), threat.goal
+    index, distance, noise = [], [], []
+    easiest: list[Turned | None] = [None] * len(ladder)
+    hardest: list[Turned | None] = [None] * len(ladder)
+    for batch in data.batches(ctx.batch_size):
+        before = _answers(model, batch.x)
+        y = threat.aim(batch, before)
+        wrong = goal.reached(before, y)
+        found = threat.attack(batch.x, y)
+        turned = ~wrong & (found.index < len(ladder))
+        index.append(torch.where(wrong, 0, found.index))
+        distance.append(torch.where(wrong, 0.0, torch.where(turned, found.distance, torch.inf)))
+        changed = [threat.noise(batch.x, torch.full((len(y),), e), random) for e in ladder]
+        noise.append(torch.stack([~goal.reached(_answers(model, at), y) for at in changed]))
+        _pick(easiest, hardest, model, batch, before, found, turned)
+    return Attacked(torch.cat(index), torch.cat(distance), torch.cat(noise, 1), tuple(easiest), tuple(hardest))
+
+
+def _answers(model: Model, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        return model(x.clone()).cpu()  # a copy, since some models write into their input
+
+
+def _pick(
+    easiest: list[Turned | None], hardest: list[Turned | None], model: Model, batch: Batch, before: Tensor,
+    found: Frontiers, turned: Tensor,
+) -> None:  # fmt: skip
+    """Put rows of this part into the places of those that were turned by more, and by less."""
+    for k in range(len(easiest)):
+        rows = (turned & (found.index == k)).nonzero()[:, 0]
+        if not len(rows):
+            continue
+        order = rows[found.distance[rows].argsort(stable=True)]
+        for held, i, closer in ((easiest, int(order[0]), 1), (hardest, int(order[-1]), -1)):
+            size = float(found.distance[i])
+            other = held[k]
+            if other is None or closer * size < closer * other.distance:
+                held[k] = _turned(model, batch, before, found, i)
+
+
+def _turned(model: Model, batch: Batch, before: Tensor, found: Frontiers, i: int) -> Turned:
+    (after,) = _answers(model, found.witness[i : i + 1])
+    return Turned(
+        int(batch.row_ids[i]), batch.x[i], found.witness[i], before[i].reshape(-1), after.reshape(-1),
+        float(found.distance[i]), float(batch.y[i]),
+    )  # fmt: skip
