@@ -30,13 +30,15 @@ DRAWS = 8  # and its gradients
 class Seen:
     """How `model` is attacked.
 
-    `model` gives the answers that count: the given one, or the mean of ANSWERS passes where it answers at `random`.
+    `model` gives the answers that count: the given one, or the mean of ANSWERS passes where it answers at `random`;
+    `shown` is the given one in a form whose functions can be seen.
     `plain` has its own gradients, logits in the place of probabilities where they were `recovered`; `adapted` has
     gradients straight through the functions it `met`, None where those change nothing. `blind` and `still_blind` are
     the shares of rows without a gradient, as it is and after both.
     """
 
     model: Model
+    shown: Model
     plain: Model
     adapted: Model | None
     random: bool
@@ -76,6 +78,7 @@ def seen_by_search(
     helps = bool(through.met) and _differ(before, after)
     return Seen(
         answers,
+        inner,
         _as_model(model, plain) if random or plain.recovered or inner is not asked else model,
         _as_model(model, through) if helps else None,
         random,
