@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from auditor.attacked.texts import text_curve
 from auditor.attacks.box import Box
 from auditor.attacks.curve import Frontiers, robust_curve
 from auditor.errors import NotApplicable
@@ -38,6 +39,7 @@ def curve(
     samples: int = sizes(16, 64, 256),
     steps: Annotated[int, Field(ge=1, le=10_000)] = sizes(10, 40, 100),
     shown: int = sizes(2, 4, 8),
+    similarity: Annotated[float, Field(ge=-1, le=1)] = 0.55,
 ) -> Result:
     """How far the accuracy falls when someone may change every input by a little and picks the worst change found.
 
@@ -48,6 +50,10 @@ def curve(
     `noise_accuracy` is what one random change of the same size leaves; it counts among the attacks. `shown` rows
     (0: none) are attacked for their picture, too.
 
+    Of texts, `epsilons` are numbers of changed words (none given: 1, 2, 3, 5, 8): a word becomes one of its neighbours
+    in the model's own embedding, at a cosine of at least `similarity`, or is mistyped by one edit (1 leaves typos
+    alone).
+
     How to read it: an attack can only show how low the accuracy gets; the truth lies at or below the figure.
 
     When it misleads: a model that hides its gradients stands attacks of this kind without being robust.
@@ -55,8 +61,7 @@ def curve(
     ctx.need_classes()
     model = ctx.need_model()
     if ctx.is_text:
-        msg = "a text has no small changes of numbers; attacks on its words cannot be made yet"
-        raise NotApplicable(msg)
+        return text_curve(ctx, model, epsilons=epsilons, samples=samples, shown=shown, similarity=similarity)
     changeable = bool(torch.as_tensor(model.unit).any())
     if not changeable:
         msg = "no column is a number that may be changed; attacks on categories and flags cannot be made yet"
