@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -68,7 +68,8 @@ def _shown(model: Model, ids: Tensor) -> Tensor:
 def _looked_up(model: Model, ids: Tensor) -> Tensor:
     """Embeddings (N, T, D) as the model looks them up in a forward pass."""
     try:
-        return _placed(ids, *_first(enterable(model, ids), ids))
+        known = entries(enterable(model, ids), ids)
+        return _placed(ids, known, [e.values.float().cpu() for e in known])
     except IndexError:
         msg = "the model has no embedding of some tokens"
         raise NotApplicable(msg) from None
@@ -82,19 +83,20 @@ def _slopes(model: Model, ids: Tensor, y: Tensor) -> Tensor:
     with torch.no_grad():
         rival = net(ids).cpu().scatter(1, y[:, None], -torch.inf).argmax(1)
     half = is_half(net, values)
-    up, down = (gradients_at(net, ids, target, known, values, half=half)[1][0] for target in (rival, y))
-    return _placed(ids, known[0], up - down)
+    up, down = (gradients_at(net, ids, target, known, values, half=half)[1] for target in (rival, y))
+    return _placed(ids, known, [u - d for u, d in zip(up, down, strict=True)])
 
 
-def _first(model: Model, ids: Tensor) -> tuple[Entry, Tensor]:
-    entry = entries(model, ids)[0]
-    return entry, entry.values.float().cpu()
+def _placed(ids: Tensor, known: Sequence[Entry], values: Sequence[Tensor]) -> Tensor:
+    """(N, T, D) what the entries hold for each token, 0 where they hold nothing.
 
-
-def _placed(ids: Tensor, entry: Entry, values: Tensor) -> Tensor:
-    """(N, T, D) what an entry holds for each token, 0 where it holds nothing."""
-    assert entry.place is not None  # noqa: S101 - ids are whole numbers, which enter by an embedding
-    found = torch.zeros(ids.numel(), values.shape[-1])
-    there = entry.place >= 0
-    found[entry.place[there]] = values[there]
+    Recurrent networks may look up a column of tokens at a time. Where several tables hold a token, the first counts.
+    """
+    found, left = torch.zeros(ids.numel(), values[0].shape[-1]), torch.ones(ids.numel(), dtype=torch.bool)
+    for entry, value in zip(known, values, strict=True):
+        assert entry.place is not None  # noqa: S101 - ids are whole numbers, which enter by an embedding
+        there = (entry.place >= 0) & left[entry.place.clamp_min(0)]
+        if value.shape == (*entry.place.shape, found.shape[1]):
+            found[entry.place[there]] = value[there]
+            left[entry.place[there]] = False
     return found.view(*ids.shape, -1) * (ids >= 0)[..., None]

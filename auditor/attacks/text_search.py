@@ -20,7 +20,7 @@ __all__ = ["ALIKE", "MOST_SINGLE", "Turned", "judged", "smallest_changes"]
 
 ALIKE = 0.8  # the least cosine of a text with several changed words to the text as it is
 MOST_SINGLE, AT_ONCE = 512, 24  # changes of one word that are tried, in turns of so many
-BEAM, OF_A_WORD, BREADTH = 4, 2, 24  # sets that are extended, and by which of the single changes
+BEAM, OF_A_WORD, BREADTH = 4, 3, 32  # sets that are extended, and by which of the single changes
 
 Changes = tuple[Change, ...]
 
