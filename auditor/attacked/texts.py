@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.attacked.text_examples import Attacked, doubts, examples
 from auditor.attacked.text_models import text_model
-from auditor.attacks.text_changes import Change, Changeable, applied, changeable
+from auditor.attacks.text_changes import Change, Changeable, changeable
 from auditor.attacks.text_model import TextModel
-from auditor.attacks.text_search import MOST_SINGLE, judged, smallest_changes
-from auditor.attacks.typos import LEAST, is_latin
+from auditor.attacks.text_search import judged, smallest_changes
 from auditor.attacks.word_neighbours import Neighbours, word_neighbours
 from auditor.errors import NotApplicable, UsageError
 from auditor.registry import Context
@@ -25,7 +23,6 @@ from auditor.types import Measure, Result, Scalar, Table
 __all__ = ["NUMBERS", "text_curve"]
 
 NUMBERS = (1, 2, 3, 5, 8)
-LONGEST = 400  # characters of a text that are shown
 Changes = tuple[Change, ...]
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
@@ -40,7 +37,8 @@ def text_curve(
     of 1 leaves the typos alone. At most a third of a text's words change, but always one may; where several do, the
     mean embedding of the text stays at a cosine of 0.8 or more. `noise_accuracy` is what the same number of random
     changes leaves; they count among the attacks. The hardest and the easiest text that each number turned are shown,
-    none for `shown` = 0. NotApplicable where it is not known how a changed text is read, UsageError for numbers of
+    none for `shown` = 0. Kept as evidence: `distance`, the words changed in each text (0: wrong as it is, inf: none found),
+    and `passes`, how often the model answered it. NotApplicable where it is not known how a changed text is read, UsageError for numbers of
     words that are not whole.
     """
     ladder = _ladder(epsilons)
@@ -62,11 +60,11 @@ def text_curve(
     ctx.keep("rows", drawn.row_ids)
     ctx.keep("distance", words)
     ctx.keep("passes", np.array([t.passes for t in turned]))
-    attack = _Attack(asked, drawn, texts, y, sets)
-    examples = _examples(ctx, attack, ladder) if shown else []
+    attack = Attacked(asked, drawn, texts, y, sets)
+    shown_ones = examples(ctx, attack, ladder) if shown else []
     still = sum(not t.moved and t.changes is None and x.most > 0 for t, x in zip(turned, texts, strict=True))
-    caveats = _caveats(asked, texts, similarity, still)
-    return Result((*robust, *random), (table, *examples), (), tuple(caveats))
+    caveats = doubts(asked, texts, similarity, still)
+    return Result((*robust, *random), (table, *shown_ones), (), tuple(caveats))
 
 
 def _ladder(epsilons: Sequence[float]) -> tuple[int, ...]:
@@ -82,17 +80,6 @@ def _row(k: int, m: Measure, noise: float | None) -> tuple[Scalar, ...]:
 
 
 # ---- what is attacked --------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class _Attack:
-    """N texts of classes `y` (N,), and the changes that turn each: none needed where it is wrong, None if not found."""
-
-    model: TextModel
-    data: Data
-    texts: Sequence[Changeable]
-    y: Tensor
-    sets: Sequence[Changes | None]
-
-
 def _attackable(ctx: Context, model: Model, drawn: Data, similarity: float) -> tuple[TextModel, list[Changeable]]:
     """The model as texts are put to it, and what may be changed in each of the texts drawn."""
     if drawn.texts is None or drawn.words is None or drawn.vocabulary is None:
@@ -148,84 +135,3 @@ def _random(text: Changeable, generator: np.random.Generator) -> Changes:
     """One random change of each word that may change, in random order."""
     able = [of_word for of_word in text.changes if of_word]
     return tuple(able[i][int(generator.integers(len(able[i])))] for i in generator.permutation(len(able)))
-
-
-# ---- examples ----------------------------------------------------------------------------------------------------
-def _examples(ctx: Context, attack: _Attack, ladder: Sequence[int]) -> list[Table]:
-    """For each number of words the easiest and the hardest of the texts that it turns and the number before does not.
-
-    The easiest takes the fewest words and was called right with the least confidence, the hardest the other way round.
-    """
-    found = [(i, c) for i, c in enumerate(attack.sets) if c]
-    if not found:
-        return []
-    changed = {i: applied(attack.texts[i].text, c) for i, c in found}
-    before, after = (
-        attack.model.logits(part).softmax(1) for part in ([attack.texts[i].text for i, _ in found], [*changed.values()])
-    )
-    sure = {i: float(p[attack.y[i]]) for (i, _), p in zip(found, before, strict=True)}
-    called = {i: p for (i, _), p in zip(found, after, strict=True)}
-    tables = []
-    for low, k in pairwise((0, *ladder)):
-        inside = sorted((i for i, c in found if low < len(c) <= k), key=lambda i: (len(attack.sets[i] or ()), sure[i]))
-        for i, word in dict.fromkeys(zip(inside[:1] + inside[1:][-1:], ("easiest", "hardest"), strict=False)):
-            p = called[i]
-            label = f"{ctx.classes[int(p.argmax())]} ({float(p.max()):.2f})"
-            what = f"{ctx.classes[int(attack.y[i])]} ({sure[i]:.2f}), called {label}"
-            title = f"row {int(attack.data.row_ids[i])}: {what}; the {word} to turn by {k} changed"
-            tables.append(_changes(title, attack, i, changed[i]))
-    return tables
-
-
-def _changes(title: str, attack: _Attack, i: int, changed: str) -> Table:
-    text = attack.texts[i].text
-    alike = float(attack.model.alike([text], [changed])[0]) if attack.model.embedded else None
-    ordered = sorted(attack.sets[i] or (), key=lambda c: c.word)
-    rows: list[tuple[Scalar, ...]] = [(c.word + 1, c.before, c.after, c.kind, c.cosine) for c in ordered]
-    whole = ("all", _shown(text), _shown(changed), "", alike)
-    return Table(title, ("word", "before", "after", "kind", "cosine"), (*rows, whole))
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}\u2026"
-
-
-# ---- caveats -----------------------------------------------------------------------------------------------------
-def _caveats(model: TextModel, texts: Sequence[Changeable], similarity: float, still: int) -> list[str]:
-    words = [w for t in texts for w in t.changes]
-    fixed = sum(not w for w in words)
-    found = []
-    if model.embedded is None:
-        found.append(
-            "No embedding of the model's tokens was found: words are mistyped only, and how alike a text stays is "
-            "bounded by the number of its words alone."
-        )
-    elif any(c.kind == "neighbour" for w in words for c in w):
-        found.append(
-            f"Words at a cosine of {similarity:g} or more are alike to the model and may not be to a reader; words of "
-            "opposite meaning often are, and then it is right to answer otherwise: read the examples."
-        )
-    if fixed:
-        found.append(
-            f"{fixed:,} of {len(words):,} words are left as they are: no neighbour is as near as that, and they are "
-            f"not of {LEAST} Latin letters or more, which can be mistyped."
-        )
-    return [*found, *(f"{k:,} of {len(texts):,} texts {what}" for k, what in _counted(texts, still) if k)]
-
-
-def _counted(texts: Sequence[Changeable], still: int) -> tuple[tuple[int, str], ...]:
-    """Of how many texts something must be said."""
-    return (
-        (sum(not t.most for t in texts), "hold no word that may be changed, and stand whatever is done."),
-        (still, "are answered alike to the last digit whatever word is changed: the model seems not to read them."),
-        (sum(not t.whole for t in texts), "are cut at the most tokens that are read; words behind are not changed."),
-        (sum(_is_foreign(t.text) for t in texts), "hold letters of other scripts than Latin, which are not mistyped."),
-        (
-            sum(sum(map(len, t.changes)) > MOST_SINGLE for t in texts),
-            f"have more than {MOST_SINGLE} changes of one word; the most promising of them are tried.",
-        ),
-    )
-
-
-def _is_foreign(text: str) -> bool:
-    return any(c.isalpha() and not c.isascii() and not is_latin(c) for c in text)

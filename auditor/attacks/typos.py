@@ -14,7 +14,7 @@ BESIDE = {c: row[max(0, i - 1) : i] + row[i + 1 : i + 2] for row in ROWS for i, 
 
 
 def typos(word: str) -> tuple[str, ...]:
-    """At most 12 misspellings of a word of four or more Latin letters, always the same, most alike places first.
+    """At most 12 misspellings of a word of four or more Latin letters, always the same ones in the same order.
 
     Each is one edit: two letters swapped, one left out, one doubled, or the key beside it hit. The first letter and
     the last stay where they are, as people read by them; edits in the middle of the word come first. None of a word
