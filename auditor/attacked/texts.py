@@ -37,9 +37,9 @@ def text_curve(
     of 1 leaves the typos alone. At most a third of a text's words change, but always one may; where several do, the
     mean embedding of the text stays at a cosine of 0.8 or more. `noise_accuracy` is what the same number of random
     changes leaves; they count among the attacks. The hardest and the easiest text that each number turned are shown,
-    none for `shown` = 0. Kept as evidence: `distance`, the words changed in each text (0: wrong as it is, inf: none found),
-    and `passes`, how often the model answered it. NotApplicable where it is not known how a changed text is read, UsageError for numbers of
-    words that are not whole.
+    none for `shown` = 0. Kept as evidence: `distance`, the words changed in each text (0: wrong as it is, inf: none
+    found), and `passes`, how often the model answered it. NotApplicable where it is not known how a changed text is
+    read, UsageError for numbers of words that are not whole.
     """
     ladder = _ladder(epsilons)
     drawn = ctx.data.take(samples, ctx.seed)
