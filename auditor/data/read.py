@@ -229,7 +229,8 @@ def _data(
         held = ", ".join(dict.fromkeys(source.features[i].name for r in relations for i, _ in r.weights))
         caveats.append(f"Attacks leave the columns of [[relations]] as they are: {held}.")
     data = Data(read, y, source.row_ids, groups, source.features, None, given, tuple(caveats))
-    return replace(data, texts=source.texts, words=source.words, relations=relations), classes
+    told = replace(data, texts=source.texts, words=source.words, vocabulary=source.vocabulary)
+    return replace(told, relations=relations), classes
 
 
 def _no_inputs(rows: Integers) -> Tensor:

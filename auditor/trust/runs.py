@@ -43,7 +43,8 @@ class Runs:
 
     `fgsm`, `pgd`, `short` (a tenth of the steps), `long` (twice the steps; `pgd` where the loss had stopped rising),
     `cw` and `unbounded` are the attacks of `naive`; `plain` is the walk by the model's own gradients, `squares` by
-    answers alone, `copied` by the gradients of a copy, None where none was taught; `noise` is NOISE random changes; `adapted`
+    answers alone, `copied` by the gradients of a copy, None where none was taught; `noise` is NOISE random changes;
+    `adapted`
     is everything there is, at each of `epsilons` (E, N). `no_slope` are the shares of rows without a gradient of the
     cross-entropy and of the margin; `alike` the cosine of two gradients of the same rows, by row.
     """
