@@ -6,6 +6,7 @@ import difflib
 import inspect
 import math
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from auditor.attacks.in_units import ORDER, Norm
 from auditor.errors import UsageError, one_line
 
-__all__ = ["Attack", "attack_named"]
+__all__ = ["Attack", "attack_named", "legal"]
 
 ENTRY = re.compile(r"([A-Za-z][A-Za-z0-9]{0,79})(?:\(([^()]{0,400})\))?")
 ARGUMENT = re.compile(r"([a-z][a-z0-9_]{0,79})\s*=\s*([0-9]{1,9}(?:\.[0-9]{0,9})?(?:e[+-]?[0-9]{1,2})?|true|false)")
@@ -48,23 +49,43 @@ class Attack:
 def attack_named(text: str, steps: int) -> Attack:
     """The attack that `text` names; one that climbs gradients makes `steps` steps unless `text` says how many.
 
-    Attacks that take any distance measure L2. UsageError for what foolbox does not have, what cannot be run on its own,
-    and arguments that it does not take. `text` is matched, never evaluated: what is no name with numbers is refused.
+    Attacks that take any distance measure L2. UsageError as from `legal`.
     """
     import foolbox
 
-    name, given = _parsed(text)
-    kind = _kind(name)
-    known = inspect.signature(kind).parameters
-    arguments = {key: _value(name, key, value, known) for key, value in given.items()}
+    name, kind, given = _read(text)
+    known, arguments = inspect.signature(kind).parameters, dict(given)
     if "steps" in known and name not in OWN_STEPS:
         arguments.setdefault("steps", steps)
     counts = {k: p.default for k, p in known.items() if p.annotation is int and k not in arguments}
-    budget = ", ".join(f"{k}={v}" for k, v in sorted((counts | arguments).items()))
-    made = kind(**arguments, **({"distance": foolbox.distances.l2} if "distance" in known else {}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of code that is compiled first
+        made = kind(**arguments, **({"distance": foolbox.distances.l2} if "distance" in known else {}))
     norm = next(n for n, p in ORDER.items() if p == made.distance.p)
-    written = ", ".join(f"{k}={v}" for k, v in given.items())
-    return Attack(f"{name}({written})" if written else name, norm, budget, made)
+    return Attack(f"{name}({_listed(given)})" if given else name, norm, _listed(counts | arguments), made)
+
+
+def legal(text: str) -> str:
+    """`text` itself, if it names an attack and arguments that it takes.
+
+    UsageError for what foolbox does not have, what cannot be run on its own, and what is no name with numbers: text is
+    matched, never evaluated.
+    """
+    _read(text)
+    return text
+
+
+def _listed(arguments: Mapping[str, int | float | bool]) -> str:
+    """As they are written."""
+    return ", ".join(f"{k}={str(v).lower()}" for k, v in sorted(arguments.items()))
+
+
+def _read(text: str) -> tuple[str, Any, dict[str, int | float | bool]]:
+    """The name, the class of that name, and its arguments."""
+    name, given = _parsed(text)
+    kind = _kind(name)
+    known = inspect.signature(kind).parameters
+    return name, kind, {key: _value(name, key, value, known) for key, value in given.items()}
 
 
 def _parsed(text: str) -> tuple[str, dict[str, str]]:
@@ -81,12 +102,13 @@ def _parsed(text: str) -> tuple[str, dict[str, str]]:
 
 def _kind(name: str) -> Any:
     """The class of that name; UsageError with what is close to it, or why it cannot be used."""
-    import foolbox
+    from foolbox import attacks
+    from foolbox.attacks.base import Attack as Base
 
     if name in REFUSED:
         msg = f"foolbox's {name} cannot be run here: {REFUSED[name]}"
         raise UsageError(msg)
-    every = {n: k for n, k in vars(foolbox.attacks).items() if inspect.isclass(k) and issubclass(k, foolbox.Attack)}
+    every = {n: k for n, k in vars(attacks).items() if inspect.isclass(k) and issubclass(k, Base)}
     if name not in every:
         small = {n.lower(): n for n in every if n not in REFUSED}
         close = [small[n] for n in difflib.get_close_matches(name.lower(), small, 4, 0.5)]

@@ -70,7 +70,7 @@ class InUnits(nn.Module):
     def distance(self, at: Tensor, norm: Norm) -> Tensor:
         """(N,) the size of the change from `x` to inputs `at` (N, ...) in units; for l0 the number of elements."""
         away = (at - self.x) / self.unit.clamp_min(TINY)
-        return torch.linalg.vector_norm(away.flatten(1), ORDER[norm], dim=1)
+        return _length(away, norm)
 
     def pulled(self, at: Tensor, norm: Norm, largest: float) -> Tensor:
         """`at` (N, ...) moved straight towards `x` until the change is at most `largest`, but for rounding."""
@@ -85,14 +85,23 @@ class InUnits(nn.Module):
         if norm == "l0":
             return torch.zeros(len(self.x))
         step = torch.finfo(self.x.dtype).eps * self.x.abs() / self.unit.clamp_min(TINY) * self.free
-        return torch.linalg.vector_norm(step.flatten(1), ORDER[norm], dim=1).clamp_min(1e-6)
+        return _length(step, norm).clamp_min(1e-6)
+
+    def reach(self, norm: Norm) -> float:
+        """The largest change that the bounds leave room for, from one end to the other."""
+        return float(_length((self.high - self.low) / self.unit.clamp_min(TINY) * self.free, norm).max())
 
     def for_foolbox(self) -> Any:
         """The same as one of foolbox's models."""
-        from foolbox.models import PyTorchModel
+        from foolbox.models.pytorch import PyTorchModel
 
         ends = float(self.encode(self.low).min()), float(self.encode(self.high).max())
         return PyTorchModel(self.eval(), bounds=ends, device="cpu")
+
+
+def _length(away: Tensor, norm: Norm) -> Tensor:
+    length: Tensor = torch.linalg.vector_norm(away.flatten(1), ORDER[norm], dim=1)
+    return length
 
 
 def right_rows(model: Model, x: Tensor, y: Tensor) -> Tensor:

@@ -67,28 +67,29 @@ def _fmn(seen: InUnits, y: Tensor, norm: str, steps: int) -> Iterator[Tensor]:
     span = 1.0 if seen.unit.unique().numel() > 1 else handle.bounds.upper - handle.bounds.lower
     for width, share in RUNS:
         with SoftBackward(torch.full((len(y),), width)) if width else nullcontext():
-            yield _attack(norm, steps, share * span).run(handle, start, y)
+            found: Tensor = _attack(norm, steps, share * span).run(handle, start, y)
+        yield found
 
 
 def _attack(norm: str, steps: int, step: float) -> Any:
     """Foolbox's FMN, whose steps are of length `step` at first."""
-    import eagerpy
-    from foolbox.attacks import L0FMNAttack, L1FMNAttack
+    from eagerpy.astensor import astensor
+    from foolbox.attacks.fast_minimum_norm import L0FMNAttack, L1FMNAttack
 
-    class Crossing(L1FMNAttack):  # type: ignore[misc]  # foolbox is not typed
+    class Crossing(L1FMNAttack):
         """Goes a little beyond the boundary: foolbox 3.3.4's ends on that of a linear model, and finds nothing."""
 
         def project(self, x: Any, x0: Any, epsilon: Any) -> Any:
             return super().project(x, x0, epsilon * (1 + 1e-4))
 
-    class Exact(L0FMNAttack):  # type: ignore[misc]
+    class Exact(L0FMNAttack):
         """Changes as many elements as it may: foolbox 3.3.4's changes one more, and fails where all may change."""
 
         def project(self, x: Any, x0: Any, epsilon: Any) -> Any:
             away = (x.raw - x0.raw).flatten(1)
             rank = away.abs().argsort(1, descending=True).argsort(1)
             kept = torch.where(rank < epsilon.raw[:, None], away, 0.0)
-            return x0 + eagerpy.astensor(kept.view(x0.shape))
+            return x0 + astensor(kept.view(x0.shape))
 
     return {"l1": Crossing, "l0": Exact}[norm](steps=steps, max_stepsize=step)
 
