@@ -65,7 +65,8 @@ HELD = {
     "none": "The model ran in a process of its own that nothing held.",
 }
 TRIED = "tried in it and denied"  # the key of the environment
-CROSSED = re.compile("&(?=[^&=]+=)")  # R&D is one name, sex=F&race=B are two groups
+# R&D is one name, sex=F&race=B are two groups, attack=A&linf@0.1 is an attack and how far it may go
+CROSSED = re.compile(r"&(?=[^&=]+=|(?:linf|l2|l1|l0)@[\d.e+-]+$)")
 
 
 # ---- numbers -----------------------------------------------------------------------------------------------------
@@ -124,10 +125,15 @@ def bound_words(bound: Bound) -> str:
 
 def slice_words(text: str) -> str:
     """`sex=Female&race=B` as `sex = Female, race = B`; `linf@0.15` as `changes up to 0.15`."""
-    if "@" in text and "=" not in text:
-        largest = text.partition("@")[2]
-        return f"changes up to {largest}" if largest != "0" else "no change"
-    return ", ".join(f"{attribute} = {group}" if group else attribute for attribute, group in groups_of(text))
+    return ", ".join(f"{attribute} = {group}" if group else _alone(attribute) for attribute, group in groups_of(text))
+
+
+def _alone(text: str) -> str:
+    """An attribute without a group, or how far inputs may change."""
+    largest = text.partition("@")[2]
+    if not largest:
+        return text
+    return f"changes up to {largest}" if largest != "0" else "no change"
 
 
 def groups_of(text: str) -> list[tuple[str, str]]:
