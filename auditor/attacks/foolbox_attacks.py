@@ -44,7 +44,7 @@ def foolbox_frontiers(
     """
     right = right_rows(model, x, y)
     if not bool(right.any()):
-        return Attacked(Frontiers(torch.zeros(len(x), dtype=torch.long), x.clone(), torch.zeros(len(x))), 0)
+        return Attacked(Frontiers(torch.zeros(len(x), dtype=torch.long), x.clone(), torch.zeros(len(x)), x.clone()), 0)
     seen, classes = InUnits(model, x[right], passes), y[right]
     # a change in L0 cannot be clipped: foolbox raises at every epsilon but None
     sizes = [math.inf] if attack.norm == "l0" else [float(e) for e in epsilons]

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from auditor.attacks.box import per_sample
+from auditor.attacks.balls import per_sample
 from auditor.attacks.curve import Frontiers
 from auditor.errors import NotApplicable
 from auditor.subject import Model
@@ -129,11 +129,11 @@ def frontiers_of(
         witness[nearer], distance[nearer] = at[nearer], size[nearer]
     eps = torch.tensor(epsilons, dtype=distance.dtype)
     index = (distance[:, None] > eps + seen.rounding(norm)[:, None]).sum(1)
-    return Frontiers(index, witness, torch.where(distance.isinf(), 0.0, distance))
+    return Frontiers(index, witness, torch.where(distance.isinf(), 0.0, distance), witness)
 
 
 def spread_over(found: Frontiers, rows: Tensor, x: Tensor) -> Frontiers:
     """The frontiers of all samples `x` (N, ...), `found` being those of `rows` (N,); the others break at 0."""
     index, witness, distance = torch.zeros(len(x), dtype=torch.long), x.clone(), torch.zeros(len(x))
     index[rows], witness[rows], distance[rows] = found.index, found.witness, found.distance
-    return Frontiers(index, witness, distance)
+    return Frontiers(index, witness, distance, witness)

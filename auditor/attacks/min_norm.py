@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from auditor.attacks.box import per_sample
+from auditor.attacks.balls import per_sample
 from auditor.attacks.curve import Frontiers
 from auditor.attacks.in_units import InUnits, frontiers_of, right_rows, spread_over
 from auditor.attacks.softened import SoftBackward
@@ -18,7 +18,7 @@ from auditor.errors import NotApplicable
 from auditor.guard import isolated
 from auditor.subject import Model
 
-__all__ = ["L0", "L1_DEVIATIONS", "L1_PIXELS", "min_norm_frontiers"]
+__all__ = ["L0", "L1_DEVIATIONS", "L1_PIXELS", "min_norm_frontiers", "sparse_noise"]
 
 # Published budgets are 10 for digits of 784 pixels, 12 for pictures of 3,072 and 60 for those of 150,528: these are on
 # both sides of all. Columns are few, and mostly one or two of them change.
@@ -50,11 +50,31 @@ def min_norm_frontiers(
     """
     right = right_rows(model, x, y)
     if not bool(right.any()):
-        return Frontiers(torch.zeros(len(x), dtype=torch.long), x.clone(), torch.zeros(len(x)))
+        return Frontiers(torch.zeros(len(x), dtype=torch.long), x.clone(), torch.zeros(len(x)), x.clone())
     seen, classes, smaller = InUnits(model, x[right]), y[right], {"l1": _nearer, "l0": _fewer}[norm]
     with isolated(seed):
         found = [(smaller(seen, classes, z), math.inf) for z in _fmn(seen, classes, norm, steps)]
     return spread_over(frontiers_of(seen, classes, found, epsilons, norm), right, x)
+
+
+def sparse_noise(
+    model: Model, x: Tensor, epsilon: Tensor, norm: Literal["l1", "l0"], random: torch.Generator
+) -> Tensor:
+    """A random change of size `epsilon` (N,) of each of `x` (N, ...), inside the bounds.
+
+    In L0 that many elements, drawn anew from their range; in L1 a uniform direction.
+    """
+    low, high, unit = (torch.as_tensor(v, dtype=x.dtype).expand(x.shape[1:]) for v in (*model.bounds, model.unit))
+    low, high, free = torch.minimum(low, x), torch.maximum(high, x), (unit > 0).expand(x.shape)
+    drawn = torch.rand(x.shape, generator=random, dtype=x.dtype)
+    if norm == "l0":
+        order = torch.where(free, torch.rand(x.shape, generator=random), 2.0).flatten(1)
+        picked = (order.argsort(1).argsort(1) < epsilon[:, None]).view(x.shape) & free
+        return torch.where(picked, low + drawn * (high - low), x)
+    sizes = -drawn.clamp_min(1e-12).log() * free
+    signs = 2 * torch.randint(0, 2, x.shape, generator=random).to(x.dtype) - 1
+    share = per_sample(epsilon / sizes.flatten(1).sum(1).clamp_min(1e-12), x)
+    return (x + share * sizes * signs * unit).clamp(low, high)
 
 
 def _fmn(seen: InUnits, y: Tensor, norm: str, steps: int) -> Iterator[Tensor]:
