@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.explain.counterfactual.file_units import Rows, encoded
 from auditor.subject import Column, Integers, Model
+from auditor.tables.file_units import Rows, encoded
 
 __all__ = ["Candidates", "Margins", "nearest"]
 
