@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from auditor.attacked.tables import table_curve
 from auditor.attacks.box import Box
 from auditor.attacks.curve import Frontiers, robust_curve
 from auditor.errors import NotApplicable
@@ -57,6 +58,9 @@ def curve(
     if ctx.is_text:
         msg = "a text has no small changes of numbers; attacks on its words cannot be made yet"
         raise NotApplicable(msg)
+    if ctx.data.columns:
+        ladder = tuple({_at(norm, e): e for e in sorted(epsilons)}.values()) or DEVIATIONS
+        return table_curve(ctx, model, ladder=ladder, samples=samples, steps=steps, shown=shown)
     changeable = bool(torch.as_tensor(model.unit).any())
     if not changeable:
         msg = "no column is a number that may be changed; attacks on categories and flags cannot be made yet"

@@ -80,17 +80,20 @@ class Constraints:
         rows = self.repaired(own, rows, np.broadcast_to(self.movable, rows.shape))
         return np.where(self.admissible(own, rows)[:, None], rows, own)
 
-    def repaired(self, own: Rows, rows: Rows, free: Which) -> Rows:
-        """`rows` with the numbers that are `free` (N, columns) moved, as far as they may, until relations hold."""
+    def repaired(self, own: Rows, rows: Rows, free: Which, within: tuple[Rows, Rows] | None = None) -> Rows:
+        """`rows` with the numbers that are `free` (N, columns) moved, as far as they may, until relations hold.
+
+        They may move `within` a smallest and largest value each (N, columns), left out all of their range.
+        """
         if not self.relations:
             return rows
-        low, high = self.ranges(own)
+        low, high = within or self.ranges(own)
         rows = rows.copy()
         for relation in self.relations * min(2, len(self.relations)):  # a column may stand in several
             for i, weight in relation.weights:
                 if self.columns[i].kind != "number":
                     continue
-                excess = self._excess(relation, own, rows)
+                excess = self.excess(relation, own, rows)
                 target = rows[:, i] - excess / weight
                 if self.columns[i].integer:
                     lower = np.floor(target) if weight > 0 else np.ceil(target)  # never above what is at most
@@ -108,12 +111,12 @@ class Constraints:
         allowed = self.movable & np.where(categories, known, inside)
         kept = ((rows == own) | allowed).all(1)
         for relation in self.relations:
-            kept &= self._excess(relation, own, rows) == 0
+            kept &= self.excess(relation, own, rows) == 0
         return np.asarray(kept)
 
     @staticmethod
-    def _excess(relation: Relation, own: Rows, rows: Rows) -> Rows:
-        """(N,) by how much the sum is off; 0 where it holds, and where none of its columns is changed."""
+    def excess(relation: Relation, own: Rows, rows: Rows) -> Rows:
+        """(N,) by how much the sum of a relation is off; 0 where it holds, and where none of its columns is changed."""
         places, weights = [i for i, _ in relation.weights], np.array([w for _, w in relation.weights])
         parts = rows[:, places] * weights
         bound = relation.at_most if relation.equals is None else relation.equals

@@ -61,6 +61,16 @@ class Margins:
         given = np.concatenate(answers)
         return torch.cat(x), given, self.accepted.numpy()[of, given]
 
+    def turned(self, of: Integers, rows: Rows) -> Yes:
+        """(S,) whether one plain forward pass gives `rows` an accepted class, or NaN."""
+        found = np.zeros(len(of), np.bool_)
+        for start in range(0, len(of), self.size):
+            part = np.arange(start, min(start + self.size, len(of)))
+            logits = self._logits(of[part], rows[part])
+            accepted = self.accepted[torch.from_numpy(of[part])].gather(1, logits.argmax(1)[:, None])[:, 0]
+            found[part] = (accepted | logits.isnan().any(1)).numpy()
+        return found
+
     def inputs(self, of: Integers, rows: Rows) -> Tensor:
         """(S, F) input vectors of `rows` (S, columns), changes of the rows `of` (S,)."""
         return encoded(rows, self.own[of], self.x[of], self.columns)
