@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.attacked.table_notes import caveats_of, held_still, named
 from auditor.attacks.tables.chance import random_changes
 from auditor.attacks.tables.curve import table_curve as frontiers
 from auditor.attacks.tables.gradient import without_slope
@@ -23,8 +24,6 @@ from auditor.tables.margins import Margins
 from auditor.types import Measure, Result, Scalar, Table
 
 __all__ = ["table_curve"]
-
-NAMED = 8  # columns in a caveat
 
 
 def table_curve(ctx: Context, model: Model, *, ladder: Sequence[float], samples: int, steps: int, shown: int) -> Result:
@@ -52,7 +51,9 @@ def table_curve(ctx: Context, model: Model, *, ladder: Sequence[float], samples:
     ctx.keep("rows", found.rows)
     ctx.keep("distance", found.distance)
     examples = [_changes(ctx, model, found, *e) for e in _chosen(found, ladder, shown)]
-    caveats = _caveats(ctx, ball, found, ladder, len(drawn) - n)
+    caveats = caveats_of(ctx, ball, found.x, found.free, int(found.blind.sum()), ladder)
+    if len(drawn) > n:
+        caveats.append(f"{len(drawn) - n:,} of {len(drawn):,} rows hold NaN or infinity and are left out.")
     return Result((clean, *robust, *noise), (table, *examples), caveats=tuple(caveats))
 
 
@@ -128,7 +129,7 @@ def _need_changes(ctx: Context, ball: Ball, found: _Attacked, ladder: Sequence[f
         msg = "every row drawn holds NaN or infinity; expected rows of finite numbers"
         raise NotApplicable(msg)
     if not ball.constraints.movable.any():
-        msg = f"no column can be changed: {_named(_reasons(ctx, ball))}"
+        msg = f"no column can be changed: {named(held_still(ctx, ball))}"
         raise NotApplicable(msg)
     if not found.free[-1].any():
         msg = (
@@ -164,81 +165,3 @@ def _changes(ctx: Context, model: Model, found: _Attacked, word: str, epsilon: f
         f"after changes of at most {found.distance[i]:.3g} deviations"
     )
     return Table(title, ("column", "before", "after"), tuple(rows))
-
-
-# ---- caveats -----------------------------------------------------------------------------------------------------
-def _caveats(ctx: Context, ball: Ball, found: _Attacked, ladder: Sequence[float], odd: int) -> list[str]:
-    caveats, n = [], len(found.rows)
-    held = _reasons(ctx, ball)
-    if held:
-        caveats.append(f"These columns are not attacked: {_named(held)}.")
-    discrete = [c.name for c, d, m in zip(ctx.data.columns, ball.discrete, ball.constraints.movable, strict=True)
-                if d and m]  # fmt: skip
-    if discrete:
-        caveats.append(
-            f"A category or flag that takes another value counts as 1 deviation, and stays as it is below epsilon 1: "
-            f"{_listed(discrete)}."
-        )
-    still = [f"{e:.3g}" for e, free in zip(ladder, found.free, strict=True) if not free.any()]
-    if still:
-        caveats.append(
-            f"At epsilon {', '.join(still)} no row can be changed at all: the figure there is the clean one."
-        )
-    caveats += _odd_rows(ball, decoded(found.x, ctx.data.columns))
-    if ctx.reference is None:
-        caveats.append("Ranges and spreads are those of the audited data, as no reference was given.")
-    blind = int(found.blind.sum())
-    if blind:
-        caveats.append(
-            f"At {blind:,} of {n:,} rows the gradient is exactly zero, so that only search and random changes attack "
-            "there: the true robust accuracy may lie below the figure."
-        )
-    if odd:
-        caveats.append(f"{odd:,} of {n + odd:,} rows hold NaN or infinity and are left out.")
-    return caveats
-
-
-def _odd_rows(ball: Ball, own: Rows) -> list[str]:
-    """How many rows are not what the audit file says rows are, without any change."""
-    constraints, n = ball.constraints, len(own)
-    nowhere = np.full_like(own, np.nan)  # as if every column had changed, so that each relation is judged
-    off = np.zeros(n, np.bool_)
-    for relation in constraints.relations:
-        off |= constraints.excess(relation, nowhere, own) != 0
-    beyond = constraints.movable & ~ball.discrete & ((own < constraints.low) | (own > constraints.high))
-    found = []
-    if off.any():
-        found.append(
-            f"{int(off.sum()):,} of {n:,} rows break a relation as they are: its columns stay, or are brought onto it."
-        )
-    if beyond.any():
-        names = [c.name for i, c in enumerate(constraints.columns) if beyond[:, i].any()]
-        found.append(
-            f"{int(beyond.any(1).sum()):,} of {n:,} rows lie outside a column's range as they are ({_listed(names)}): "
-            "such a value stays, or moves back into the range."
-        )
-    return found
-
-
-def _reasons(ctx: Context, ball: Ball) -> dict[str, list[str]]:
-    """Why columns cannot change, and which."""
-    what, found = "reference" if ctx.reference is not None else "data", dict[str, list[str]]()
-    for i, c in enumerate(ctx.data.columns):
-        if ball.constraints.movable[i]:
-            continue
-        if not c.mutable:
-            reason = "not mutable"
-        elif ball.constraints.low[i] > ball.constraints.high[i]:
-            reason = "no value of its range occurs"
-        else:
-            reason = f"the same in every row of the {what}, or its unit is 0"
-        found.setdefault(reason, []).append(c.name)
-    return found
-
-
-def _named(reasons: dict[str, list[str]]) -> str:
-    return "; ".join(f"{_listed(names)} ({reason})" for reason, names in reasons.items())
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from auditor.subject import Column, Relation
+from auditor.subject import Column, Integers, Relation
 from auditor.tables.file_units import Rows
 
 __all__ = ["Constraints", "Which"]
@@ -49,13 +49,19 @@ class Constraints:
         return np.array([c.integer for c in self.columns])
 
     @property
-    def units(self) -> Which:
-        """(units, columns) which columns a relation ties together; a column in none is alone."""
+    def unit_of(self) -> Integers:
+        """(columns,) the unit of each column, from 0 on: those that a relation ties together are one."""
         group = np.arange(len(self.columns))
         for relation in self.relations:
             tied = np.isin(group, group[[i for i, _ in relation.weights]])
             group[tied] = group[tied].min()
-        return np.asarray(group == np.unique(group)[:, None])
+        return np.asarray(np.unique(group, return_inverse=True)[1], np.int64)
+
+    @property
+    def units(self) -> Which:
+        """(units, columns) which columns a relation ties together; a column in none is alone."""
+        unit = self.unit_of
+        return np.asarray(unit == np.arange(unit.max(initial=-1) + 1)[:, None])
 
     def ranges(self, own: Rows) -> tuple[Rows, Rows]:
         """(N, columns) the smallest and largest value that each column of rows `own` may change to."""

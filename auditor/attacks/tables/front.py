@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from auditor.tables.constraints import Which
 from auditor.tables.file_units import Rows
 from auditor.tables.margins import AT_ONCE, Margins
 
-__all__ = ["Front", "better"]
+__all__ = ["Front"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,9 @@ class Front:
 
     def with_best(self, rows: Rows, margin: Rows) -> Front:
         """The same rows, with `rows` where their `margin` is higher."""
-        return replace(self, **better((self.best, self.margin), (rows, margin)))
+        higher = margin > self.margin
+        best = np.where(higher[:, None], rows, self.best)
+        return replace(self, best=best, margin=np.where(higher, margin, self.margin))
 
     def with_those(self, places: Integers, some: Front) -> Front:
         """These rows, those at `places` as they are in `some`."""
@@ -94,9 +95,3 @@ class Front:
         wanted = np.where(u[:, 2] < 0.9, wanted, self.own[:, None])
         of = np.repeat(np.arange(n), many)
         return self.near(of, wanted.reshape(-1, columns)).reshape(n, many, columns)
-
-
-def better(held: tuple[Rows, Rows], found: tuple[Rows, Rows]) -> dict[str, Any]:
-    """Of two rows (N, columns) and their margins (N,) those of the higher margin, the first where they are equal."""
-    higher = found[1] > held[1]
-    return {"best": np.where(higher[:, None], found[0], held[0]), "margin": np.where(higher, found[1], held[1])}

@@ -8,7 +8,7 @@ the gradient there moves the point. Steps are halved by APGD's rule (Croce & Hei
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from auditor.attacks.softened import SoftBackward
 from auditor.attacks.tables.front import Front
+from auditor.attacks.tables.points import Points
 from auditor.subject import Integers
 from auditor.tables.ball import Ball
 from auditor.tables.constraints import Which
@@ -55,15 +56,16 @@ def climbed(front: Front, stage: Stage, steps: int) -> Front:
 
     As it was where the model gives no gradient.
     """
-    here = _Climb(front, stage)
-    left = np.arange(len(front.of))
+    left = np.flatnonzero(front.margin <= 0)
+    points, windows = Points.of(front.ball), _windows(steps)
+    here = _Climb.begun(front.at(left), stage, points)
     for step in range(steps):
-        if not len(left) or not here.ask():
+        if not len(left) or not here.ask(stage, points):
             break
         front = front.with_those(left, here.front)
         keep = np.flatnonzero(here.front.margin <= 0)
-        left, here = left[keep], here.at(keep)
-        here.move(step, steps)
+        left, here = left[keep], here.kept(keep)
+        here.move(windows[step], step == 0, points)
     return front
 
 
@@ -97,141 +99,72 @@ def _slopes(margins: Margins, of: Integers, x: Tensor, stage: Stage, rivals: Ten
     return loss.detach().double().numpy(), gradient.double().nan_to_num(0.0, 0.0, 0.0).numpy()
 
 
+@dataclass
 class _Climb:
-    """The rows that still climb: the point of each (N, F), numbers and flags in units of the file, and its schedule."""
+    """The rows that still climb: the point (N, F) of each, the best so far, and how far its schedule is."""
 
-    def __init__(self, front: Front, stage: Stage) -> None:
-        self.front, self.stage = front, stage
-        n = len(front.of)
-        start = front.random(1)[:, 0] if stage.start == "random" else front.own if stage.start == "own" else front.best
-        self.columns, self.rivals = front.margins.columns, _rivals(front, stage)
-        self.point = self._points(start)
-        self.before, self.ahead = self.point, np.zeros_like(self.point)
-        self.size = np.full(n, 1.0 if stage.start == "best" else 2.0)
-        self.loss, self.top = np.full(n, -np.inf), np.full(n, -np.inf)
-        self.top_then, self.rises = self.top, np.zeros(n)
-        self.top_point, self.slope = self.point, np.zeros_like(self.point)
-        self.top_slope = self.slope
-        self.size_then = self.size
+    front: Front
+    rivals: Tensor | None
+    point: Rows
+    before: Rows
+    slope: Rows
+    top_point: Rows
+    top_slope: Rows
+    loss: Rows
+    top: Rows
+    top_then: Rows
+    rises: Rows
+    size: Rows
+    size_then: Rows
 
-    def at(self, keep: Integers) -> _Climb:
+    @classmethod
+    def begun(cls, front: Front, stage: Stage, points: Points) -> _Climb:
+        """Every row at the start of the stage."""
+        rows = front.random(1)[:, 0] if stage.start == "random" else front.own if stage.start == "own" else front.best
+        point, low = points.at(rows), np.full(len(rows), -np.inf)
+        size = np.full(len(rows), 1.0 if stage.start == "best" else 2.0)
+        still = np.zeros_like(point)
+        rivals = _rivals(front, stage)
+        return cls(front, rivals, point, point, still, point, still, low, low, low, np.zeros(len(rows)), size, size)
+
+    def kept(self, keep: Integers) -> _Climb:
         """Those at `keep`."""
-        for name, value in vars(self).items():
-            if isinstance(value, np.ndarray):
-                setattr(self, name, value[keep])
-        self.rivals = None if self.rivals is None else self.rivals[torch.from_numpy(keep)]
-        self.front = self.front.at(keep)
-        return self
+        rows = {f.name: getattr(self, f.name)[keep] for f in fields(self)[2:]}
+        rivals = None if self.rivals is None else self.rivals[torch.from_numpy(keep)]
+        return _Climb(self.front.at(keep), rivals, **rows)
 
-    def ask(self) -> bool:
+    def ask(self, stage: Stage, points: Points) -> bool:
         """Judge the legal row nearest to each point; False where the model gives no gradient."""
-        of = np.arange(len(self.front.of))
-        rows = self.front.near(of, self._rows())
-        x = self.front.margins.inputs(self.front.of, rows)
-        found = _slopes(self.front.margins, self.front.of, x, self.stage, self.rivals)
-        self.front = self.front.with_best(rows, self.front.judged(of, rows))
+        front, of = self.front, np.arange(len(self.front.of))
+        rows = front.near(of, points.rows(self.point, front.own))
+        found = _slopes(front.margins, front.of, front.margins.inputs(front.of, rows), stage, self.rivals)
+        self.front = front.with_best(rows, front.judged(of, rows))
         if found is None:
             return False
         loss, gradient = found
-        for i, c in enumerate(self.columns):  # whole numbers keep their fraction, so that small steps add up
-            if c.kind != "category" and not c.integer:
-                self.point[:, c.start] = rows[:, i]
-        self.slope = self._directions(gradient, rows)
+        self.point = points.moved_to(self.point, rows)
+        self.slope = points.directions(gradient, rows, front.epsilon)
         self.rises = self.rises + (loss > self.loss)
-        better = loss > self.top
+        better = (loss > self.top)[:, None]
         self.loss, self.top = loss, np.maximum(loss, self.top)
-        self.top_point = np.where(better[:, None], self.point, self.top_point)
-        self.top_slope = np.where(better[:, None], self.slope, self.top_slope)
+        self.top_point = np.where(better, self.point, self.top_point)
+        self.top_slope = np.where(better, self.slope, self.top_slope)
         return True
 
-    def move(self, step: int, steps: int) -> None:
-        """A step with momentum, from the best point where the step was halved."""
-        span = _windows(steps)[step]
-        halved = np.zeros(len(self.size), np.bool_)
+    def move(self, span: int, first: bool, points: Points) -> None:
+        """A step with momentum, from the best point where the step was halved: at the end of a window of `span`."""
+        halved = np.zeros((len(self.size), 1), np.bool_)
         if span:
-            halved = (self.rises < 0.75 * span) | ((self.size_then == self.size) & (self.top_then >= self.top))
+            halved[:, 0] = (self.rises < 0.75 * span) | ((self.size_then == self.size) & (self.top_then >= self.top))
             self.size_then, self.top_then, self.rises = self.size, self.top, np.zeros(len(self.size))
-            self.size = np.where(halved, self.size / 2, self.size)
-        here = np.where(halved[:, None], self.top_point, self.point)
-        slope = np.where(halved[:, None], self.top_slope, self.slope)
-        moved = self._clipped(here + self.size[:, None] * slope)
-        inertia = 1.0 if step == 0 else MOMENTUM
+            self.size = np.where(halved[:, 0], self.size / 2, self.size)
+        here = np.where(halved, self.top_point, self.point)
+        slope = np.where(halved, self.top_slope, self.slope)
+        own, epsilon = self.front.own, self.front.epsilon
+        moved = points.clipped(here + self.size[:, None] * slope, own, epsilon)
+        inertia = 1.0 if first else MOMENTUM
         ahead = here + inertia * (moved - here) + (1 - inertia) * (self.point - self.before)
-        self.before, self.point = self.point.copy(), self._clipped(ahead)
-
-    def _points(self, rows: Rows) -> Rows:
-        points = np.zeros((len(rows), self.columns[-1].stop))
-        for i, c in enumerate(self.columns):
-            if c.kind == "category":
-                points[:, c.start : c.stop] = rows[:, i : i + 1] == np.arange(len(c.values))
-            else:
-                points[:, c.start] = rows[:, i]
-        return points
-
-    def _rows(self) -> Rows:
-        """(N, columns) what the points say, legal or not."""
-        rows = self.front.own.copy()
-        for i, (c, choices) in enumerate(zip(self.columns, self.front.ball.choices, strict=True)):
-            if c.kind == "category":
-                if choices is not None and len(choices):
-                    weights = self.point[:, c.start : c.stop][:, choices.astype(np.int64)]
-                    rows[:, i] = np.where(weights.max(1) > 0, choices[weights.argmax(1)], rows[:, i])
-            elif choices is not None and len(choices):
-                rows[:, i] = choices[np.abs(self.point[:, c.start, None] - choices).argmin(1)]
-            else:
-                rows[:, i] = self.point[:, c.start]
-        return rows
-
-    def _clipped(self, points: Rows) -> Rows:
-        low, high = self.front.ball.ranges(self.front.own, self.front.epsilon)
-        points = points.copy()
-        for i, (c, choices) in enumerate(zip(self.columns, self.front.ball.choices, strict=True)):
-            if c.kind == "category":
-                points[:, c.start : c.stop] = points[:, c.start : c.stop].clip(0, 1)
-                continue
-            least, most = (choices[0], choices[-1]) if choices is not None and len(choices) else (-np.inf, np.inf)
-            points[:, c.start] = np.clip(points[:, c.start], np.maximum(low[:, i], least), np.minimum(high[:, i], most))
-        return points
-
-    def _directions(self, gradient: Rows, rows: Rows) -> Rows:
-        """(N, F) a step of size 1 for each element of the points: as far as the ball reaches."""
-        ball, step = self.front.ball, np.zeros_like(gradient)
-        slopes = np.stack([gradient[:, c.start] / c.std for c in self.columns], 1)  # of numbers and flags
-        along = _along_relations(ball, slopes, rows)
-        for i, (c, choices) in enumerate(zip(self.columns, ball.choices, strict=True)):
-            if c.kind == "category":
-                part = gradient[:, c.start : c.stop]
-                part = part - part.mean(1, keepdims=True)
-                step[:, c.start : c.stop] = part / np.maximum(np.abs(part).max(1, keepdims=True), 1e-300)
-            elif choices is not None:
-                step[:, c.start] = np.sign(slopes[:, i]) * (choices[-1] - choices[0] if len(choices) else 0.0)
-            else:
-                step[:, c.start] = along[:, i] * ball.spread[i] * self.front.epsilon
-        return step
-
-
-def _along_relations(ball: Ball, slopes: Rows, rows: Rows) -> Rows:
-    """(N, columns) signs of `slopes`; of numbers that relations tie their slope along these, the largest 1."""
-    constraints = ball.constraints
-    found = np.sign(slopes)
-    pull = slopes * ball.spread * constraints.movable
-    normals = []
-    for relation in constraints.relations:
-        normal = np.zeros(len(ball.spread))
-        for i, w in relation.weights:
-            normal[i] = w * ball.spread[i] * constraints.movable[i]
-        normals.append((relation, normal / max(float(np.linalg.norm(normal)), 1e-300)))
-    for relation, normal in normals * min(3, len(normals)):
-        across = pull @ normal
-        if relation.at_most is not None:  # only where it would be broken
-            total = rows[:, [i for i, _ in relation.weights]] @ np.array([w for _, w in relation.weights])
-            across = np.where(total >= relation.at_most, np.maximum(across, 0.0), 0.0)
-        pull = pull - across[:, None] * normal
-    for tied in constraints.units:
-        if tied.sum() > 1:
-            part = pull[:, tied]
-            found[:, tied] = part / np.maximum(np.abs(part).max(1, keepdims=True), 1e-300)
-    return found
+        self.before, self.point = self.point, points.clipped(ahead, own, epsilon)
 
 
 def _rivals(front: Front, stage: Stage) -> Tensor | None:

@@ -48,9 +48,9 @@ def _kept(ball: Ball, own: Rows, rows: Rows, low: Rows, high: Rows, free: Which)
     rows = np.where(whole & free & (rows != own), np.clip(np.round(rows), low, high), rows)
     for some in (free & ~whole, free):
         rows = constraints.repaired(own, rows, some, (low, high))
-    units = constraints.units
+    unit = constraints.unit_of
     for relation in constraints.relations:
-        tied = units[units[:, relation.weights[0][0]]][0]
+        tied = unit == unit[relation.weights[0][0]]
         rows = np.where((constraints.excess(relation, own, rows) != 0)[:, None] & tied, own, rows)
     return rows
 

@@ -55,13 +55,15 @@ def _most(front: Front) -> int:
     """How many changes of a single column there may be."""
     ball = front.ball
     sizes = [WHOLE if c is None else len(c) for c in ball.choices]
-    tied = (ball.constraints.units.sum(1) @ ball.constraints.units).clip(1, PARTNERS + 1)
+    unit = ball.constraints.unit_of
+    tied = np.bincount(unit)[unit].clip(1, PARTNERS + 1)
     return int((np.array(sizes) * tied * ball.constraints.movable).sum())
 
 
 def _moves(front: Front, turn: int) -> _Moves:
     ball = front.ball
     low, high = ball.ranges(front.own, front.epsilon)
+    whole, unit, free = ball.constraints.whole, ball.constraints.unit_of, ~ball.discrete & ball.constraints.movable
     found: list[tuple[int, Rows, int]] = []
     for i in np.flatnonzero(ball.constraints.movable).tolist():
         choices = ball.choices[i]
@@ -69,13 +71,12 @@ def _moves(front: Front, turn: int) -> _Moves:
             values = [np.full(len(front.of), v) for v in choices]
         elif not (low[:, i] < high[:, i]).any():
             continue
-        elif ball.constraints.whole[i] and (high[:, i] - low[:, i]).max() < WHOLE:
+        elif whole[i] and (high[:, i] - low[:, i]).max() < WHOLE:
             values = [np.minimum(low[:, i] + k, high[:, i]) for k in range(int((high[:, i] - low[:, i]).max()) + 1)]
         else:
             now = front.best[:, i]
             values = [low[:, i], high[:, i], (low[:, i] + now) / 2, (now + high[:, i]) / 2]
-        tied = ball.constraints.units[ball.constraints.units[:, i]][0]
-        partners = np.flatnonzero(tied & ~ball.discrete & ball.constraints.movable)
+        partners = np.flatnonzero((unit == unit[i]) & free)
         partners = partners[partners != i][:PARTNERS]
         found += [(i, v, p) for v in values for p in (-1, *(partners.tolist() if len(partners) > 1 else ()))]
     if len(found) > MOST:
@@ -113,8 +114,8 @@ def _held(front: Front, moves: _Moves) -> Which:
 
 def _together(front: Front, moves: _Moves, rows: Rows, margin: Rows) -> Front:
     """The best single change of each unit, the strongest of them made together: 2, 3, ... of those that help."""
-    units = front.ball.constraints.units
-    unit = units[:, moves.column].argmax(0)
+    of_column = front.ball.constraints.unit_of
+    unit = of_column[moves.column]
     held = np.unique(unit)
     top = np.stack([np.where(unit == u, margin, -np.inf).argmax(1) for u in held], 1)  # (N, units)
     each = np.arange(len(top))
@@ -125,7 +126,7 @@ def _together(front: Front, moves: _Moves, rows: Rows, margin: Rows) -> Front:
     wanted, found = front.best.copy(), front
     for k in range(int(helps.max(initial=0))):
         place = order[:, k]
-        changed = units[held[place]] & (helps > k)[:, None]
+        changed = (of_column == held[place][:, None]) & (helps > k)[:, None]
         wanted = np.where(changed, rows[each, top[each, place]], wanted)
         some = np.flatnonzero(helps > k)
         if k + 1 in numbers:
@@ -167,13 +168,14 @@ def _judged(front: Front, rows: Rows) -> Rows:
 def _children(front: Front, rows: Rows) -> Rows:
     """(N, BORN, columns) children of the generation `rows` (N, k, columns)."""
     n, k, columns = rows.shape
-    units = front.ball.constraints.units
+    unit = front.ball.constraints.unit_of
+    many = int(unit.max()) + 1
     fresh = front.random(BORN)
-    u = np.stack([g.random((BORN, 3 + 2 * len(units))) for g in front.draws])
+    u = np.stack([g.random((BORN, 3 + 2 * many)) for g in front.draws])
     parents = (u[:, :, :2] * k).astype(np.int64)
     first, second = (np.take_along_axis(rows, parents[:, :, j, None], 1) for j in range(2))
-    crossed = (u[:, :, 3 : 3 + len(units)] < 0.5) @ units
-    anew = (u[:, :, 3 + len(units) :] < np.maximum(1.5 / len(units), u[:, :, 2:3] * 0.3)) @ units
+    crossed = (u[:, :, 3 : 3 + many] < 0.5)[:, :, unit]
+    anew = (u[:, :, 3 + many :] < np.maximum(1.5 / many, u[:, :, 2:3] * 0.3))[:, :, unit]
     child = np.where(crossed, first, second)
     child = np.where(anew, fresh, child)
     return front.near(np.repeat(np.arange(n), BORN), child.reshape(-1, columns)).reshape(n, BORN, columns)
