@@ -1,4 +1,4 @@
-"""What is said beside the figures of an attacked table: what could not be attacked, and where the figures may mislead."""
+"""What is said beside the figures of an attacked table: what was not attacked, and where they may mislead."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def caveats_of(ctx: Context, ball: Ball, x: Tensor, free: Which, blind: int, lad
         caveats.append("Ranges and spreads are those of the audited data, as no reference was given.")
     if blind:
         caveats.append(
-            f"At {blind:,} of {len(x):,} rows the gradient is exactly zero, so that only search and random changes attack "
-            "there: the true robust accuracy may lie below the figure."
+            f"At {blind:,} of {len(x):,} rows the gradient is exactly zero, so that only search and random changes "
+            "attack there: the true robust accuracy may lie below the figure."
         )
     return caveats
 

@@ -8,7 +8,7 @@ its best row to the next. At last what breaks it is moved nearer as far as it go
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from auditor.attacks.tables.repair import legal_near
 from auditor.attacks.tables.search import by_column, evolved
 from auditor.subject import Integers, Model
 from auditor.tables.ball import Ball
+from auditor.tables.constraints import Which
 from auditor.tables.file_units import Rows, decoded
 from auditor.tables.margins import Margins
 
@@ -30,6 +31,7 @@ __all__ = ["ATTACKS", "GRADIENTS", "SEARCHES", "Attack", "table_curve"]
 
 Attack = Callable[[Front, int], Front]
 HALVINGS, ROUNDS = 12, 4  # of the distance at the end, and with gradient steps between them
+BELOW = 1e-6  # of a distance: what is nearer by less is as near
 
 
 def _climb(stage: Stage) -> Attack:
@@ -154,26 +156,30 @@ class _Walk:
             self._halved(of, rows, low)
             middle = (low + self.ball.distance(self.margins.own[of], rows[of])) / 2
             front = self._front_of(of, rows, middle)
-            front = replace(front, margin=front.judged(np.arange(len(of)), front.best))
             front = by_column(climbed(front, STAGES[turn % 2], max(steps // 4, 1)))
-            broken = front.margin > 0
-            rows[of[broken]] = front.best[broken]
-            low = np.where(broken, low, middle)
+            low = np.where(self._taken(of, rows, front), low, middle)
         self._halved(of, rows, low)
+        for _ in range(ROUNDS):  # whole numbers and categories: the next smaller distance may be the last
+            below = self.ball.distance(self.margins.own[of], rows[of]) * (1 - BELOW)
+            of = of[self._taken(of, rows, all_tried(by_column(self._front_of(of, rows, below))))]
         return rows
 
+    @staticmethod
+    def _taken(of: Integers, rows: Rows, front: Front) -> Which:
+        """(N,) which rows of the front are broken; these take the place of `rows` (all, columns)."""
+        broken = front.margin > 0
+        rows[of[broken]] = front.best[broken]
+        return np.asarray(broken)
+
     def _front_of(self, of: Integers, rows: Rows, epsilon: Rows) -> Front:
-        """The rows `of`, with `rows` moved back into the ball of `epsilon` as the best so far, not judged yet."""
+        """The rows `of`, with `rows` moved back into the ball of `epsilon` as the best so far."""
         draws = tuple(self.draws[i] for i in of.tolist())
         start = legal_near(self.ball, self.margins.own[of], rows[of], epsilon)
-        return Front(self.margins, self.ball, of, epsilon, start, np.full(len(of), -np.inf), draws)
+        return Front(self.margins, self.ball, of, epsilon, start, self.margins(of, start), draws)
 
     def _halved(self, of: Integers, rows: Rows, low: Rows) -> None:
         """`rows` moved toward what they were, by halving down to `low`, as long as they still break."""
         for _ in range(HALVINGS):
             own = self.margins.own[of]
             middle = (low + self.ball.distance(own, rows[of])) / 2
-            front = self._front_of(of, rows, middle)
-            broken = front.judged(np.arange(len(of)), front.best) > 0
-            rows[of[broken]] = front.best[broken]
-            low = np.where(broken, low, middle)
+            low = np.where(self._taken(of, rows, self._front_of(of, rows, middle)), low, middle)

@@ -18,7 +18,7 @@ from torch import Tensor
 from auditor.attacks.softened import SoftBackward
 from auditor.attacks.tables.front import Front
 from auditor.attacks.tables.points import Points
-from auditor.subject import Integers
+from auditor.subject import Integers, Model
 from auditor.tables.ball import Ball
 from auditor.tables.constraints import Which
 from auditor.tables.file_units import Rows
@@ -71,32 +71,41 @@ def climbed(front: Front, stage: Stage, steps: int) -> Front:
 
 def without_slope(margins: Margins, ball: Ball, of: Integers) -> Which:
     """(N,) at which of the rows `of` the margin has no slope in anything that may change at any epsilon."""
-    found = np.ones(len(of), np.bool_)
-    for start in range(0, len(of), margins.size):
-        part = of[start : start + margins.size]
-        answered = _slopes(margins, part, margins.x[part], Stage(0, "own", 0.0), None)
-        if answered is not None:
-            steep = np.stack([(answered[1][:, c.start : c.stop] != 0).any(1) for c in margins.columns], 1)
-            found[start : start + len(part)] = ~(steep & ball.constraints.movable).any(1)
-    return found
+    answered = _slopes(margins, of, margins.x[of], Stage(0, "own", 0.0), None)
+    if answered is None:
+        return np.ones(len(of), np.bool_)
+    movable = np.repeat(ball.constraints.movable, [c.stop - c.start for c in margins.columns])
+    return np.asarray(~((answered[1] != 0) & movable).any(1))
 
 
 def _slopes(margins: Margins, of: Integers, x: Tensor, stage: Stage, rivals: Tensor | None) -> tuple[Rows, Rows] | None:
     """What is climbed (N,) and its gradient (N, F) at inputs `x`, changes of the rows `of`; None without one."""
+    loss, gradient = np.zeros(len(x)), np.zeros(x.shape)
+    for start in range(0, len(x), margins.size):
+        part = slice(start, start + margins.size)
+        accepted = margins.accepted[torch.from_numpy(of[part])]
+        found = _slope(margins.model, x[part], accepted, stage, None if rivals is None else rivals[part])
+        if found is None:
+            return None
+        loss[part], gradient[part] = found
+    return loss, gradient
+
+
+def _slope(model: Model, x: Tensor, accepted: Tensor, stage: Stage, rivals: Tensor | None) -> tuple[Rows, Rows] | None:
     leaf = x.detach().clone().requires_grad_()
     try:
         with SoftBackward(torch.full((len(x),), stage.soft)) if stage.soft else nullcontext():
-            logits = margins.model(leaf).cpu()
-        own = ~margins.accepted[torch.from_numpy(of)]
-        other = logits.masked_fill(own, -torch.inf)
+            logits = model(leaf).cpu()
+        other = logits.masked_fill(~accepted, -torch.inf)
         target = other.amax(1) if rivals is None else other.gather(1, rivals[:, None])[:, 0]
-        loss = (logits.logsumexp(1) if stage.rival is None else target) - logits.masked_fill(~own, -torch.inf).amax(1)
+        own = logits.masked_fill(accepted, -torch.inf).amax(1)
+        loss = (logits.logsumexp(1) if stage.rival is None else target) - own
         (gradient,) = torch.autograd.grad(loss.sum(), leaf)
     except torch.OutOfMemoryError:
         raise
     except RuntimeError:  # it leaves torch on the way, or shows no gradient
         return None
-    return loss.detach().double().numpy(), gradient.double().nan_to_num(0.0, 0.0, 0.0).numpy()
+    return loss.detach().double().numpy(), gradient.cpu().double().nan_to_num(0.0, 0.0, 0.0).numpy()
 
 
 @dataclass
@@ -171,10 +180,12 @@ def _rivals(front: Front, stage: Stage) -> Tensor | None:
     """(N,) the class that the stage aims at; None where it is whichever is highest."""
     if not stage.rival:
         return None
+    margins, x = front.margins, front.margins.x[front.of]
     with torch.no_grad():
-        logits = front.margins.model(front.margins.x[front.of]).cpu()
-    accepted = front.margins.accepted[torch.from_numpy(front.of)]
-    return logits.masked_fill(~accepted, -torch.inf).argsort(1, descending=True)[:, stage.rival]
+        logits = torch.cat([margins.model(part).cpu() for part in x.split(margins.size)])
+    accepted = margins.accepted[torch.from_numpy(front.of)]
+    order = logits.masked_fill(~accepted, -torch.inf).argsort(dim=1, descending=True, stable=True)
+    return order[:, stage.rival]
 
 
 def _windows(steps: int) -> list[int]:
