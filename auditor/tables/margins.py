@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from auditor.tables.file_units import Rows, encoded
 __all__ = ["AT_ONCE", "Margins"]
 
 CLEAR = 1e-6  # of the logits: a smaller lead may be float32's
+TIE = 1e-300
 AT_ONCE = 4_000_000  # values of changed rows held at once: 32 MB
 Yes = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -61,15 +62,32 @@ class Margins:
         given = np.concatenate(answers)
         return torch.cat(x), given, self.accepted.numpy()[of, given]
 
+    def decided(self, of: Integers, rows: Rows) -> Rows:
+        """(S,) margins of `rows`, where a tie that the first of the classes decides for an accepted one counts as TIE.
+
+        Trees that vote tie often.
+        """
+        found = np.zeros(len(of))
+        for part, logits in self._answers(of, rows):
+            inside, outside = self._best(of[part], logits)
+            tie = (inside == outside) & self._accepts(of[part], logits)
+            found[part] = np.where(tie.numpy(), TIE, self._margins(of[part], logits))
+        return found
+
     def turned(self, of: Integers, rows: Rows) -> Yes:
         """(S,) whether one plain forward pass gives `rows` an accepted class, or NaN."""
         found = np.zeros(len(of), np.bool_)
+        for part, logits in self._answers(of, rows):
+            found[part] = (self._accepts(of[part], logits) | logits.isnan().any(1)).numpy()
+        return found
+
+    def _answers(self, of: Integers, rows: Rows) -> Iterator[tuple[Integers, Tensor]]:
         for start in range(0, len(of), self.size):
             part = np.arange(start, min(start + self.size, len(of)))
-            logits = self._logits(of[part], rows[part])
-            accepted = self.accepted[torch.from_numpy(of[part])].gather(1, logits.argmax(1)[:, None])[:, 0]
-            found[part] = (accepted | logits.isnan().any(1)).numpy()
-        return found
+            yield part, self._logits(of[part], rows[part])
+
+    def _accepts(self, of: Integers, logits: Tensor) -> Tensor:
+        return self.accepted[torch.from_numpy(of)].gather(1, logits.argmax(1)[:, None])[:, 0]
 
     def inputs(self, of: Integers, rows: Rows) -> Tensor:
         """(S, F) input vectors of `rows` (S, columns), changes of the rows `of` (S,)."""
@@ -80,8 +98,13 @@ class Margins:
             return self.model(self.inputs(of, rows)).cpu()
 
     def _margins(self, of: Integers, logits: Tensor) -> Rows:
-        accepted = self.accepted[of]
-        inside, outside = (logits.masked_fill(m, -torch.inf).amax(1).double() for m in (~accepted, accepted))
+        inside, outside = self._best(of, logits)
         largest = torch.maximum(inside.abs(), outside.abs())
         margin = inside - outside - CLEAR * torch.where(largest.isfinite(), largest, 0.0)
         return np.asarray(torch.where(margin.isnan(), -torch.inf, margin).numpy())
+
+    def _best(self, of: Integers, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """(S,) the best logit among the accepted answers, and among the others."""
+        accepted = self.accepted[of]
+        inside, outside = (logits.masked_fill(m, -torch.inf).amax(1).double() for m in (~accepted, accepted))
+        return inside, outside

@@ -16,7 +16,7 @@ from auditor.attacks.tables.curve import ATTACKS, Attack, table_curve
 from auditor.subject import Column, Data, Model, Relation
 from auditor.tables.ball import ball_of
 
-__all__ = ["EPSILONS", "Small", "curve_of", "illegal", "in_file_units", "listed", "nearest_by_hand", "small"]
+__all__ = ["EPSILONS", "Small", "apart", "curve_of", "illegal", "in_file_units", "listed", "nearest_by_hand", "small"]
 
 EPSILONS = (0.3, 0.6, 1.0, 1.5, 2.0)
 COLUMNS = (

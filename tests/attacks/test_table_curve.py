@@ -287,6 +287,17 @@ def test_a_category_takes_values_that_rows_hold_and_from_a_deviation_on() -> Non
     assert (int(unknown.index[0]), float(unknown.witness.sum())) == (1, 1.0)  # none of the values becomes one
 
 
+def test_a_tie_goes_to_the_class_that_the_model_names() -> None:
+    model = Model(Score(lambda x: np.where(x[:, 0] > 0.7, 0.0, 1.0)), ("no", "yes"), bounds=(-5.0, 5.0))
+    ladder, x = (0.5, 1.0), torch.zeros(1, 2)
+
+    named_first = attacked(model, x, torch.ones(1).long(), (A, B), ladder, (), grid())
+    named_second = attacked(replace(model, module=Score(lambda x: np.where(x[:, 0] > 0.7, 0.0, -1.0))), x,
+                            torch.zeros(1).long(), (A, B), ladder, (), grid())  # fmt: skip
+
+    assert (int(named_first.index[0]), int(named_second.index[0])) == (1, 2)
+
+
 # ---- wrong rows, seeds, memory -----------------------------------------------------------------------------------
 def test_a_wrong_answer_is_broken_at_nothing() -> None:
     case = zoo.linear_table()

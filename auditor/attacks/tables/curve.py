@@ -175,7 +175,7 @@ class _Walk:
         """The rows `of`, with `rows` moved back into the ball of `epsilon` as the best so far."""
         draws = tuple(self.draws[i] for i in of.tolist())
         start = legal_near(self.ball, self.margins.own[of], rows[of], epsilon)
-        return Front(self.margins, self.ball, of, epsilon, start, self.margins(of, start), draws)
+        return Front(self.margins, self.ball, of, epsilon, start, self.margins.decided(of, start), draws)
 
     def _halved(self, of: Integers, rows: Rows, low: Rows) -> None:
         """`rows` moved toward what they were, by halving down to `low`, as long as they still break."""

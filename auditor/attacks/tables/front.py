@@ -73,7 +73,7 @@ class Front:
 
     def judged(self, of: Integers, rows: Rows) -> Rows:
         """(S,) margins of `rows` (S, columns), legal changes of the rows at places `of` (S,)."""
-        return self.margins(self.of[of], rows)
+        return self.margins.decided(self.of[of], rows)
 
     def near(self, of: Integers, wanted: Rows, hold: Which | None = None) -> Rows:
         """(S, columns) legal rows near `wanted`, as changes of the rows at places `of` (S,)."""
