@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from auditor.attacks.tables.front import Front
-from auditor.subject import Integers
+from auditor.tables.constraints import Which
 from auditor.tables.file_units import Rows
 
 __all__ = ["all_tried"]
@@ -21,9 +21,10 @@ def all_tried(front: Front) -> Front:
     Whole numbers, categories and flags take every value they may, other numbers both ends of their range and what they
     are. A row with more combinations is as it was.
     """
-    ends = front.ball.ranges(front.own, front.epsilon)
-    for i in range(len(front.of)):
-        values = _values(front, i, ends)
+    low, high = front.ball.ranges(front.own, front.epsilon)
+    whole = front.ball.constraints.whole
+    for i in np.flatnonzero((low < high).sum(1) <= math.log2(FEW)).tolist():  # two values a column at least
+        values = _values(front, i, low[i], high[i], whole)
         if 1 < math.prod(map(len, values)) <= FEW:
             rows = np.stack(np.meshgrid(*values, indexing="ij"), -1).reshape(-1, len(values))
             of = np.full(len(rows), i)
@@ -36,20 +37,17 @@ def all_tried(front: Front) -> Front:
     return front
 
 
-def _values(front: Front, row: Integers | int, ends: tuple[Rows, Rows]) -> list[Rows]:
-    """What each column of one row may be; more than FEW of one column as two too many."""
-    low, high = (end[row] for end in ends)
+def _values(front: Front, row: int, low: Rows, high: Rows, whole: Which) -> list[Rows]:
+    """What each column of one row may be, from `low` to `high` (columns,); more than FEW values as one too many."""
     found = []
     for i, (own, choices) in enumerate(zip(front.own[row], front.ball.choices, strict=True)):
-        if not front.ball.constraints.movable[i]:
-            values = np.zeros(0)
-        elif choices is not None:
-            values = choices if front.epsilon[row] >= 1 else np.zeros(0)
-        elif front.ball.constraints.whole[i] and high[i] - low[i] <= FEW:
-            values = np.arange(low[i], high[i] + 1)
-        elif front.ball.constraints.whole[i]:
-            values = np.zeros(FEW)
-        else:
+        if not low[i] < high[i]:
             values = np.array([low[i], high[i]])
+        elif choices is not None:
+            values = choices
+        elif whole[i] and high[i] - low[i] <= FEW:
+            values = np.arange(low[i], high[i] + 1)
+        else:
+            values = np.zeros(FEW) if whole[i] else np.array([low[i], high[i]])
         found.append(np.unique(np.append(values, own)) if len(values) < FEW else np.zeros(FEW + 1))
     return found

@@ -15,7 +15,10 @@ __all__ = ["by_column", "evolved"]
 
 ROUNDS = 8
 WHOLE = 8  # whole numbers a column has at most, to be tried one by one
-MOST = 768  # changes of single columns tried at once for a row; of more, some are drawn
+MOST, HELD = (
+    768,
+    200_000,
+)  # changes of single columns tried at once for a row, and times columns; of more, some are drawn
 PARTNERS = 6  # columns of a relation that take up a change alone, each in turn
 KEPT, BORN = 12, 12  # rows of a generation, and their children
 
@@ -33,7 +36,7 @@ def by_column(front: Front) -> Front:
         if not len(left):
             break
         was = here.margin
-        for places in here.blocks(min(MOST, _most(here))):
+        for places in here.blocks(_most(here)):
             here = here.with_those(places, _round(here.at(places), turn))
         front = front.with_those(left, here)
         keep = np.flatnonzero((here.margin > was) & (here.margin <= 0))
@@ -52,12 +55,8 @@ class _Moves:
 
 
 def _most(front: Front) -> int:
-    """How many changes of a single column there may be."""
-    ball = front.ball
-    sizes = [WHOLE if c is None else len(c) for c in ball.choices]
-    unit = ball.constraints.unit_of
-    tied = np.bincount(unit)[unit].clip(1, PARTNERS + 1)
-    return int((np.array(sizes) * tied * ball.constraints.movable).sum())
+    """How many changes of a single column are tried at once for a row."""
+    return max(32, min(MOST, HELD // int(front.best.shape[1])))
 
 
 def _moves(front: Front, turn: int) -> _Moves:
@@ -79,8 +78,8 @@ def _moves(front: Front, turn: int) -> _Moves:
         partners = np.flatnonzero((unit == unit[i]) & free)
         partners = partners[partners != i][:PARTNERS]
         found += [(i, v, p) for v in values for p in (-1, *(partners.tolist() if len(partners) > 1 else ()))]
-    if len(found) > MOST:
-        some = np.sort(np.random.default_rng(turn).permutation(len(found))[:MOST])
+    if len(found) > _most(front):
+        some = np.sort(np.random.default_rng(turn).permutation(len(found))[: _most(front)])
         found = [found[i] for i in some]
     value = np.stack([v for _, v, _ in found], 1) if found else np.zeros((len(front.of), 0))
     return _Moves(np.array([i for i, _, _ in found], np.int64), value, np.array([p for *_, p in found], np.int64))
