@@ -203,7 +203,7 @@ class Column:
 
     @property
     def continuous(self) -> bool:
-        """Whether it is a number that may take any value of its range, up and down: what attacks can move."""
+        """Whether it is a number that may take any value of its range, up and down, whatever its neighbours do."""
         return self.kind == "number" and self.mutable and not self.integer and not self.increasing_only
 
     def shown(self, x: Sequence[float]) -> str:

@@ -62,18 +62,16 @@ def test_the_default_sizes_are_of_pixels_or_of_deviations() -> None:
     assert table[1:] == ["linf@0.05", "linf@0.1", "linf@0.2", "linf@0.3", "linf@0.5", "linf@0.8", "linf@1", "linf@2"]
 
 
-def test_only_numbers_that_may_change_are_changed() -> None:
+def test_below_a_deviation_only_numbers_are_changed() -> None:
     case = zoo.categories()
     case.model.module[0].weight.data[:, 0] *= 20
     case = zoo.Case(
         case.model, replace(zoo.labelled(case.model, case.data.read(np.arange(24))), columns=case.data.columns)
     )
-    result = result_of(case, CHECK, samples=0, shown=6, epsilons=[1.0, 3.0])
+    result = result_of(case, CHECK, samples=0, shown=6, epsilons=[0.5, 0.99])
 
-    assert (
-        result.caveats[0]
-        == "Only numbers that may change either way are attacked; these columns are not: member, city."
-    )
+    assert result.caveats[0].startswith("A category or flag that takes another value counts as 1 deviation")
+    assert result.caveats[0].endswith("member, city.")
     assert result.tables[1:]
     for table in result.tables[1:]:
         assert {row[0] for row in table.rows} == {"age"}
@@ -82,12 +80,13 @@ def test_only_numbers_that_may_change_are_changed() -> None:
 def test_a_model_that_cannot_be_attacked_does_not_apply() -> None:
     case = zoo.categories()
     model = Model(case.model.module, case.model.classes, bounds=case.model.bounds, unit=torch.zeros(5))
+    held = replace(case.data, columns=tuple(replace(c, mutable=False) for c in case.data.columns))
 
     class Rounds(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return torch.stack([(x > 0.5).float().sum((1, 2, 3)), torch.full((len(x),), 30.0)], 1)
 
-    assert "no column is a number that may be changed" in not_applicable(zoo.Case(model, case.data), CHECK)
+    assert "no column can be changed: age, member, city (not mutable)" in not_applicable(zoo.Case(model, held), CHECK)
     steps = Model(Rounds(), ("a", "b"))
     assert "no gradient" in not_applicable(zoo.Case(steps, zoo.labelled(steps, zoo.images())), CHECK)
 
