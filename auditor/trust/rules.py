@@ -49,10 +49,10 @@ def _r1(r: Runs) -> Verdict:
 
 def _r2(r: Runs) -> Verdict:
     asks = "do attacks that need no gradient break what gradients do not?"
-    tried = [("squares", r.squares)] + ([("a copy", r.copied)] if r.copied is not None else [])
-    found = ", ".join(f"{name} leave {_left(broken):.3f}" for name, broken in tried)
+    tried = [("squares leave", r.squares)] + ([("a copy leaves", r.copied)] if r.copied is not None else [])
+    found = ", ".join(f"{name} {_left(broken):.3f}" for name, broken in tried)
     fired = any(_breaks_more(broken, r.plain) for _, broken in tried)
-    return Verdict("R2", asks, f"{found}; gradients {_left(r.plain):.3f}", fired)
+    return Verdict("R2", asks, f"{found}; gradients leave {_left(r.plain):.3f}", fired)
 
 
 def _r3(r: Runs) -> Verdict:
