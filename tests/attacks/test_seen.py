@@ -164,6 +164,39 @@ def test_rows_that_a_model_raises_for_have_no_answer_and_the_others_theirs() -> 
     assert torch.equal(answers[::2], model(x[::2]))
 
 
+class Underived(nn.Module):
+    """Answers by a function without a derivative, which its backward pass refuses."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = torch.heaviside(x - 0.5, torch.ones(1)).sum(1)
+        return torch.stack([found, 2 - found], 1)
+
+
+def test_a_function_without_a_derivative_is_passed_as_one_without_slope() -> None:
+    x = torch.rand(9, 4, generator=torch.Generator().manual_seed(0))
+    seen = seen_by_search(Model(Underived(), ("a", "b")), x, torch.zeros(9).long())
+
+    assert (seen.blind, seen.still_blind, seen.met) == (1, 0, ("heaviside",))
+
+
+class Touchy(nn.Module):
+    """Raises when what it detached has a gradient after all."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        still = x.detach()
+        if still.requires_grad:
+            msg = "no"
+            raise ValueError(msg)
+        return torch.stack([x.sum(1), still.sum(1)], 1)
+
+
+def test_a_model_that_raises_for_adapted_gradients_keeps_its_own() -> None:
+    x = torch.rand(9, 4, generator=torch.Generator().manual_seed(0))
+    seen = seen_by_search(Model(Touchy(), ("a", "b")), x, torch.zeros(9).long())
+
+    assert (seen.adapted, seen.met, seen.blind, seen.still_blind) == (None, (), 0, 0)
+
+
 def test_slopes_are_the_margins_gradient_in_units() -> None:
     head = nn.Linear(3, 2)
     head.weight.data = torch.tensor([[1.0, 0.0, 2.0], [4.0, -1.0, 2.0]])
