@@ -98,9 +98,12 @@ class AnotherValue(Goal):
         return (outputs - y) * (2 * rival - 1) - self.amount
 
     def loss(self, outputs: Tensor, y: Tensor, heat: Tensor) -> Tensor:  # noqa: ARG002
+        return self._away(outputs, y)
+
+    def margin(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return self._away(outputs, y).nan_to_num(nan=torch.inf)
+
+    def _away(self, outputs: Tensor, y: Tensor) -> Tensor:
         away = outputs - y
         # not abs(), whose slope at the sample itself is 0
         return torch.where(away >= 0, away, -away) - self.amount
-
-    def margin(self, outputs: Tensor, y: Tensor) -> Tensor:
-        return ((outputs - y).abs() - self.amount).nan_to_num(nan=torch.inf)

@@ -68,12 +68,11 @@ def seen_by_search(
     answers = _averaged(model, ANSWERS) if random else model
     plain = _Sight(inner, DRAWS if random else 1)
     through = _Sight(inner, DRAWS if random else 1, through=True)
-    before = slopes(_as_model(model, plain), x, y, goal)
-    try:
-        after = slopes(_as_model(model, through), x, y, goal)
-    except Exception:  # noqa: BLE001 - the model's own code meets a gradient where it had none
-        after = before
-        through.met = {}
+    before, after = (_tried(_as_model(model, view), x, y, goal) for view in (plain, through))
+    if before is None:
+        before = torch.zeros(len(x), x[0].numel())
+    if after is None:
+        after, through.met = before, {}
     blind, still = _blind(before), min(_blind(before), _blind(after))
     helps = bool(through.met) and _differ(before, after)
     return Seen(
@@ -106,6 +105,14 @@ def slopes(model: Model, x: Tensor, y: Tensor, goal: Goal) -> Tensor:
     if gradient is None:
         return torch.zeros(len(x), x[0].numel())
     return (gradient * torch.as_tensor(model.unit)).flatten(1).nan_to_num()
+
+
+def _tried(model: Model, x: Tensor, y: Tensor, goal: Goal) -> Tensor | None:
+    """Slopes, None where the model raises: its own code meets a gradient, or has a part without a derivative."""
+    try:
+        return slopes(model, x, y, goal)
+    except Exception:  # noqa: BLE001 - the model's own code
+        return None
 
 
 def _blind(gradients: Tensor) -> float:

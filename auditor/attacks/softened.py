@@ -84,6 +84,8 @@ class SoftBackward(TorchFunctionMode):
 
     def _activated(self, func: Callable[..., Any], name: str, in_place: bool, args: Any, keywords: Any) -> Tensor:
         x, (slope, least) = args[0], SLOPES[name]
+        if name == "hardtanh":  # ReLU6 too, with ends of its own
+            slope = _between(*_ends(args, keywords))
         with torch.enable_grad():
             leaf = x.detach().requires_grad_()
             value = func(leaf.clone(), *args[1:], **keywords)
@@ -125,6 +127,17 @@ class _Sloped(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (slope,) = ctx.saved_tensors
         return gradient * slope, None, None
+
+
+def _ends(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[float, float]:
+    """The least and the largest value of a hardtanh."""
+    said = {
+        "min_val": -1.0,
+        "max_val": 1.0,
+        **dict(zip(("input", "min_val", "max_val"), args, strict=False)),
+        **keywords,
+    }
+    return float(said["min_val"]), float(said["max_val"])
 
 
 def _spread(args: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any] | None:

@@ -148,7 +148,9 @@ def _tiles(x: Tensor, radius: Tensor, unit: Tensor, random: torch.Generator) -> 
 def _bumps(x: Tensor, at: Tensor, radius: Tensor, unit: Tensor, share: float, random: torch.Generator) -> Tensor:
     """What one square has been changed by, and what is still free, spent on another: a bump up beside one down."""
     away = _picture((at - x) / unit.clamp_min(1e-12) * (unit > 0)).clone()
-    sides = [min(max(side, 3), full) for side, full in zip(_sides(away, share), away.shape[2:], strict=True)]
+    # a bump up beside one down takes 3 pixels; where there are few, windows must have places to choose from
+    least = [min(3, max(full // 2, 1)) for full in away.shape[2:]]
+    sides = [max(side, few) for side, few in zip(_sides(away, share), least, strict=True)]
     to, source = (_window(away, (sides[0], sides[1]), random) for _ in range(2))
     freed = torch.zeros_like(away)
     freed[to], freed[source] = away[to], away[source]

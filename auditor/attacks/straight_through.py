@@ -20,13 +20,15 @@ __all__ = ["StraightThrough", "straight_through"]
 STEPS = frozenset({"round", "floor", "ceil", "trunc", "fix", "frac"})
 SIGNS = frozenset({"sign", "sgn", "heaviside"})
 DETACHED = frozenset({"detach", "detach_copy"})
+SWITCH = "_set_grad_enabled"  # what no_grad and enable_grad call
+ARRAYS = frozenset({"numpy", "__array__"})  # refuse what has a gradient, as detached tensors have here
 THRESHOLDS = {"gt": 1, "ge": 1, "greater": 1, "greater_equal": 1, "lt": -1, "le": -1, "less": -1, "less_equal": -1}
 TO_FLOAT = frozenset({"float", "double", "half", "bfloat16", "to", "type", "type_as", "_to_copy"})
 SHARP = 0.1  # of the root mean square of what is compared: how wide a threshold is in the backward pass
 
 
 class StraightThrough(TorchFunctionMode):
-    """While active, gradients pass rounding, casts to whole numbers and back, thresholds, and detached tensors.
+    """While active, gradients pass rounding, casts to whole numbers and back, thresholds, detached tensors, no_grad.
 
     `met` are the names of the functions that were passed so.
     """
@@ -47,24 +49,33 @@ class StraightThrough(TorchFunctionMode):
             return self._note("data", x)
         if name in DETACHED and x is not None and x.requires_grad:
             return self._note(name, x)
+        if name in ARRAYS and x is not None:
+            return func(x.detach(), *args[1:], **keywords)
+        if name == SWITCH:
+            return self._switched(bool(args[0]))
         with torch.enable_grad():
             result = func(*args, **keywords)
         if x is None or not isinstance(result, Tensor) or result.shape != x.shape:
             return result
         return self._followed(name, in_place, x, args, result)
 
+    def _switched(self, on: bool) -> None:
+        """Gradients stay on."""
+        if not on:
+            self.met["no_grad"] = None
+
     def _followed(self, name: str, in_place: bool, x: Tensor, args: tuple[Any, ...], result: Tensor) -> Tensor:
         origin = self._from[id(x)][1] if id(x) in self._from else None
         if origin is not None and not result.is_floating_point():
             self._from[id(result)] = (result, origin)  # still whole numbers, or a mask
         elif origin is not None and name in TO_FLOAT:
-            return result + (origin - origin.detach()).to(result.dtype)
+            return _Straight.apply(origin, result)  # type: ignore[no-untyped-call,no-any-return]
         elif not x.requires_grad or not x.is_floating_point():
             return result
         elif name in STEPS and not in_place:
-            return self._note(name, x + (result.detach() - x).detach())
+            return self._note(name, _Straight.apply(x, result.detach()))  # type: ignore[no-untyped-call]
         elif name in SIGNS and not in_place:
-            return self._note(name, result.detach() + self._soft(x) - self._soft(x).detach())
+            return self._note(name, _Straight.apply(self._soft(x), result.detach()))  # type: ignore[no-untyped-call]
         elif name in THRESHOLDS:
             self._from[id(result)] = (result, self._note(name, THRESHOLDS[name] * self._soft(x - args[1])))
         elif not result.is_floating_point():
@@ -80,6 +91,18 @@ class StraightThrough(TorchFunctionMode):
         return result
 
 
+class _Straight(torch.autograd.Function):
+    """`value` with the gradient of `source`."""
+
+    @staticmethod
+    def forward(ctx: Any, source: Tensor, value: Tensor) -> Tensor:  # noqa: ARG004 - source gets the gradient
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004 - nothing was saved
+        return gradient, None
+
+
 @contextmanager
 def straight_through(module: nn.Module) -> Iterator[StraightThrough]:
     """The mode, with hooks that pass gradients by layers of `module` that give no gradient but the shape they got."""
@@ -92,7 +115,7 @@ def straight_through(module: nn.Module) -> Iterator[StraightThrough]:
         if output.shape != x.shape or not output.is_floating_point():
             return None
         mode.met[type(layer).__name__] = None
-        return x + (output - x).detach()
+        return _Straight.apply(x, output)  # type: ignore[no-untyped-call]
 
     hooks = [m.register_forward_hook(passed_by) for m in module.modules() if not isinstance(m, torch.jit.ScriptModule)]
     try:

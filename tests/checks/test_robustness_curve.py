@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from auditor.registry import CHECKS, Context
-from auditor.subject import Column, Data, Model
+from auditor.subject import Data, Model
 from auditor.types import Measure
 from tests import zoo
 from tests.attacks.test_curve import exact_linear
-from tests.checks.audited import arrays_of, measures, not_applicable, outcome_of, result_of
+from tests.checks.audited import arrays_of, measures, not_applicable, result_of
 from tests.shared import needs_shared, real
 
 CHECK = "robustness.curve"
@@ -62,51 +63,67 @@ def test_the_default_sizes_are_of_pixels_or_of_deviations() -> None:
     assert table[1:] == ["linf@0.05", "linf@0.1", "linf@0.2", "linf@0.3", "linf@0.5", "linf@0.8", "linf@1", "linf@2"]
 
 
-def test_below_a_deviation_only_numbers_are_changed() -> None:
+def test_only_numbers_that_may_change_are_changed() -> None:
     case = zoo.categories()
     case.model.module[0].weight.data[:, 0] *= 20
     case = zoo.Case(
         case.model, replace(zoo.labelled(case.model, case.data.read(np.arange(24))), columns=case.data.columns)
     )
-    result = result_of(case, CHECK, samples=0, shown=6, epsilons=[0.5, 0.99])
+    result = result_of(case, CHECK, samples=0, shown=6, epsilons=[1.0, 3.0])
 
-    assert result.caveats[0].startswith("A category or flag that takes another value counts as 1 deviation")
-    assert result.caveats[0].endswith("member, city.")
+    assert (
+        result.caveats[0]
+        == "Only numbers that may change either way are attacked; these columns are not: member, city."
+    )
     assert result.tables[1:]
     for table in result.tables[1:]:
         assert {row[0] for row in table.rows} == {"age"}
 
 
-def test_a_model_that_cannot_be_attacked_does_not_apply() -> None:
+def test_a_model_without_a_column_that_may_be_changed_does_not_apply() -> None:
     case = zoo.categories()
     model = Model(case.model.module, case.model.classes, bounds=case.model.bounds, unit=torch.zeros(5))
-    held = replace(case.data, columns=tuple(replace(c, mutable=False) for c in case.data.columns))
 
-    class Rounds(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.stack([(x > 0.5).float().sum((1, 2, 3)), torch.full((len(x),), 30.0)], 1)
-
-    assert "no column can be changed: age, member, city (not mutable)" in not_applicable(zoo.Case(model, held), CHECK)
-    steps = Model(Rounds(), ("a", "b"))
-    assert "no gradient" in not_applicable(zoo.Case(steps, zoo.labelled(steps, zoo.images())), CHECK)
+    assert "no column is a number that may be changed" in not_applicable(zoo.Case(model, case.data), CHECK)
 
 
-def test_examples_show_the_change_and_are_not_counted() -> None:
-    case = zoo.inplace_relu()
-    result = result_of(case, CHECK, samples=5, shown=4, steps=10)
-    arrays = arrays_of(case.model, case.data, CHECK, samples=5, shown=4, steps=10)
+def test_texts_do_not_apply() -> None:
+    assert "a text has no small changes of numbers" in not_applicable(zoo.texts(), CHECK)
+
+
+def test_examples_show_the_rows_measured_that_a_size_turns() -> None:
+    """Of each size the rows turned by the least and by the most among those that the size before does not turn."""
+    case, settings = zoo.inplace_relu(), {"samples": 12, "shown": 8, "steps": 10, "epsilons": [0.03, 0.08, 0.8]}
+    result, arrays = result_of(case, CHECK, **settings), arrays_of(case.model, case.data, CHECK, **settings)
+    distance, rows = arrays[f"{CHECK}/distance"], arrays[f"{CHECK}/rows"]
+    titles = list(dict.fromkeys(i.title.partition(",")[0:3:2] for i in result.images))
+
+    expected = []
+    for low, high in itertools.pairwise((0.0, 0.03, 0.08, 0.8)):
+        turned = sorted((d, r) for d, r in zip(distance, rows, strict=True) if low < d <= high)
+        named = {"easiest": turned[0], "hardest": turned[-1]} if len(turned) > 1 else {"only": turned[0]}
+        expected += [(f"linf@{high:.3g}", f" {name}: row {row}") for name, (_, row) in named.items()]
+    assert [(size, said.partition(",")[0]) for size, said in titles] == expected
+    assert all(m.n == 12 for m in measures(result, "robust_accuracy").values())
+
+
+def test_pictures_show_the_input_the_change_and_the_sum() -> None:
+    case, settings = zoo.inplace_relu(), {"samples": 5, "shown": 4, "steps": 10}
+    result, arrays = result_of(case, CHECK, **settings), arrays_of(case.model, case.data, CHECK, **settings)
     titles = {i.title for i in result.images}
 
-    assert all(m.n == 5 for m in measures(result, "robust_accuracy").values())
     assert titles
     for title in titles:
         by_role = {i.role: i for i in result.images if i.title == title}
         before, after = (arrays[by_role[r].array].astype(int) for r in ("original", "adversarial"))
-        largest = float(by_role["change"].alt.partition("at most ")[2].split()[0])
+        size = float(by_role["change"].alt.partition("of size ")[2].partition(",")[0])
+        called = title.partition("row ")[2].split(", ")[1].split()[0]
         assert set(by_role) == {"original", "change", "adversarial"}
-        assert np.abs(after - before).max() <= largest * 255 + 1
-        assert np.abs(arrays[by_role["change"].array]).max() == pytest.approx(largest, rel=0.02)
-    assert arrays[f"{CHECK}/distance"].shape == (5,)
+        assert size <= float(title.partition("@")[2].partition(",")[0]) * 1.01
+        assert np.abs(after - before).max() <= size * 255 + 1
+        assert np.abs(arrays[by_role["change"].array]).max() == pytest.approx(size, rel=0.02)
+        assert by_role["original"].alt.startswith(f"Called {called} (")
+        assert not by_role["adversarial"].alt.startswith(f"After the change it is called {called} (")
 
 
 def test_rows_are_drawn_not_taken_from_the_front() -> None:
@@ -116,12 +133,40 @@ def test_rows_are_drawn_not_taken_from_the_front() -> None:
     assert rows.tolist() != list(range(8))
 
 
-def test_a_regression_model_does_not_apply() -> None:
-    case = zoo.linear_table()
-    model = Model(nn.Linear(3, 1), (), output="value", bounds=case.model.bounds)
-    data = Data.of(case.data.read(np.arange(24)), torch.rand(24), columns=(Column("a", 0, 1),))
+def linear_value() -> tuple[zoo.Case, Tensor]:
+    """z = 2a - b + c / 2 + 1 / 4, and how far every row is from another value by `amount`: amount / 3.5."""
+    table = zoo.linear_table()
+    head = nn.Linear(3, 1)
+    head.weight.data, head.bias.data = torch.tensor([[2.0, -1.0, 0.5]]), torch.tensor([0.25])
+    x = table.data.read(np.arange(24))
+    model = Model(head, (), output="value", bounds=table.model.bounds)
+    return zoo.Case(model, Data.of(x, head(x)[:, 0].detach(), columns=table.data.columns)), x
 
-    assert outcome_of(zoo.Case(model, data), CHECK).reason == "the model returns a value, not classes"
+
+def test_a_models_values_are_stable_below_the_exact_distance() -> None:
+    case, _ = linear_value()
+    result = result_of(case, CHECK, samples=0, steps=5, moved_by=0.7, epsilons=[0.199, 0.201], shown=1)
+    distance = arrays_of(case.model, case.data, CHECK, samples=0, steps=5, moved_by=0.7, epsilons=[0.3])
+
+    assert [m.counts for m in measures(result, "stable_rate").values()] == [(24, 24), (24, 24), (0, 24)]
+    assert not measures(result, "robust_accuracy")
+    assert distance[f"{CHECK}/distance"].tolist() == pytest.approx([0.2] * 24, rel=0.01)
+    assert "A row counts as moved when its value changes by more than 0.7." in result.caveats
+
+
+def test_values_are_moved_by_half_a_deviation_where_nothing_is_said() -> None:
+    case, _ = linear_value()
+    said = f"{0.5 * np.std(case.data.y):.4g}"
+
+    assert f"changes by more than {said}." in result_of(case, CHECK, samples=2, steps=2).caveats[-1]
+
+
+def test_targets_without_a_spread_need_the_amount() -> None:
+    case, x = linear_value()
+    flat = Data.of(x, torch.ones(24), columns=case.data.columns)
+
+    assert "give `moved_by`" in not_applicable(zoo.Case(case.model, flat), CHECK)
+    assert result_of(zoo.Case(case.model, flat), CHECK, samples=2, steps=2, moved_by=1.0)
 
 
 @needs_shared
@@ -146,16 +191,6 @@ class Rounded(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.inner((x * 10).round() / 10)
         return y
-
-
-@pytest.mark.parametrize(("blind", "said"), [(True, ["At 24 of 24 rows the gradient is exactly zero"]), (False, [])])
-def test_rows_without_any_gradient_are_counted(blind: bool, said: list[str]) -> None:
-    case = zoo.inplace_relu()
-    model = replace(case.model, module=Rounded(case.model.module)) if blind else case.model
-
-    caveats = result_of(zoo.Case(model, case.data), CHECK, samples=0, steps=2).caveats
-
-    assert [c.partition(", so that")[0] for c in caveats] == said
 
 
 def test_sizes_that_agree_in_three_digits_are_one() -> None:
