@@ -26,7 +26,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.attacks.curve import robust_curve
+from auditor.attacks.seen import seen_by_search
+from auditor.attacks.strongest import strongest
 from auditor.config import load_audit_file
 from auditor.opening import open_audit
 from auditor.subject import Model
@@ -51,9 +52,9 @@ Attack = Callable[[Model, Tensor, Tensor, Sequence[float]], tuple[list[int], Cos
 
 # ---- attacks: samples left standing at each epsilon, and the cost of all of them ----------------------------------
 def ours(model: Model, x: Tensor, y: Tensor, epsilons: Sequence[float]) -> tuple[list[int], Cost]:
-    """The whole curve in one run."""
+    """The whole curve in one run, with all that belongs to it."""
     with measured(model) as cost:
-        index = robust_curve(model, x, y, epsilons).index
+        index = strongest(seen_by_search(model, x, y), x, y, epsilons).index
     return [int((index > k).sum()) for k in range(len(epsilons))], cost
 
 
