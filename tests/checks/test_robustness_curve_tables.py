@@ -19,10 +19,9 @@ from auditor.opening import open_audit
 from auditor.registry import CHECKS, Context
 from auditor.subject import Column, Data, Model, Relation
 from auditor.tables.ball import ball_of
-from auditor.types import Status
 from tests import zoo
 from tests.attacks.small_tables import apart, illegal, in_file_units
-from tests.checks.audited import arrays_of, measures, not_applicable, outcome_of, result_of
+from tests.checks.audited import arrays_of, measures, not_applicable, result_of
 from tests.shared import SHARED, model_of, needs_shared
 
 CHECK = "robustness.curve"
@@ -231,13 +230,15 @@ def test_rows_with_nan_are_left_out_and_counted() -> None:
     assert "1 of 20 rows hold NaN or infinity and are left out." in result.caveats
 
 
-def test_a_regression_model_does_not_apply() -> None:
-    case = table()
-    model = replace(case.model, module=nn.Linear(2, 1), classes=(), output="value")
+def test_of_a_model_that_gives_values_numbers_are_moved() -> None:
+    case, head, sizes = table(), nn.Linear(2, 1), (0.1, 0.5, 1.0)
+    head.weight.data = torch.tensor([[0.5, 3.0]])  # the second column is a flag, which is left alone
+    model = replace(case.model, module=head, classes=(), output="value", unit=torch.tensor([1.0, 0.0]))
+    found = result_of(zoo.Case(model, case.data), CHECK, samples=0, moved_by=0.3, epsilons=sizes)
 
-    outcome = outcome_of(zoo.Case(model, replace(case.data, y=np.random.default_rng(0).normal(size=20))), CHECK)
-
-    assert (outcome.status, outcome.reason) == (Status.NOT_APPLICABLE, "the model returns a value, not classes")
+    stable = [int(m.counts[0]) for m in found.measures if m.name == "stable_rate"]
+    assert stable == [20, *(20 * (0.5 * e <= 0.3) for e in sizes)]  # the ages leave room for a deviation either way
+    assert "A row counts as moved when its value changes by more than 0.3." in found.caveats
 
 
 def test_hostile_names_are_printed_as_they_are_and_break_nothing() -> None:
