@@ -1,0 +1,1 @@
+"""The rules of robustness.trust, and the attack unit test."""
