@@ -75,8 +75,8 @@ def seen_by_search(
     helps = bool(through.met) and _differ(before, after)
     return Seen(
         answers,
-        _as_model(model, plain) if random or plain.recovered or inner is not asked else model,
-        _as_model(model, through) if helps else None,
+        _tolerant(model, plain) if random or plain.recovered or inner is not asked else model,
+        _tolerant(model, through) if helps else None,
         random,
         plain.recovered,
         tuple(through.met) if helps else (),
@@ -183,6 +183,10 @@ class _Averaging(nn.Module):
 def _averaged(model: Model, draws: int) -> Model:
     mean = _as_model(model, _Averaging(model, draws))
     return mean if model.output == "value" else replace(mean, output="probabilities")
+
+
+def _tolerant(model: Model, view: nn.Module) -> Model:
+    return _as_model(model, _Tolerant(_as_model(model, view)))
 
 
 def _as_model(model: Model, module: nn.Module) -> Model:
