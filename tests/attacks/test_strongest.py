@@ -184,6 +184,28 @@ def test_where_a_model_fails_it_is_broken(raises: bool, hides: bool) -> None:
     assert found_for(model, x, y).index.tolist() == [1, 1, 3, 2, 5]
 
 
+class Saturated(nn.Module):
+    """Forty gates that are shut so far from .5 that float32 knows no slope there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gates = torch.randn(30, 40, generator=torch.Generator().manual_seed(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = torch.sigmoid(60 * ((x - 0.5) @ self.gates - 4.5)).sum(1)
+        return torch.stack([0 * found + 8, found], 1)
+
+
+def test_a_network_that_is_saturated_at_every_row_is_opened_by_softened_gradients() -> None:
+    x = 0.45 + 0.1 * torch.rand(12, 30, generator=torch.Generator().manual_seed(0))
+    model, y = Model(Saturated(), ("a", "b")), torch.zeros(12).long()
+    seen = seen_by_search(model, x, y)
+    found = found_for(model, x, y, (0.1, 0.5), steps=40)
+
+    assert (seen.blind, seen.softens) == (1, True)
+    assert found.index.tolist() == [1] * 12
+
+
 def test_half_precision_weights_are_attacked() -> None:
     plain = Model(small_net(1), ("a", "b", "c"), bounds=(-3.0, 3.0))
     half = Model(small_net(1).bfloat16(), ("a", "b", "c"), bounds=(-3.0, 3.0))
