@@ -15,8 +15,8 @@ from statistics import NormalDist
 from auditor.types import Better, Measure
 
 __all__ = [
-    "METHODS", "Interval", "difference", "holm", "interval", "mean", "rank_correlation", "rate", "ratio", "tails",
-    "wilcoxon",
+    "METHODS", "Interval", "difference", "holm", "interval", "mean", "rank_correlation", "rate", "ratio",
+    "simultaneous", "tails", "wilcoxon",
 ]  # fmt: skip
 
 
@@ -184,6 +184,13 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 # ---- measures with an interval -----------------------------------------------------------------------------------
+def simultaneous(n: int, confidence: float = 0.95) -> float:
+    """By how much a distribution of n values may lie from the true one anywhere: Dvoretzky, Kiefer & Wolfowitz 1956,
+    with the constant of Massart 1990, Ann. Probab. 18:1269.
+    """
+    return math.sqrt(math.log(2 / (1 - confidence)) / (2 * n))
+
+
 def rate(name: str, k: int, n: int, *, slice: str = "", better: Better = "higher") -> Measure:  # noqa: A002
     """Measure of k out of n."""
     i = wilson(k, n)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from auditor.errors import LoadError, NotApplicable
 
-__all__ = ["Batch", "Column", "Data", "Given", "Labels", "Model", "Normalize", "Relation", "Words"]
+__all__ = ["Batch", "Column", "Data", "Given", "Labels", "Model", "Normalize", "Relation", "Vocabulary", "Words"]
 
 Output = Literal["logits", "probabilities", "value"]
 Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -203,7 +203,7 @@ class Column:
 
     @property
     def continuous(self) -> bool:
-        """Whether it is a number that may take any value of its range, up and down: what attacks can move."""
+        """Whether it is a number that may take any value of its range, up and down, whatever its neighbours do."""
         return self.kind == "number" and self.mutable and not self.integer and not self.increasing_only
 
     def shown(self, x: Sequence[float]) -> str:
@@ -262,12 +262,24 @@ class Words:
     of_token: Integers
 
 
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """How any text becomes the input of a model, as the texts of the data do.
+
+    `ids` gives the token ids (k, T) of k texts, -1 behind the end; `words` the words that are one token each inside a
+    text, by that token's id: letters alone, no special tokens.
+    """
+
+    ids: Callable[[Sequence[str]], Tensor]
+    words: Callable[[], Mapping[int, str]]
+
+
 @dataclass(frozen=True)
 class Data:
     """N samples, read in batches. `read` gives the inputs (k, ...) of k rows (positions) as float32.
 
-    Of texts it gives token ids (k, T) as int64, -1 behind the end; `texts` are the texts themselves and `words` what
-    their tokens are pieces of, None for others.
+    Of texts it gives token ids (k, T) as int64, -1 behind the end; `texts` are the texts themselves, `words` what
+    their tokens are pieces of and `vocabulary` how other texts are read, None for others.
 
     `y` (N,) holds class indices (numbers for regression), `row_ids` (N,) the rows' numbers in their file. `positive` is
     the favourable class, None when no class is. `given` holds predictions that came with the data. `relations` hold
@@ -285,6 +297,7 @@ class Data:
     texts: Callable[[Integers], list[str]] | None = None
     words: Callable[[Integers], list[Words]] | None = None
     relations: tuple[Relation, ...] = ()
+    vocabulary: Vocabulary | None = None
 
     @classmethod
     def of(

@@ -48,13 +48,22 @@ class Bar:
 
 @dataclass(frozen=True)
 class Line:
-    """Values over the audited sizes; `name` stands at its end. `kind` is s1 (with a band), s2 or s3."""
+    """Values over the audited sizes; `name` stands at its end. `kind` is s1 (with a band), s2 or s3.
+
+    `at` is where each value stands among the sizes, counted from 0; empty means one value a size.
+    """
 
     name: str
     values: Sequence[float]
     kind: str
     low: Sequence[float] = ()
     high: Sequence[float] = ()
+    at: Sequence[float] = ()
+
+    @property
+    def places(self) -> Sequence[float]:
+        """Where each value stands."""
+        return self.at or range(len(self.values))
 
 
 # ---- marks -------------------------------------------------------------------------------------------------------
@@ -194,20 +203,25 @@ def _level(x0: float, x1: float, y: float, name: str) -> list[Markup]:
     return [line(x0, y, x1, y, "grid"), text(x0 - 8, y + 4, name, "", "end")]
 
 
-def _points(values: Sequence[float], across: Callable[[float], float], up: Callable[[float], float]) -> str:
-    return " ".join(f"{across(i):.1f},{up(v):.1f}" for i, v in enumerate(values))
+def _points(
+    places: Sequence[float], values: Sequence[float], across: Callable[[float], float], up: Callable[[float], float]
+) -> str:
+    return " ".join(f"{across(i):.1f},{up(v):.1f}" for i, v in zip(places, values, strict=True))
 
 
 def _drawn(drawn: Line, across: Callable[[float], float], up: Callable[[float], float]) -> list[Markup]:
     parts = []
     if drawn.high:
-        back = _points(drawn.low, across, up).split()[::-1]
+        back = _points(drawn.places, drawn.low, across, up).split()[::-1]
         band = Markup('<polygon class="band" points="{} {}"/>')
-        parts.append(band.format(_points(drawn.high, across, up), " ".join(back)))
-    parts.append(Markup('<polyline class="{}" points="{}"/>').format(drawn.kind, _points(drawn.values, across, up)))
+        parts.append(band.format(_points(drawn.places, drawn.high, across, up), " ".join(back)))
+    parts.append(
+        Markup('<polyline class="{}" points="{}"/>').format(drawn.kind, _points(drawn.places, drawn.values, across, up))
+    )
     if drawn.kind != "s2":
         spot = Markup('<circle class="m {}" cx="{:.1f}" cy="{:.1f}" r="3.4"/>')
-        parts += [spot.format(drawn.kind, across(i), up(v)) for i, v in enumerate(drawn.values)]
+        last = {int(i): v for i, v in zip(drawn.places, drawn.values, strict=True) if i == int(i)}
+        parts += [spot.format(drawn.kind, across(i), up(v)) for i, v in last.items()]
     return parts
 
 
@@ -217,9 +231,10 @@ def _line_names(
     """Each line's name at its end; above it, where the lines lie furthest apart, on a phone or where two ends meet."""
     ends = sorted(up(d.values[-1]) for d in lines)
     if wide and all(b - a >= 16 for a, b in pairwise(ends)):
-        return [text(across(len(d.values) - 1) + 10, up(d.values[-1]) + 4, d.name, "lab") for d in lines]
-    at = max(range(len(lines[0].values)), key=lambda i: _nearest([d.values[i] for d in lines]))
-    return [text(across(at) + 7, up(d.values[at]) - 7, d.name, "lab") for d in lines]
+        return [text(across(d.places[-1]) + 10, up(d.values[-1]) + 4, d.name, "lab") for d in lines]
+    whole = [{i: v for i, v in zip(d.places, d.values, strict=True) if i == int(i)} for d in lines]
+    at = max(whole[0], key=lambda i: _nearest([values[i] for values in whole]))
+    return [text(across(at) + 7, up(v[at]) - 7, d.name, "lab") for d, v in zip(lines, whole, strict=True)]
 
 
 def _nearest(values: Sequence[float]) -> float:

@@ -24,7 +24,7 @@ from reports.parts import (
     stylesheet,
     tag,
 )
-from reports.pillars.robustness import robust_measures
+from reports.pillars.frontier import robust_measures
 from reports.words import STATUS, VERDICT, number, size, slice_words, subject_name
 
 __all__ = ["Side", "render"]

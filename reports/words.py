@@ -14,6 +14,7 @@ __all__ = [
     "VERDICT",
     "advice",
     "bound_words",
+    "change_words",
     "epsilons",
     "figure",
     "grade_meaning",
@@ -65,7 +66,8 @@ HELD = {
     "none": "The model ran in a process of its own that nothing held.",
 }
 TRIED = "tried in it and denied"  # the key of the environment
-CROSSED = re.compile("&(?=[^&=]+=)")  # R&D is one name, sex=F&race=B are two groups
+# R&D is one name, sex=F&race=B are two groups, attack=A&linf@0.1 is an attack and how far it may go
+CROSSED = re.compile(r"&(?=[^&=]+=|(?:linf|l2|l1|l0)@[\d.e+-]+$)")
 
 
 # ---- numbers -----------------------------------------------------------------------------------------------------
@@ -124,10 +126,36 @@ def bound_words(bound: Bound) -> str:
 
 def slice_words(text: str) -> str:
     """`sex=Female&race=B` as `sex = Female, race = B`; `linf@0.15` as `changes up to 0.15`."""
-    if "@" in text and "=" not in text:
-        largest = text.partition("@")[2]
-        return f"changes up to {largest}" if largest != "0" else "no change"
-    return ", ".join(f"{attribute} = {group}" if group else attribute for attribute, group in groups_of(text))
+    return ", ".join(f"{attribute} = {group}" if group else _alone(attribute) for attribute, group in groups_of(text))
+
+
+def change_words(text: str, largest: float) -> str:
+    """How far inputs may change at a slice such as `linf@0.15` or `words@2`, whose exact size is `largest`."""
+    count = f"{largest:.0f} changed {{}}{'s' if largest != 1 else ''}"
+    match text.rpartition("&")[2].partition("@")[0]:
+        case "words":
+            return f"At most {count.format('word')}"
+        case "l0":
+            return f"At most {count.format('element')}"
+        case "l1":
+            return f"Changes that add up to at most {size(largest)}"
+        case "l2":
+            return f"Changes of length {size(largest)} at most"
+        case _:
+            return f"Changes of at most {size(largest)}"
+
+
+def _alone(text: str) -> str:
+    """An attribute without a group, or how far inputs may change."""
+    kind, _, largest = text.partition("@")
+    if not largest:
+        return text
+    if largest == "0":
+        return "no change"
+    if kind == "linf":
+        return f"changes up to {largest}"
+    said = change_words(text, float(largest))
+    return said[0].lower() + said[1:]
 
 
 def groups_of(text: str) -> list[tuple[str, str]]:
@@ -188,9 +216,7 @@ def say(audit: Audit, check: str, m: Measure) -> str:
             return " ".join((*_shortcuts(audit, check)[:1], plain)) if m.name == "shortcuts" else plain
         case "robust_accuracy":
             largest = epsilons(audit.outcome(check))[m.slice]
-            change = (
-                f"Changes of at most {size(largest)} leave the model" if largest else "Without a change the model is"
-            )
+            change = f"{change_words(m.slice, largest)} leave the model" if largest else "Without a change the model is"
             return f"{change} right in {value} of the attacked rows."
         case "demographic_parity_difference":
             return f"By {where}, the shares that get the favourable answer differ by {value}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from auditor.feeds import Packed, Part, Tokens, channels_last
-from auditor.subject import Column, Data, Integers, Model, Normalize, Words
+from auditor.subject import Column, Data, Integers, Model, Normalize, Vocabulary, Words
 
 ROWS = 24
 SIDE = 8
@@ -253,8 +253,13 @@ def texts() -> Case:
         held = [[f"word{i}" for i in row[row >= 0].tolist()] for row in found.data.read(rows)]
         return [Words(tuple(row), np.where(of_token < len(row), of_token, -1)) for row in held]
 
+    def ids(texts: Sequence[str]) -> Tensor:
+        held = [[int(w.removeprefix("word")) for w in text.split()] for text in texts]
+        return torch.tensor([row + [-1] * (6 - len(row)) for row in held])
+
     texts = lambda rows: [" ".join(row.words) for row in words(rows)]  # noqa: E731
-    return Case(found.model, replace(found.data, columns=(), texts=texts, words=words))
+    vocabulary = Vocabulary(ids, lambda: {i: f"word{i}" for i in range(10)})
+    return Case(found.model, replace(found.data, columns=(), texts=texts, words=words, vocabulary=vocabulary))
 
 
 class TwoInputs(nn.Module):

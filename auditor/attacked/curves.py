@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,9 +14,9 @@ from auditor.attacked.doubts import doubts
 from auditor.attacked.found import Aim, Attacked, Threat, attacked, search_view
 from auditor.attacked.pictured import pictured
 from auditor.attacked.sizes import AnyNorm, at_size, doubts_of_size, ladder_of
-from auditor.attacks.balls import Norm, ball_of
-from auditor.attacks.curve import Frontiers
+from auditor.attacks.balls import ball_of
 from auditor.attacks.goals import AnotherClass, AnotherValue, Goal
+from auditor.attacks.min_norm import min_norm_frontiers, sparse_noise
 from auditor.attacks.seen import Seen
 from auditor.attacks.strongest import strongest
 from auditor.errors import NotApplicable
@@ -70,15 +72,22 @@ def _value(batch: Batch, outputs: Tensor) -> Tensor:  # noqa: ARG001 - a value m
 def _threat(
     model: Model, seen: Seen, goal: Goal, aim: Aim, ladder: Sequence[float], norm: AnyNorm, steps: int, seed: int
 ) -> Threat:
-    euclidean: Norm = norm if norm in ("linf", "l2") else "linf"
-
-    def attack(x: Tensor, y: Tensor) -> Frontiers:
-        return strongest(seen, x, y, ladder, norm=euclidean, steps=steps, seed=seed, goal=goal)
-
-    def noise(x: Tensor, epsilon: Tensor, random: torch.Generator) -> Tensor:
-        return ball_of(euclidean, model, x).noise(x, epsilon, random)
-
-    return Threat(goal, aim, attack, noise)
+    if norm == "linf" or norm == "l2":  # noqa: PLR1714 - so that the type is known
+        ball = partial(ball_of, norm, model)
+        return Threat(
+            goal, aim,
+            lambda x, y: strongest(seen, x, y, ladder, norm=norm, steps=steps, seed=seed, goal=goal),
+            lambda x, epsilon, random: ball(x).noise(x, epsilon, random),
+        )  # fmt: skip
+    sparse: Literal["l1", "l0"] = "l1" if norm == "l1" else "l0"
+    if not isinstance(goal, AnotherClass):
+        msg = f"the model returns a value; norm = {norm} needs classes, linf and l2 do not"
+        raise NotApplicable(msg)
+    return Threat(
+        goal, aim,
+        lambda x, y: min_norm_frontiers(seen.plain, x, y, ladder, norm=sparse, steps=2 * steps, seed=seed),
+        lambda x, epsilon, random: sparse_noise(model, x, epsilon, sparse, random),
+    )  # fmt: skip
 
 
 def _figures(ctx: Context, found: Attacked, ladder: Sequence[float], norm: str) -> tuple[tuple[Measure, ...], Table]:

@@ -95,7 +95,9 @@ def attacked(ctx: Context, model: Model, data: Data, ladder: Sequence[float], th
         found = threat.attack(batch.x, y)
         turned = ~wrong & (found.index < len(ladder))
         index.append(torch.where(wrong, 0, found.index))
-        distance.append(torch.where(wrong, 0.0, torch.where(turned, found.distance, torch.inf)))
+        # float32 may put a change a hair beyond the ball that holds it
+        sizes = torch.minimum(found.distance, torch.tensor((*ladder, torch.inf))[found.index])
+        distance.append(torch.where(wrong, 0.0, torch.where(turned, sizes, torch.inf)))
         changed = [threat.noise(batch.x, torch.full((len(y),), e), random) for e in ladder]
         noise.append(torch.stack([~goal.reached(_answers(model, at), y) for at in changed]))
         _pick(easiest, hardest, model, batch, before, found, turned)

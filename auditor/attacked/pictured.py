@@ -23,7 +23,7 @@ def pictured(
 ) -> tuple[list[Table], list[Image]]:
     """The rows turned by the least and by the most at `shown` sizes of `ladder`, spread over those that turned any.
 
-    A size shows the rows that it turns and the one before does not. Titles begin with the size and which of both it is.
+    A size shows the rows that it turns and the one before does not.
     """
     tables: list[Table] = []
     images: list[Image] = []
@@ -31,13 +31,12 @@ def pictured(
         easiest, hardest = found.easiest[k], found.hardest[k]
         names = {"easiest": easiest, "hardest": hardest}
         if easiest is not None and hardest is not None and easiest.row == hardest.row:
-            names = {"only": easiest}
+            names = {"only one": easiest}
         for name, row in names.items():
             if row is None:
                 continue
-            title = f"{at_size(norm, ladder[k])}, {name}: row {row.row}, {_called(ctx, row.before)}"
-            if not ctx.is_regression:
-                title += f", is {ctx.classes[int(row.target)]}"
+            what = f"{_called(ctx, row.before)}, called {_called(ctx, row.after)}"
+            title = f"row {row.row}: {what}; the {name} of {at_size(norm, ladder[k])}"
             if is_image(ctx):
                 images += _pictures(ctx, model, title, row)
             elif ctx.columns and len(ctx.columns) <= MOST_COLUMNS:
@@ -66,7 +65,7 @@ def _pictures(ctx: Context, model: Model, title: str, row: Turned) -> list[Image
     after = ctx.keep(f"row-{row.row}-adversarial", pixels(model, row.changed))
     difference = ctx.keep(f"row-{row.row}-change", strongest.numpy())
     return [
-        Image(title, before, "original", f"Called {_called(ctx, row.before)}"),
+        Image(title, before, "original", f"The image as it is, called {_called(ctx, row.before)}"),
         Image(title, difference, "change", f"The change, of size {row.distance:.3g}, enlarged"),
         Image(title, after, "adversarial", f"After the change it is called {_called(ctx, row.after)}"),
     ]
@@ -77,5 +76,4 @@ def _changes(ctx: Context, title: str, row: Turned) -> Table:
     changed = [c for c in ctx.columns if c.shown(before) != c.shown(after)]
     changed.sort(key=lambda c: -abs(after[c.start] - before[c.start]))
     rows = [(c.name, c.shown(before), c.shown(after)) for c in changed]
-    said = f"{title}: called {_called(ctx, row.after)} after a change of size {row.distance:.3g}"
-    return Table(said, ("column", "before", "after"), tuple(rows))
+    return Table(title, ("column", "before", "after"), tuple(rows))

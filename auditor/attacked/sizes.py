@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 
+from auditor.attacks.in_units import Norm as AnyNorm
+from auditor.attacks.min_norm import L0, L1_DEVIATIONS, L1_PIXELS
 from auditor.registry import Context
 from auditor.subject import Model
 
 __all__ = ["AnyNorm", "at_size", "doubts_of_size", "ladder_of"]
 
-AnyNorm = Literal["linf", "l2", "l1", "l0"]
 PIXELS = tuple(e / 255 for e in (0.5, 1, 2, 4, 8, 16, 32, 64))
 DEVIATIONS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 2.0)
 # A change that has the length of one spread over all elements looks smaller than its largest element: attacks put an
 # L2 of .5 on CIFAR where they put 8/255 as the largest change, .29 of the length of the latter.
 OF_LENGTH = 0.3
-# of the elements, at an L1 as if each of them changed all the way
-OF_SUM = 0.05
-COUNTS = (1, 2, 5, 10, 20, 50, 100, 200)
 
 
 def at_size(norm: str, epsilon: float) -> str:
@@ -33,16 +30,18 @@ def ladder_of(ctx: Context, model: Model, norm: AnyNorm, epsilons: Sequence[floa
     """`epsilons`, ascending, those that agree in three digits once; where none are given eight for this norm and input.
 
     They go from invisible to obvious: 0.5/255 to 64/255 of the range of an element, .05 to 2 deviations for vectors;
-    for L2 .3 times the length of such a change of every element, for L1 .05 times its sum; 1 to 200 elements for L0.
+    for L2 .3 times the length of such a change of every element; for L1 and L0 what min_norm.py has.
     """
     if epsilons:
         return tuple({at_size(norm, e): e for e in sorted(epsilons)}.values())
     elements = math.prod(ctx.data.shape)
     if norm == "l0":
-        return tuple(float(k) for k in COUNTS if k <= elements)
+        return tuple(k for k in L0 if k <= elements)
     low, high = (torch.as_tensor(b) for b in model.bounds)
     vector = low.numel() > 1 or bool(ctx.columns)
-    factor = {"linf": 1.0, "l2": OF_LENGTH * math.sqrt(elements), "l1": OF_SUM * elements}[norm]
+    if norm == "l1":
+        return L1_DEVIATIONS if vector else tuple(e * float(high - low) for e in L1_PIXELS)
+    factor = OF_LENGTH * math.sqrt(elements) if norm == "l2" else 1.0
     return tuple(e * factor for e in DEVIATIONS) if vector else tuple(e * factor * float(high - low) for e in PIXELS)
 
 

@@ -32,7 +32,8 @@ SOFT = 0.1  # how soft activations are where their own gradients are nothing
 class Seen:
     """How `model` is attacked.
 
-    `model` gives the answers that count: the given one, or the mean of ANSWERS passes where it answers at `random`.
+    `model` gives the answers that count: the given one, or the mean of ANSWERS passes where it answers at `random`;
+    `shown` is the given one in a form whose functions can be seen.
     `plain` has its own gradients, logits in the place of probabilities where they were `recovered`; `adapted` has
     gradients straight through the functions it `met`, None where those change nothing. `blind` and `still_blind` are
     the shares of rows without a gradient, as it is and after both; `softens`, that some of them have one when
@@ -40,6 +41,7 @@ class Seen:
     """
 
     model: Model
+    shown: Model
     plain: Model
     adapted: Model | None
     random: bool
@@ -80,6 +82,7 @@ def seen_by_search(
     helps = bool(through.met) and _differ(before, after)
     return Seen(
         answers,
+        inner,
         _tolerant(model, plain) if random or plain.recovered or inner is not asked else model,
         _tolerant(model, through) if helps else None,
         random,

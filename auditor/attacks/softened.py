@@ -91,7 +91,7 @@ class SoftBackward(TorchFunctionMode):
             value = func(leaf.clone(), *args[1:], **keywords)
             (true,) = torch.autograd.grad(value.sum(), leaf)
         soft = slope(x.detach(), self._edge(x).clamp_min(max(least, 1e-12)))
-        y: Tensor = _Sloped.apply(x, value, torch.where(self._shaped(x) > 0, soft, true))  # type: ignore[no-untyped-call]
+        y: Tensor = _Sloped.apply(x, value.detach(), torch.where(self._shaped(x) > 0, soft, true))  # type: ignore[no-untyped-call]
         return x.copy_(y) if in_place else y
 
     def _pooled(self, func: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> Tensor:
@@ -121,7 +121,7 @@ class _Sloped(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, value: Tensor, slope: Tensor) -> Tensor:  # noqa: ARG004 - x gets the gradient
         ctx.save_for_backward(slope)
-        return value.detach()
+        return value.view_as(value)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:

@@ -11,10 +11,8 @@ import torch
 from pydantic import Field
 
 from auditor.errors import NotApplicable, UsageError
-from auditor.explain.counterfactual.constraints import Constraints
 from auditor.explain.counterfactual.counterfactuals import Table as Starts
 from auditor.explain.counterfactual.counterfactuals import Way, counterfactuals
-from auditor.explain.counterfactual.file_units import decoded, said
 from auditor.explain.counterfactual.mad import Distance
 from auditor.explain.counterfactual.weight_noise import noised
 from auditor.explain.off_data import Cloud
@@ -22,6 +20,8 @@ from auditor.explained.samples import Sample, explained_samples, need_pictures_o
 from auditor.registry import Context, check, sizes
 from auditor.stats import mean, rate
 from auditor.subject import Column, Integers
+from auditor.tables.constraints import Constraints
+from auditor.tables.file_units import decoded, said
 from auditor.types import Measure, Result, Scalar, Table
 
 COPIES = 10

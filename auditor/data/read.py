@@ -225,11 +225,9 @@ def _data(
     if source.kind == "table" and source.inputs is not None and not is_regression(file):
         caveats += column_notes(source.inputs(np.arange(len(y))).numpy(), y, source.features)
     relations = relations_of(file.relations, source.features, source.file) if file.model is not None else ()
-    if relations:
-        held = ", ".join(dict.fromkeys(source.features[i].name for r in relations for i, _ in r.weights))
-        caveats.append(f"Attacks leave the columns of [[relations]] as they are: {held}.")
     data = Data(read, y, source.row_ids, groups, source.features, None, given, tuple(caveats))
-    return replace(data, texts=source.texts, words=source.words, relations=relations), classes
+    told = replace(data, texts=source.texts, words=source.words, vocabulary=source.vocabulary)
+    return replace(told, relations=relations), classes
 
 
 def _no_inputs(rows: Integers) -> Tensor:
@@ -261,7 +259,7 @@ def _table_bounds(features: Sequence[Column], observed: Data) -> tuple[tuple[Ten
     low, high = x.amin(0), x.amax(0)
     related = {i for relation in observed.relations for i, _ in relation.weights}
     for i, column in enumerate(features):
-        if not column.continuous or i in related:  # attacks would not keep what is said of it
+        if not column.continuous or i in related:  # attacks by pixels would not keep what is said of it
             unit[column.start : column.stop] = 0.0
         low[column.start] = max(float(low[column.start]), (column.low - column.mean) / column.std)
         high[column.start] = min(float(high[column.start]), (column.high - column.mean) / column.std)

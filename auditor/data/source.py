@@ -9,7 +9,7 @@ from torch import Tensor
 
 from auditor.data.columns import Columns
 from auditor.feeds import Packed, Tokens
-from auditor.subject import Column, Integers, Words
+from auditor.subject import Column, Integers, Vocabulary, Words
 
 __all__ = ["Source"]
 
@@ -20,9 +20,9 @@ class Source:
 
     `inputs` gives the inputs (k, ...) of k rows (positions), None for a table of predictions; `row_ids` are the rows'
     numbers in the file; `features` says what each element of a table's input vector is; `kind` is what the inputs are.
-    `about` gives caveats about k rows; `texts` their texts, from `text_column`, and `words` what their tokens are
-    pieces of, None where they have none; `feed` makes the arguments of a module of the inputs, None where it takes
-    them as they are.
+    `about` gives caveats about k rows; `texts` their texts, from `text_column`, `words` what their tokens are pieces of
+    and `vocabulary` how other texts are read, None where they have none; `feed` makes the arguments of a module of the
+    inputs, None where it takes them as they are.
     """
 
     file: str
@@ -37,6 +37,7 @@ class Source:
     about: Callable[[Integers], tuple[str, ...]] = lambda _: ()
     texts: Callable[[Integers], list[str]] | None = None
     words: Callable[[Integers], list[Words]] | None = None
+    vocabulary: Vocabulary | None = None
     text_column: str = ""
     feed: Tokens | Packed | None = None
 

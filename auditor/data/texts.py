@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +25,7 @@ from auditor.feeds import Tokens
 from auditor.intake.huggingface import BESIDE, VOCABULARIES, need_data_alone
 from auditor.intake.pretrained import load_tokenizer
 from auditor.intake.recognise import sha256
-from auditor.subject import Integers, Words
+from auditor.subject import Integers, Vocabulary, Words
 
 __all__ = ["Reader", "read_texts", "reader_at"]
 
@@ -58,6 +59,30 @@ class Reader:
         cut = iter(self.tokenizer(long, truncation=True, max_length=self.length)["input_ids"] if long else ())
         kept = (next(cut) if n > self.length else found for found, n in zip(whole, lengths, strict=True))
         return [np.asarray(found, np.int32) for found in kept], lengths
+
+    def inputs(self, texts: Sequence[str]) -> Tensor:
+        """(k, length) token ids of k texts, -1 behind the end of each."""
+        return self.filled(self.ids(texts)[0])
+
+    def filled(self, rows: Sequence[Any]) -> Tensor:
+        """(k, length) the ids of k texts in one tensor, -1 behind the end of each."""
+        found = torch.full((len(rows), self.length), -1)
+        for row, ids in zip(found, rows, strict=True):
+            row[: len(ids)] = torch.from_numpy(ids)
+        return found
+
+    def whole_words(self) -> dict[int, str]:
+        """The words of letters alone that are one token inside a text, by its id; neither pieces nor special tokens."""
+        special = set(self.tokenizer.all_special_ids)
+        ids = sorted(set(self.tokenizer.get_vocab().values()) - special)
+        spelt = ((i, self.tokenizer.decode([i]).strip()) for i in ids)
+        words = [(i, w) for i, w in spelt if len(w) > 1 and w.isalpha()]
+        found: dict[int, str] = {}
+        for start in range(0, len(words), PART):
+            part = words[start : start + PART]
+            inside = self.tokenizer([f"a {w} a" for _, w in part], add_special_tokens=False)["input_ids"]
+            found |= {i: w for (i, w), held in zip(part, inside, strict=True) if len(held) == 3 and held[1] == i}
+        return found
 
     def words(self, text: str) -> Words:
         """What the tokens of `text` are pieces of."""
@@ -128,10 +153,7 @@ class _Texts:
 
     def inputs(self, rows: Integers) -> Tensor:
         """(k, length) token ids, -1 behind the end of each text."""
-        found = torch.full((len(rows), self.reader.length), -1)
-        for row, (ids, _) in zip(found, self.at(rows), strict=True):
-            row[: len(ids)] = torch.from_numpy(ids)
-        return found
+        return self.reader.filled([ids for ids, _ in self.at(rows)])
 
     def about(self, rows: Integers) -> tuple[str, ...]:
         """Caveats about these rows."""
@@ -157,7 +179,7 @@ def read_texts(path: Path, spec: DataSpec, reader: Reader) -> Source:
     return replace(
         source, inputs=held.inputs, kind="text", text_column=column, about=held.about,
         texts=lambda rows: [texts[i] for i in rows], words=lambda rows: [reader.words(texts[i]) for i in rows],
-        feed=reader.feed,
+        vocabulary=Vocabulary(reader.inputs, cache(reader.whole_words)), feed=reader.feed,
     )  # fmt: skip
 
 

@@ -15,11 +15,11 @@ from auditor.errors import NotApplicable
 from auditor.evidence.controls import by_chance, by_edges, by_length, by_oddness
 from auditor.explain.baselines import padding
 from auditor.explain.games import Floats, Game, column_game, image_game, text_game
-from auditor.explain.players import to_raw
 from auditor.explain.segments import Segments, cells
 from auditor.explained.samples import Sample, explained_samples, is_image, need_explainable, words_of
 from auditor.explained.shown import CELLS, parts_of
 from auditor.registry import Context, derive_seed
+from auditor.tables.raw import to_raw
 
 __all__ = ["BACKGROUND", "Kind", "Scene", "Scores", "stacked"]
 

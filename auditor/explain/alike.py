@@ -11,8 +11,8 @@ import numpy as np
 from torch import Tensor
 
 from auditor.explain.batched import Floats
-from auditor.explain.players import to_raw
 from auditor.subject import Column, Integers
+from auditor.tables.raw import to_raw
 
 __all__ = ["Ranks", "close_pairs", "groups_alike"]
 

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from auditor.explain.batched import Floats, Run, in_batches
 from auditor.explain.conditions import Condition, Flags
-from auditor.explain.players import to_raw
 from auditor.stats import interval
 from auditor.subject import Column
+from auditor.tables.raw import to_raw
 
 __all__ = ["Anchor", "Background", "anchors", "predicates"]
 

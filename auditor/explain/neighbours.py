@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from auditor.explain.games import Bools, Floats, Game
-from auditor.explain.players import from_raw, to_raw
 from auditor.subject import Column
+from auditor.tables.raw import from_raw, to_raw
 
 __all__ = ["Draws", "Neighbourhood", "cosine_kernel", "euclidean_kernel", "of_row", "of_superpixels", "of_words"]
 

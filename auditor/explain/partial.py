@@ -9,8 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from auditor.explain.batched import Floats, Run, in_batches
-from auditor.explain.players import from_raw, to_raw
 from auditor.subject import Column
+from auditor.tables.raw import from_raw, to_raw
 
 __all__ = ["Grid", "grid_of", "ice_curves", "shown_values", "steps_of"]
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from auditor.subject import Column
+from auditor.tables.raw import Raw, to_raw
 
-__all__ = ["alike", "correlations", "from_raw", "mixed", "per_column", "to_raw"]
+__all__ = ["alike", "correlations", "mixed", "per_column"]
 
 ROUNDING = 1e-9  # of a correlation, so that 1 is not beyond 1
-Raw = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def per_column(shares: Tensor, columns: Sequence[Column]) -> Tensor:
@@ -28,30 +28,6 @@ def mixed(x: Tensor, background: Tensor, present: np.ndarray[Any, Any], columns:
     for i, c in enumerate(columns):
         wide[:, c.start : c.stop] = np.asarray(present, np.bool_)[:, i : i + 1]
     return torch.where(torch.from_numpy(wide)[:, None], x, background)
-
-
-def to_raw(x: Tensor, columns: Sequence[Column]) -> Raw:
-    """(N, columns) one number a column: a category's is the index of its value, their count where it has none."""
-    parts = [_raw_column(x[:, c.start : c.stop], c) for c in columns]
-    return torch.stack(parts, 1).double().numpy()
-
-
-def _raw_column(part: Tensor, column: Column) -> Tensor:
-    if column.kind != "category":
-        return part[:, 0]
-    return torch.where(part.amax(1) > 0.5, part.argmax(1), len(column.values)).to(part.dtype)
-
-
-def from_raw(raw: Raw, columns: Sequence[Column]) -> Tensor:
-    """(N, F) input vectors that `to_raw` came from."""
-    parts = []
-    for i, c in enumerate(columns):
-        values = torch.from_numpy(raw[:, i])
-        if c.kind == "category":
-            parts.append((values.round().long()[:, None] == torch.arange(len(c.values))).float())
-        else:
-            parts.append(values[:, None].float())
-    return torch.cat(parts, 1)
 
 
 def correlations(rows: Tensor, columns: Sequence[Column]) -> Raw:

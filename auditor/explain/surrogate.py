@@ -13,8 +13,8 @@ from torch import Tensor
 
 from auditor.explain.batched import Floats
 from auditor.explain.conditions import Condition, Flags
-from auditor.explain.players import to_raw
 from auditor.subject import Column, Integers
+from auditor.tables.raw import to_raw
 
 __all__ = [
     "RESAMPLES", "Rule", "Surrogate", "follows", "holds", "jaccard", "mixed_rows", "r_squared", "rules_of", "surrogate",

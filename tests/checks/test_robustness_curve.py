@@ -66,18 +66,16 @@ def test_the_default_sizes_are_of_pixels_or_of_deviations() -> None:
     assert table[1:] == ["linf@0.05", "linf@0.1", "linf@0.2", "linf@0.3", "linf@0.5", "linf@0.8", "linf@1", "linf@2"]
 
 
-def test_only_numbers_that_may_change_are_changed() -> None:
+def test_below_a_deviation_only_numbers_are_changed() -> None:
     case = zoo.categories()
     case.model.module[0].weight.data[:, 0] *= 20
     case = zoo.Case(
         case.model, replace(zoo.labelled(case.model, case.data.read(np.arange(24))), columns=case.data.columns)
     )
-    result = result_of(case, CHECK, samples=0, shown=6, epsilons=[1.0, 3.0])
+    result = result_of(case, CHECK, samples=0, shown=6, epsilons=[0.5, 0.99])
 
-    assert (
-        result.caveats[0]
-        == "Only numbers that may change either way are attacked; these columns are not: member, city."
-    )
+    assert result.caveats[0].startswith("A category or flag that takes another value counts as 1 deviation")
+    assert result.caveats[0].endswith("member, city.")
     assert result.tables[1:]
     for table in result.tables[1:]:
         assert {row[0] for row in table.rows} == {"age"}
@@ -86,12 +84,15 @@ def test_only_numbers_that_may_change_are_changed() -> None:
 def test_a_model_without_a_column_that_may_be_changed_does_not_apply() -> None:
     case = zoo.categories()
     model = Model(case.model.module, case.model.classes, bounds=case.model.bounds, unit=torch.zeros(5))
+    held = replace(case.data, columns=tuple(replace(c, mutable=False) for c in case.data.columns))
+    vectors = replace(case.data, columns=())
 
-    assert "no column is a number that may be changed" in not_applicable(zoo.Case(model, case.data), CHECK)
+    assert "no column can be changed: age, member, city (not mutable)" in not_applicable(zoo.Case(model, held), CHECK)
+    assert "no element of the input may be changed" in not_applicable(zoo.Case(model, vectors), CHECK)
 
 
-def test_texts_do_not_apply() -> None:
-    assert "a text has no small changes of numbers" in not_applicable(zoo.texts(), CHECK)
+def test_tables_are_attacked_in_one_norm() -> None:
+    assert "norm = l2: rows of a table" in not_applicable(zoo.categories(), CHECK, norm="l2")
 
 
 def test_examples_show_the_rows_measured_that_a_size_turns() -> None:
@@ -99,14 +100,14 @@ def test_examples_show_the_rows_measured_that_a_size_turns() -> None:
     case, settings = zoo.inplace_relu(), {"samples": 12, "shown": 8, "steps": 10, "epsilons": [0.03, 0.08, 0.8]}
     result, arrays = result_of(case, CHECK, **settings), arrays_of(case.model, case.data, CHECK, **settings)
     distance, rows = arrays[f"{CHECK}/distance"], arrays[f"{CHECK}/rows"]
-    titles = list(dict.fromkeys(i.title.partition(",")[0:3:2] for i in result.images))
+    titles = [t.partition(":")[0] + t.rpartition(";")[2] for t in dict.fromkeys(i.title for i in result.images)]
 
     expected = []
     for low, high in itertools.pairwise((0.0, 0.03, 0.08, 0.8)):
         turned = sorted((d, r) for d, r in zip(distance, rows, strict=True) if low < d <= high)
-        named = {"easiest": turned[0], "hardest": turned[-1]} if len(turned) > 1 else {"only": turned[0]}
-        expected += [(f"linf@{high:.3g}", f" {name}: row {row}") for name, (_, row) in named.items()]
-    assert [(size, said.partition(",")[0]) for size, said in titles] == expected
+        named = {"easiest": turned[0], "hardest": turned[-1]} if len(turned) > 1 else {"only one": turned[0]}
+        expected += [f"row {row} the {name} of linf@{high:.3g}" for name, (_, row) in named.items()]
+    assert titles == expected
     assert all(m.n == 12 for m in measures(result, "robust_accuracy").values())
 
 
@@ -120,12 +121,12 @@ def test_pictures_show_the_input_the_change_and_the_sum() -> None:
         by_role = {i.role: i for i in result.images if i.title == title}
         before, after = (arrays[by_role[r].array].astype(int) for r in ("original", "adversarial"))
         size = float(by_role["change"].alt.partition("of size ")[2].partition(",")[0])
-        called = title.partition("row ")[2].split(", ")[1].split()[0]
+        called = title.partition(": ")[2].split()[0]
         assert set(by_role) == {"original", "change", "adversarial"}
-        assert size <= float(title.partition("@")[2].partition(",")[0]) * 1.01
+        assert size <= float(title.partition("@")[2]) * 1.01
         assert np.abs(after - before).max() <= size * 255 + 1
         assert np.abs(arrays[by_role["change"].array]).max() == pytest.approx(size, rel=0.02)
-        assert by_role["original"].alt.startswith(f"Called {called} (")
+        assert by_role["original"].alt.startswith(f"The image as it is, called {called} (")
         assert not by_role["adversarial"].alt.startswith(f"After the change it is called {called} (")
 
 

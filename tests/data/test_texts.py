@@ -124,6 +124,46 @@ def test_the_column_is_found_where_only_one_is_left(folder: Path) -> None:
         read_any(folder, {"path": "d.csv", "target": "y"}, input=INPUT)
 
 
+def test_other_texts_are_read_as_those_of_the_file(folder: Path) -> None:
+    found = read(folder, "d.csv")
+    assert found.data.vocabulary is not None and found.data.at(np.array([2])).vocabulary is not None
+
+    assert torch.equal(found.data.vocabulary.ids(CORPUS), found.data.read(np.arange(6)))
+    (row,) = found.data.vocabulary.ids(["a bad film indeed"])
+    assert [row[row >= 0].tolist()] == expected(folder / "t", ["a bad film indeed"])
+
+
+def test_whole_words_are_neither_pieces_nor_special_tokens(folder: Path) -> None:
+    found = read(folder, "d.csv").data.vocabulary
+    assert found is not None
+    vocabulary = json.loads((folder / "t" / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
+
+    assert found.words() == {i: w for w, i in vocabulary.items() if w.isalpha() and len(w) > 1}
+    assert {"film", "indeed"} <= set(found.words().values())
+    assert found.words() is found.words()  # found once
+
+
+def test_whole_words_of_bytes_stand_behind_a_space(tmp_path: Path) -> None:
+    """Byte-level tokens of words (GPT-2, RoBERTa) begin with their space; those without it are pieces."""
+    installed("transformers")
+    from tokenizers import ByteLevelBPETokenizer
+
+    trained = ByteLevelBPETokenizer()
+    trained.train_from_iterator(["the good film a film goodness the film"] * 5, vocab_size=320, show_progress=False)
+    (tmp_path / "t").mkdir()
+    trained.save(str(tmp_path / "t" / "tokenizer.json"))
+    pd.DataFrame({"text": ["a film", "the film"], "y": [0, 1]}).to_csv(tmp_path / "d.csv", index=False)
+    found = read(tmp_path, "d.csv").data.vocabulary
+    assert found is not None
+    own = trained.get_vocab()
+
+    assert {"the", "good", "film"} <= set(found.words().values())
+    for i, word in found.words().items():
+        assert own[f"\u0120{word}"] == i
+        (row,) = found.ids([f"the {word}"])
+        assert row[row >= 0].tolist()[-1] == i
+
+
 def test_a_reference_is_read_by_the_same_tokenizer(folder: Path) -> None:
     found = read(folder, "d.csv", reference="d.jsonl")
 

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from auditor.explain.counterfactual.constraints import Constraints
 from auditor.explain.counterfactual.counterfactuals import Table, Way, counterfactuals
-from auditor.explain.counterfactual.file_units import decoded
 from auditor.explain.counterfactual.mad import Distance
 from auditor.explain.counterfactual.trials import nearest
 from auditor.subject import Column, Model, Relation
+from auditor.tables.constraints import Constraints
+from auditor.tables.file_units import decoded
 from tests import zoo
 
 A, B = Column("a", 0, 1), Column("b", 1, 2)

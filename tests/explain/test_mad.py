@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from auditor.explain.counterfactual.file_units import decoded, encoded, said
 from auditor.explain.counterfactual.mad import Distance
 from auditor.subject import Column
+from auditor.tables.file_units import decoded, encoded, said
 from tests import zoo
 
 COLUMNS = (

@@ -40,6 +40,7 @@ def test_limits_and_slices() -> None:
     assert bound_words(Bound("warn", "below", 0.9, "majority_share")) == "at least 0.90 (majority_share)"
     assert slice_words("sex=f&race=b") == "sex = f, race = b"
     assert slice_words("linf@0.0314") == "changes up to 0.0314"
+    assert slice_words("attack=LinfPGD&linf@0.0314") == "attack = LinfPGD, changes up to 0.0314"
 
 
 def test_findings_are_worst_first_and_numbered() -> None:
@@ -90,6 +91,8 @@ def test_terms_are_explained_once() -> None:
         ("dept=R&D&sex=f", [("dept", "R&D"), ("sex", "f")]),
         ("x=a=b", [("x", "a=b")]),
         ("sex", [("sex", "")]),
+        ("dept=R&l2@home", [("dept", "R&l2@home")]),
+        ("attack=LinfPGD(steps=3)&linf@1e-05", [("attack", "LinfPGD(steps=3)"), ("linf@1e-05", "")]),
     ],
 )
 def test_a_slice_is_its_attributes_and_groups(text: str, groups: list[tuple[str, str]]) -> None:

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from auditor.explain.counterfactual.constraints import Constraints
-from auditor.explain.counterfactual.file_units import Rows, decoded
 from auditor.explain.counterfactual.mad import Distance
 from auditor.explain.counterfactual.putting_back import fewer_columns, moved_nearer, put_back
-from auditor.explain.counterfactual.trials import Candidates, Margins, nearest
+from auditor.explain.counterfactual.trials import Candidates, nearest
 from auditor.subject import Column, Integers, Model
+from auditor.tables.constraints import Constraints
+from auditor.tables.file_units import Rows, decoded
+from auditor.tables.margins import Margins
 
 __all__ = ["Table", "Way", "counterfactuals"]
 
@@ -167,7 +168,7 @@ def _distinct(own: Rows, found: Candidates, distance: Distance) -> Candidates:
 def _ways(margins: Margins, own: Rows, found: Candidates, ways: int, distance: Distance) -> list[tuple[Way, ...]]:
     """The best candidates as ways of their rows: what the model itself answers decides."""
     result: list[list[Way]] = [[] for _ in own]
-    x, answers, holds = margins.inputs_and_answers(found)
+    x, answers, holds = margins.inputs_and_answers(found.of, found.rows)
     changed = found.rows != own[found.of]
     parts = distance.parts(found.rows, own[found.of])
     for i in np.argsort(parts.sum(1) + changed.sum(1), kind="stable").tolist():

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from auditor.explain.counterfactual.file_units import Rows
 from auditor.subject import Column, Integers
+from auditor.tables.file_units import Rows
 
 __all__ = ["Distance"]
 

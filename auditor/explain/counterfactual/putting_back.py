@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from auditor.explain.counterfactual.constraints import Constraints, Which
-from auditor.explain.counterfactual.file_units import Rows
 from auditor.explain.counterfactual.mad import Distance
-from auditor.explain.counterfactual.trials import Candidates, Margins, nearest
+from auditor.explain.counterfactual.trials import Candidates, nearest
 from auditor.subject import Integers
+from auditor.tables.constraints import Constraints, Which
+from auditor.tables.file_units import Rows
+from auditor.tables.margins import Margins
 
 __all__ = ["fewer_columns", "moved_nearer", "put_back"]
 

@@ -1,24 +1,18 @@
-"""Changed rows of a table put to the model: how clearly each gets an answer that its row would accept."""
+"""Changed rows of a table, each with the row that it is a change of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from auditor.explain.counterfactual.file_units import Rows, encoded
-from auditor.subject import Column, Integers, Model
+from auditor.subject import Integers
+from auditor.tables.file_units import Rows
 
-__all__ = ["Candidates", "Margins", "nearest"]
+__all__ = ["Candidates", "nearest"]
 
-CLEAR = 1e-6  # of the logits: a smaller lead may be float32's
 MOST = 64  # candidates of a row that change a single column, from each source
-AT_ONCE = 4_000_000  # values of changed rows held at once: 32 MB
-Yes = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -42,62 +36,6 @@ class Candidates:
     def at(self, places: Integers) -> Candidates:
         """Those at `places`."""
         return Candidates(self.of[places], self.rows[places])
-
-
-@dataclass(frozen=True)
-class Margins:
-    """The best logit among a row's `accepted` (N, classes) answers less the best of the others, above 0 where one is
-    given.
-
-    `x` (N, F) are the rows as inputs and `own` (N, columns) in units of the file; `size` inputs are run at once.
-    """
-
-    model: Model
-    x: Tensor
-    own: Rows
-    accepted: Tensor
-    columns: Sequence[Column]
-    size: int
-
-    def __call__(self, of: Integers, rows: Rows) -> Rows:
-        """(S,) margins of `rows` (S, columns), changes of the rows `of` (S,); minus infinity where there is none."""
-        return self.lazily(of, lambda i: rows[i])
-
-    def lazily(self, of: Integers, rows: Callable[[Integers], Rows]) -> Rows:
-        """(S,) margins; `rows` gives the changed rows (k, columns) at k of the S places, some at a time."""
-        found = np.zeros(len(of))
-        at_once = max(self.size, AT_ONCE // len(self.columns))
-        for start in range(0, len(of), at_once):
-            block = np.arange(start, min(start + at_once, len(of)))
-            some = rows(block)
-            for i in range(0, len(block), self.size):
-                part = block[i : i + self.size]
-                found[part] = self._margins(of[part], self._logits(of[part], some[i : i + self.size]))
-        return found
-
-    def inputs_and_answers(self, found: Candidates) -> tuple[Tensor, Integers, Yes]:
-        """Inputs (S, F) of candidates, the classes (S,) that they get, and whether those are accepted (S,)."""
-        x, answers = [self.x[:0]], [np.zeros(0, np.int64)]
-        for start in range(0, len(found.of), self.size):
-            part = np.arange(start, min(start + self.size, len(found.of)))
-            x.append(self._inputs(found.of[part], found.rows[part]))
-            answers.append(self._logits(found.of[part], found.rows[part]).argmax(1).numpy())
-        given = np.concatenate(answers)
-        return torch.cat(x), given, self.accepted.numpy()[found.of, given]
-
-    def _inputs(self, of: Integers, rows: Rows) -> Tensor:
-        return encoded(rows, self.own[of], self.x[of], self.columns)
-
-    def _logits(self, of: Integers, rows: Rows) -> Tensor:
-        with torch.no_grad():
-            return self.model(self._inputs(of, rows)).cpu()
-
-    def _margins(self, of: Integers, logits: Tensor) -> Rows:
-        accepted = self.accepted[of]
-        inside, outside = (logits.masked_fill(m, -torch.inf).amax(1).double() for m in (~accepted, accepted))
-        largest = torch.maximum(inside.abs(), outside.abs())
-        margin = inside - outside - CLEAR * torch.where(largest.isfinite(), largest, 0.0)
-        return np.asarray(torch.where(margin.isnan(), -torch.inf, margin).numpy())
 
 
 def nearest(of: Integers, distance: Rows) -> Integers:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.explain.players import to_raw
 from auditor.subject import Column
+from auditor.tables.raw import to_raw
 
 __all__ = ["Rows", "decoded", "encoded", "said"]
 

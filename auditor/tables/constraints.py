@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from auditor.explain.counterfactual.file_units import Rows
-from auditor.subject import Column, Relation
+from auditor.subject import Column, Integers, Relation
+from auditor.tables.file_units import Rows
 
 __all__ = ["Constraints", "Which"]
 
@@ -49,13 +49,19 @@ class Constraints:
         return np.array([c.integer for c in self.columns])
 
     @property
-    def units(self) -> Which:
-        """(units, columns) which columns a relation ties together; a column in none is alone."""
+    def unit_of(self) -> Integers:
+        """(columns,) the unit of each column, from 0 on: those that a relation ties together are one."""
         group = np.arange(len(self.columns))
         for relation in self.relations:
             tied = np.isin(group, group[[i for i, _ in relation.weights]])
             group[tied] = group[tied].min()
-        return np.asarray(group == np.unique(group)[:, None])
+        return np.asarray(np.unique(group, return_inverse=True)[1], np.int64)
+
+    @property
+    def units(self) -> Which:
+        """(units, columns) which columns a relation ties together; a column in none is alone."""
+        unit = self.unit_of
+        return np.asarray(unit == np.arange(unit.max(initial=-1) + 1)[:, None])
 
     def ranges(self, own: Rows) -> tuple[Rows, Rows]:
         """(N, columns) the smallest and largest value that each column of rows `own` may change to."""
@@ -80,17 +86,20 @@ class Constraints:
         rows = self.repaired(own, rows, np.broadcast_to(self.movable, rows.shape))
         return np.where(self.admissible(own, rows)[:, None], rows, own)
 
-    def repaired(self, own: Rows, rows: Rows, free: Which) -> Rows:
-        """`rows` with the numbers that are `free` (N, columns) moved, as far as they may, until relations hold."""
+    def repaired(self, own: Rows, rows: Rows, free: Which, within: tuple[Rows, Rows] | None = None) -> Rows:
+        """`rows` with the numbers that are `free` (N, columns) moved, as far as they may, until relations hold.
+
+        They may move `within` a smallest and largest value each (N, columns), left out all of their range.
+        """
         if not self.relations:
             return rows
-        low, high = self.ranges(own)
+        low, high = within or self.ranges(own)
         rows = rows.copy()
         for relation in self.relations * min(2, len(self.relations)):  # a column may stand in several
             for i, weight in relation.weights:
                 if self.columns[i].kind != "number":
                     continue
-                excess = self._excess(relation, own, rows)
+                excess = self.excess(relation, own, rows)
                 target = rows[:, i] - excess / weight
                 if self.columns[i].integer:
                     lower = np.floor(target) if weight > 0 else np.ceil(target)  # never above what is at most
@@ -108,12 +117,12 @@ class Constraints:
         allowed = self.movable & np.where(categories, known, inside)
         kept = ((rows == own) | allowed).all(1)
         for relation in self.relations:
-            kept &= self._excess(relation, own, rows) == 0
+            kept &= self.excess(relation, own, rows) == 0
         return np.asarray(kept)
 
     @staticmethod
-    def _excess(relation: Relation, own: Rows, rows: Rows) -> Rows:
-        """(N,) by how much the sum is off; 0 where it holds, and where none of its columns is changed."""
+    def excess(relation: Relation, own: Rows, rows: Rows) -> Rows:
+        """(N,) by how much the sum of a relation is off; 0 where it holds, and where none of its columns is changed."""
         places, weights = [i for i, _ in relation.weights], np.array([w for _, w in relation.weights])
         parts = rows[:, places] * weights
         bound = relation.at_most if relation.equals is None else relation.equals

@@ -1,0 +1,167 @@
+"""Rows of a table attacked under what the audit file says of its columns: the curve, examples, and what holds it up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from auditor.attacked.table_notes import caveats_of, held_still, named
+from auditor.attacks.tables.chance import random_changes
+from auditor.attacks.tables.curve import table_curve as frontiers
+from auditor.attacks.tables.gradient import without_slope
+from auditor.errors import NotApplicable
+from auditor.registry import Context
+from auditor.stats import rate
+from auditor.subject import Batch, Integers, Model
+from auditor.tables.ball import Ball, ball_of
+from auditor.tables.constraints import Which
+from auditor.tables.file_units import Rows, decoded, said
+from auditor.tables.margins import Margins
+from auditor.types import Measure, Result, Scalar, Table
+
+__all__ = ["table_curve"]
+
+
+def table_curve(ctx: Context, model: Model, *, ladder: Sequence[float], samples: int, steps: int, shown: int) -> Result:
+    """Robust accuracy of `samples` rows at each epsilon of the `ladder`, under the columns' constraints.
+
+    A number moves by an epsilon of its standard deviations; a category or flag takes another value from 1 on. `shown`
+    rows at each epsilon (0: none, at most 2) are printed: the easiest and the hardest of those that break there.
+    NotApplicable where no row can be changed within the largest epsilon, saying why.
+    """
+    ball = ball_of(model, ctx.data.columns, ctx.data.relations, ctx.reference or ctx.data)
+    drawn = ctx.data.take(samples, ctx.seed)
+    parts = [_attacked(ctx, model, ball, batch, ladder, steps) for batch in drawn.batches(ctx.batch_size)]
+    found = _Attacked.joined(parts)
+    n = len(found.rows)
+    _need_changes(ctx, ball, found, ladder)
+    clean = rate("robust_accuracy", int(found.right.sum()), n, slice="linf@0")
+    robust = [rate("robust_accuracy", int((found.index > k).sum()), n, slice=_at(e)) for k, e in enumerate(ladder)]
+    noise = [rate("noise_accuracy", int(found.noise[k].sum()), n, slice=_at(e)) for k, e in enumerate(ladder)]
+    table = Table(
+        "Robust accuracy by largest change",
+        ("epsilon", "robust accuracy", "low", "high", "random change", "n"),
+        tuple(_row(e, r, m.value) for e, r, m in zip((0.0, *ladder), (clean, *robust), (clean, *noise), strict=True)),
+    )
+    ctx.keep("epsilons", np.asarray(ladder))
+    ctx.keep("rows", found.rows)
+    ctx.keep("distance", found.distance)
+    examples = [_changes(ctx, model, found, *e) for e in _chosen(found, ladder, shown)]
+    caveats = caveats_of(ctx, ball, found.x, found.free, int(found.blind.sum()), ladder)
+    if len(drawn) > n:
+        caveats.append(f"{len(drawn) - n:,} of {len(drawn):,} rows hold NaN or infinity and are left out.")
+    return Result((clean, *robust, *noise), (table, *examples), caveats=tuple(caveats))
+
+
+def _at(epsilon: float) -> str:
+    return f"linf@{epsilon:.3g}"
+
+
+def _row(epsilon: float, m: Measure, noise: float | None) -> tuple[Scalar, ...]:
+    return (epsilon, m.value, m.low, m.high, noise, m.n)
+
+
+# ---- attacks -----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Attacked:
+    """What attacks and random changes left of N rows at E epsilons.
+
+    `rows` (N,) are their numbers in the file, `x` and `witness` (N, F) the inputs before and after, `index` and
+    `distance` (N,) as in `Frontiers`; `right` (N,) and `noise` (E, N) say which are right as they are, and after one
+    random change; `free` (E, N) which can be changed at all; at `blind` (N,) there is no slope.
+    """
+
+    rows: Integers
+    x: Tensor
+    witness: Tensor
+    index: Integers
+    distance: Rows
+    right: Which
+    noise: Which
+    free: Which
+    blind: Which
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Attacked]) -> _Attacked:
+        """All parts as one."""
+        x, witness = (torch.cat([getattr(p, name) for p in parts]) for name in ("x", "witness"))
+        flat = {name: np.concatenate([getattr(p, name) for p in parts])
+                for name in ("rows", "index", "distance", "right", "blind")}  # fmt: skip
+        sized = {name: np.concatenate([getattr(p, name) for p in parts], 1) for name in ("noise", "free")}
+        return cls(x=x, witness=witness, **flat, **sized)
+
+
+def _attacked(ctx: Context, model: Model, ball: Ball, batch: Batch, ladder: Sequence[float], steps: int) -> _Attacked:
+    """One batch; rows with NaN or infinity are left out. A row that a random change breaks is broken at that size."""
+    sound = batch.x.isfinite().all(1)
+    x, y, rows = batch.x[sound], batch.y[sound], batch.row_ids[sound.numpy()]
+    found = frontiers(model, x, y, ladder, ball, steps=steps, size=ctx.batch_size, seed=ctx.seed, ids=rows)
+    index, distance, witness = found.index.numpy().copy(), found.distance.numpy().copy(), found.witness.clone()
+    own = decoded(x, ball.constraints.columns)
+    margins = Margins(model, x, own, torch.arange(len(model.classes)) != y[:, None], ctx.data.columns, ctx.batch_size)
+    draws = [np.random.default_rng([ctx.seed, int(row), 1]) for row in rows]
+    every = np.arange(len(x))
+    right, stands = ~margins.turned(every, own), []
+    for k, changed in enumerate(random_changes(margins, ball, ladder, draws) if len(x) else ()):
+        stands.append(~margins.turned(every, changed))
+        sooner = np.flatnonzero(~stands[-1] & (index > k))
+        index[sooner], distance[sooner] = k, ball.distance(own[sooner], changed[sooner])
+        witness[sooner] = margins.inputs(sooner, changed[sooner])
+    free = [_free(ball, own, np.full(len(x), e)) for e in ladder]
+    noise = np.stack(stands) if stands else np.zeros((len(ladder), 0), np.bool_)
+    blind = without_slope(margins, ball, every)
+    return _Attacked(rows, x, witness, index, distance, right, noise, np.stack(free), blind)
+
+
+def _free(ball: Ball, own: Rows, epsilon: Rows) -> Which:
+    """(N,) whether anything of a row may change."""
+    low, high = ball.ranges(own, epsilon)
+    return np.asarray((low < high).any(1) | ((low != own) & (low == high)).any(1))
+
+
+def _need_changes(ctx: Context, ball: Ball, found: _Attacked, ladder: Sequence[float]) -> None:
+    """NotApplicable without rows, and where none of them can be changed."""
+    if not len(found.rows):
+        msg = "every row drawn holds NaN or infinity; expected rows of finite numbers"
+        raise NotApplicable(msg)
+    if not ball.constraints.movable.any():
+        msg = f"no column can be changed: {named(held_still(ctx, ball))}"
+        raise NotApplicable(msg)
+    if not found.free[-1].any():
+        msg = (
+            f"no row can be changed within epsilon {ladder[-1]:.3g}: whole numbers move by whole steps, numbers within "
+            "their range, categories and flags from epsilon 1 on"
+        )
+        raise NotApplicable(msg)
+
+
+# ---- examples ----------------------------------------------------------------------------------------------------
+def _chosen(found: _Attacked, ladder: Sequence[float], shown: int) -> list[tuple[str, float, int]]:
+    """The easiest and the hardest row of those that are right and break first at each epsilon."""
+    chosen = []
+    for k, e in enumerate(ladder):
+        rows = np.flatnonzero(found.right & (found.index == k))
+        rows = rows[np.argsort(found.distance[rows], kind="stable")]
+        ends = [("Easiest", rows[:1]), ("Hardest", rows[1:][-1:])][:shown]
+        chosen += [(word, e, int(row)) for word, some in ends for row in some]
+    return chosen
+
+
+def _changes(ctx: Context, model: Model, found: _Attacked, word: str, epsilon: float, i: int) -> Table:
+    """The columns that are changed, those furthest first."""
+    columns, both = ctx.data.columns, torch.stack([found.x[i], found.witness[i]])
+    with torch.no_grad():
+        p = model(both.clone()).softmax(1).cpu()
+    called = [f"{ctx.classes[int(row.argmax())]} ({float(row.max()):.2f})" for row in p]
+    before, after = decoded(both, columns)
+    rows = [(c.name, said(float(b), c), said(float(a), c)) for c, b, a in zip(columns, before, after, strict=True)
+            if a != b]  # fmt: skip
+    title = (
+        f"{word} that breaks at {epsilon:.3g}: row {found.rows[i]}, {called[0]}, becomes {called[1]} "
+        f"after changes of at most {found.distance[i]:.3g} deviations"
+    )
+    return Table(title, ("column", "before", "after"), tuple(rows))
