@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from auditor.attacks.goals import AnotherClass, Goal
 from auditor.attacks.recovered import LastSoftmax
+from auditor.attacks.softened import SoftBackward
 from auditor.attacks.straight_through import straight_through
 from auditor.subject import Model
 
@@ -24,6 +25,7 @@ ALIKE = 0.99  # cosine of gradients that are the same
 ROWS = 32
 ANSWERS = 20  # passes over which the answers of a model that answers at random are averaged
 DRAWS = 8  # and its gradients
+SOFT = 0.1  # how soft activations are where their own gradients are nothing
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Seen:
     `shown` is the given one in a form whose functions can be seen.
     `plain` has its own gradients, logits in the place of probabilities where they were `recovered`; `adapted` has
     gradients straight through the functions it `met`, None where those change nothing. `blind` and `still_blind` are
-    the shares of rows without a gradient, as it is and after both.
+    the shares of rows without a gradient, as it is and after both; `softens`, that some of them have one when
+    activations are softened, as some attacks do.
     """
 
     model: Model
@@ -46,11 +49,12 @@ class Seen:
     met: tuple[str, ...]
     blind: float
     still_blind: float
+    softens: bool
 
     @property
     def searches(self) -> tuple[Model, ...]:
         """The models that gradients are taken of, none where there is no gradient at all."""
-        found = (self.plain,) if self.blind < 1 else ()
+        found = (self.plain,) if self.blind < 1 or self.softens else ()
         return found if self.adapted is None else (*found, self.adapted)
 
 
@@ -69,6 +73,7 @@ def seen_by_search(
     plain = _Sight(inner, DRAWS if random else 1)
     through = _Sight(inner, DRAWS if random else 1, through=True)
     before, after = (_tried(_as_model(model, view), x, y, goal) for view in (plain, through))
+    softened = _tried(_as_model(model, plain), x, y, goal, soft=SOFT)
     if before is None:
         before = torch.zeros(len(x), x[0].numel())
     if after is None:
@@ -78,13 +83,14 @@ def seen_by_search(
     return Seen(
         answers,
         inner,
-        _as_model(model, plain) if random or plain.recovered or inner is not asked else model,
-        _as_model(model, through) if helps else None,
+        _tolerant(model, plain) if random or plain.recovered or inner is not asked else model,
+        _tolerant(model, through) if helps else None,
         random,
         plain.recovered,
         tuple(through.met) if helps else (),
         blind,
         still,
+        softened is not None and _blind(softened) < 1,
     )
 
 
@@ -107,10 +113,14 @@ def slopes(model: Model, x: Tensor, y: Tensor, goal: Goal) -> Tensor:
     return (gradient * torch.as_tensor(model.unit)).flatten(1).nan_to_num()
 
 
-def _tried(model: Model, x: Tensor, y: Tensor, goal: Goal) -> Tensor | None:
-    """Slopes, None where the model raises: its own code meets a gradient, or has a part without a derivative."""
+def _tried(model: Model, x: Tensor, y: Tensor, goal: Goal, soft: float = 0.0) -> Tensor | None:
+    """Slopes with activations this soft, None where the model raises.
+
+    Its own code may meet a gradient where it had none, or have a part without a derivative.
+    """
     try:
-        return slopes(model, x, y, goal)
+        with SoftBackward(torch.full((len(x),), soft)) if soft else nullcontext():
+            return slopes(model, x, y, goal)
     except Exception:  # noqa: BLE001 - the model's own code
         return None
 
@@ -186,6 +196,10 @@ class _Averaging(nn.Module):
 def _averaged(model: Model, draws: int) -> Model:
     mean = _as_model(model, _Averaging(model, draws))
     return mean if model.output == "value" else replace(mean, output="probabilities")
+
+
+def _tolerant(model: Model, view: nn.Module) -> Model:
+    return _as_model(model, _Tolerant(_as_model(model, view)))
 
 
 def _as_model(model: Model, module: nn.Module) -> Model:

@@ -111,7 +111,7 @@ class SoftBackward(TorchFunctionMode):
         return self.width.to(x.device, x.dtype).view(-1, *[1] * (x.ndim - 1))
 
     def _edge(self, x: Tensor) -> Tensor:
-        rms = x.detach().flatten(1).square().mean(1).sqrt()
+        rms = x.detach().reshape(len(x), -1).square().mean(1).sqrt()
         return self._shaped(x) * rms.view(-1, *[1] * (x.ndim - 1))
 
 

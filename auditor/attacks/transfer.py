@@ -44,7 +44,10 @@ def distilled_copy(
         asked = _asked(copy, x, epsilon, norm, step % 4, random)
         with torch.no_grad():
             said = model(asked).cpu()
-        loss = _apart(copy(asked), said)
+        known = said.isfinite().view(BATCH, -1).all(1)
+        if not bool(known.any()):
+            continue
+        loss = _apart(copy(asked[known]), said[known])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -224,3 +224,27 @@ def test_pgd_raises_the_loss_inside_the_ball() -> None:
     assert (worst - batch.x).abs().max() <= 0.1 + 1e-6
     assert worst.min() >= 0 and worst.max() <= 1
     assert not worst.requires_grad
+
+
+@needs_shared
+def test_is_at_most_foolbox_in_l2_on_a_real_model() -> None:
+    """At each size as many standing as PGD-40 and FMN-100 leave together, or fewer."""
+    import foolbox
+
+    opened = real("mnist_small")
+    rows = np.random.default_rng(2).permutation(len(opened.data))[:24]
+    batch = next(opened.data.at(rows).batches(24))
+    epsilons = (0.5, 1.0, 1.5, 2.0)
+    with opened.model.frozen():
+        found = robust_curve(opened.model, batch.x, batch.y, epsilons, norm="l2")
+        handle = foolbox.models.PyTorchModel(
+            opened.model.module, bounds=(0, 1), preprocessing={"mean": [0.1307], "std": [0.3081], "axis": -3}
+        )
+        torch.manual_seed(0)
+        attacks = foolbox.attacks.L2PGD(steps=40), foolbox.attacks.L2FMNAttack(steps=100)
+        theirs = [a(handle, batch.x, batch.y, epsilons=list(epsilons))[2] for a in attacks]
+    both = (~(theirs[0] | theirs[1])).sum(1).tolist()
+
+    ours = [int((found.index > k).sum()) for k in range(4)]
+    assert all(o <= b for o, b in zip(ours, both, strict=True))
+    assert all(b - o <= 4 for o, b in zip(ours, both, strict=True))

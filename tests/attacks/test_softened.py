@@ -143,6 +143,12 @@ def test_every_sample_has_a_width_of_its_own() -> None:
     assert torch.allclose(gradient[3], apart[2][3])
 
 
+def test_one_number_a_sample_is_softened_as_a_row_of_one_is() -> None:
+    x = numbers()[:, 0]
+
+    assert torch.equal(softened(torch.sigmoid, x, 0.1)[1], softened(torch.sigmoid, x[:, None], 0.1)[1][:, 0])
+
+
 def test_what_is_no_row_a_sample_is_left_alone() -> None:
     leaf = numbers().requires_grad_()
     with SoftBackward(torch.full((9,), 0.1)):

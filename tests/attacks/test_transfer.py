@@ -95,3 +95,15 @@ def test_questions_stay_inside_the_bounds_and_are_as_many_as_were_said() -> None
     assert [len(a) for a in asked] == [64] * 8
     assert min(float(a.min()) for a in asked) >= 0
     assert max(float(a.max()) for a in asked) <= 1
+
+
+def test_questions_without_an_answer_teach_nothing() -> None:
+    class Sometimes(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            z = x[:, 0] - 0.5
+            return torch.where(x[:, 1:2] > 0.5, torch.nan, torch.stack([-z, z], 1))
+
+    x = torch.rand(60, 4, generator=torch.Generator().manual_seed(0))
+    copy = distilled_copy(Model(Sometimes(), ("a", "b")), x, 0.1, steps=STEPS)
+
+    assert float((copy(x).argmax(1) == (x[:, 0] > 0.5)).float().mean()) > 0.9

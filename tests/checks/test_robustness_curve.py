@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from auditor.errors import UsageError
 from auditor.registry import CHECKS, Context
 from auditor.subject import Data, Model
 from auditor.types import Measure
@@ -231,3 +234,120 @@ def test_parts_are_attacked_as_the_whole_is() -> None:
 
     assert measures(parts, "robust_accuracy") == measures(whole, "robust_accuracy")
     assert {m.n for m in parts.measures} == {24}
+
+
+# ---- other norms, and what is said beside the figure -------------------------------------------------------------
+def test_a_patchs_l2_curve_is_counted_by_hand() -> None:
+    """The mean of nine pixels turns at .5: all of them moved by as much is a length of 3 |mean - .5|."""
+    case, ladder = zoo.planted_patch(), [1.0, 1.05, 1.1, 1.2]
+    x, y = case.data.read(np.arange(24)), torch.from_numpy(case.data.y)
+    right = case.model(x).argmax(1) == y
+    far = 3 * (x[:, 0, *zoo.PATCH].mean((1, 2)) - 0.5).abs()
+    expected = {f"l2@{e:.3g}": (int((right & (far > e)).sum()), 24) for e in (0, *ladder)}
+
+    result = result_of(case, CHECK, norm="l2", epsilons=ladder, samples=0, steps=10)
+
+    assert {size: m.counts for size, m in measures(result, "robust_accuracy").items()} == expected
+    assert len(set(expected.values())) > 3
+
+
+def test_an_unknown_norm_is_named() -> None:
+    with pytest.raises(UsageError, match=r"robustness\.curve\.norm = 'l7'.*'linf', 'l2', 'l1' or 'l0'"):
+        CHECKS[CHECK].params({"norm": "l7"})
+
+
+def said(case: zoo.Case, **settings: Any) -> tuple[str, ...]:
+    return result_of(case, CHECK, **{"samples": 0, "steps": 2, "shown": 0, **settings}).caveats
+
+
+def test_an_honest_model_has_no_caveat() -> None:
+    assert said(zoo.inplace_relu()) == ()
+
+
+def test_an_epsilon_in_255ths_is_doubted() -> None:
+    (caveat,) = said(zoo.inplace_relu(), epsilons=[0.03, 8])
+
+    assert caveat.startswith("An epsilon of 8 is more than the whole range of an input (0 to 1)")
+    assert "If it is meant in 255ths of the range, write 0.0314." in caveat
+
+
+def test_deviations_of_a_column_may_be_more_than_1() -> None:
+    assert not any("255ths" in caveat for caveat in said(zoo.linear_table(), epsilons=[2.0]))
+
+
+def test_rows_outside_the_bounds_are_counted_aloud() -> None:
+    case = zoo.inplace_relu()
+    x = case.data.read(np.arange(24))
+    x[:3, 0, 0, 0] = 1.5
+    outside = zoo.Case(case.model, zoo.labelled(case.model, x))
+
+    assert said(outside)[0].startswith("3 of 24 rows lie outside the input's bounds")
+
+
+def test_a_model_that_is_right_no_more_than_by_chance_says_little() -> None:
+    """Seven of eight rows are of class a, and the model always says a."""
+    case = zoo.constant()
+    named = int(case.model(case.data.read(np.arange(1))).argmax())
+    y = np.full(24, named)
+    y[:3] = (named + 1) % 3
+
+    (caveat,) = said(zoo.Case(case.model, replace(case.data, y=y)), epsilons=[0.1])[-1:]
+
+    assert caveat.startswith(
+        "21 of 24 rows are right as they are, no more than if the commonest class were always named"
+    )
+
+
+def test_one_row_is_about_that_row() -> None:
+    assert said(zoo.inplace_relu(), samples=1)[-1] == "One row was attacked: the figure is about that row alone."
+
+
+class Front(nn.Module):
+    """`inner` behind a function of its inputs."""
+
+    def __init__(self, inner: nn.Module, front: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.inner, self.front = inner, front
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.inner(self.front(x))
+        return y
+
+
+FRONTS: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
+    "rounded": (lambda x: (x * 10).round() / 10, "The model hides gradients (round): attacks went straight through"),
+    "at random": (lambda x: x + 0.05 * torch.rand_like(x), "The model answers at random: what counts is the mean of"),
+    "elsewhere": (
+        lambda x: torch.from_numpy(x.detach().numpy().round(1)),
+        "The model gives no gradient, so it was attacked by its answers alone",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FRONTS)
+def test_what_stood_in_the_way_of_attacks_is_said_and_they_found_a_way(name: str) -> None:
+    case = zoo.inplace_relu()
+    front, caveat = FRONTS[name]
+    hidden = zoo.Case(replace(case.model, module=Front(case.model.module, front)), case.data)
+    settings = {"samples": 6, "epsilons": [0.05, 0.3], "steps": 10, "shown": 0}
+    result = result_of(hidden, CHECK, **settings)
+
+    assert result.caveats[0].startswith(caveat)
+    plain, found = (curve(measures(r, "robust_accuracy")) for r in (result_of(case, CHECK, **settings), result))
+    assert found[2] <= plain[2] + 1 / 6
+
+
+class HalfOff(nn.Module):
+    """The second pixel where the first is bright, elsewhere the third, which is looked at outside of torch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second, third = x.flatten(1)[:, :3].split(1, 1)
+        found = torch.where(first > 0.4, second, torch.from_numpy(third.detach().numpy()))
+        return torch.cat([found, 0 * found + 0.5], 1)
+
+
+def test_rows_without_any_gradient_are_attacked_by_answers() -> None:
+    model = Model(HalfOff(), ("a", "b"))
+    caveats = said(zoo.Case(model, zoo.labelled(model, zoo.images())), samples=8, epsilons=[0.6])
+
+    assert any("they were attacked by answers alone (5,000 questions)" in c for c in caveats)
