@@ -45,7 +45,7 @@ def norm_curve(
     ctx.keep("rows", data.row_ids)
     ctx.keep("distance", found.distance.numpy())
     tables, images = pictured(ctx, model, found, ladder, norm, shown)
-    caveats = [*doubts(ctx, data, seen, found), *doubts_of_size(model, norm, ladder), *_held(ctx, model)]
+    caveats = [*doubts(ctx, data, seen, found, steps), *doubts_of_size(model, norm, ladder), *_held(ctx, model)]
     if isinstance(goal, AnotherValue):
         caveats.append(f"A row counts as moved when its value changes by more than {goal.amount:.4g}.")
     return Result(measures, (table, *tables), tuple(images), tuple(caveats))

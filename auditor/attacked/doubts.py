@@ -13,9 +13,12 @@ from auditor.subject import Data
 __all__ = ["doubts"]
 
 
-def doubts(ctx: Context, data: Data, seen: Seen, found: Attacked) -> list[str]:
-    """Sentences about what stood in the way of the attacks, what was done about it, and what weakens the figure."""
-    said = _met(seen)
+def doubts(ctx: Context, data: Data, seen: Seen, found: Attacked, steps: int) -> list[str]:
+    """Sentences about what stood in the way of the attacks, what was done about it, and what weakens the figure.
+
+    `steps` are those of the attacks by gradients.
+    """
+    said = _met(seen, FULL * steps)
     outside = ctx.predictions.inputs.outside if ctx.predictions.inputs else 0
     if outside:
         said.append(
@@ -29,7 +32,7 @@ def doubts(ctx: Context, data: Data, seen: Seen, found: Attacked) -> list[str]:
     return said
 
 
-def _met(seen: Seen) -> list[str]:
+def _met(seen: Seen, questions: int) -> list[str]:
     said = []
     if seen.random:
         said.append(
@@ -41,14 +44,14 @@ def _met(seen: Seen) -> list[str]:
         said.append(f"The model hides gradients ({names}): attacks went straight through, as if it were not there.")
     if not seen.searches:
         said.append(
-            f"The model gives no gradient, so it was attacked by its answers alone: up to {FULL:,} questions a row and "
-            "size, and a copy taught by its answers. Such attacks find less: the true figure may lie far below."
+            f"The model gives no gradient, so it was attacked by its answers alone: up to {questions:,} questions a "
+            "row and size, and a copy taught by its answers. Such attacks find less: the true figure may lie far below."
         )
     elif seen.still_blind > MOST_BLIND:
         said.append(
             f"At {seen.still_blind:.0%} of the rows tried the gradient is zero whatever was done, so that attacks by "
-            f"gradients are blind there; they were attacked by answers alone ({FULL:,} questions), which finds less: "
-            "the true figure may lie far below."
+            f"gradients are blind there; they were attacked by answers alone ({questions:,} questions), which finds "
+            "less: the true figure may lie far below."
         )
     return said
 

@@ -92,14 +92,15 @@ def attacked(ctx: Context, model: Model, data: Data, ladder: Sequence[float], th
         before = _answers(model, batch.x)
         y = threat.aim(batch, before)
         wrong = goal.reached(before, y)
-        found = threat.attack(batch.x, y)
+        random_changes = [threat.noise(batch.x, torch.full((len(y),), e), random) for e in ladder]
+        stands = torch.stack([~goal.reached(_answers(model, at), y) for at in random_changes])
+        found = _with_noise(threat.attack(batch.x, y), random_changes, stands, ladder)
         turned = ~wrong & (found.index < len(ladder))
         index.append(torch.where(wrong, 0, found.index))
         # float32 may put a change a hair beyond the ball that holds it
         sizes = torch.minimum(found.distance, torch.tensor((*ladder, torch.inf))[found.index])
         distance.append(torch.where(wrong, 0.0, torch.where(turned, sizes, torch.inf)))
-        changed = [threat.noise(batch.x, torch.full((len(y),), e), random) for e in ladder]
-        noise.append(torch.stack([~goal.reached(_answers(model, at), y) for at in changed]))
+        noise.append(stands)
         _pick(easiest, hardest, model, batch, before, found, turned)
     return Attacked(torch.cat(index), torch.cat(distance), torch.cat(noise, 1), tuple(easiest), tuple(hardest))
 
@@ -107,6 +108,15 @@ def attacked(ctx: Context, model: Model, data: Data, ladder: Sequence[float], th
 def _answers(model: Model, x: Tensor) -> Tensor:
     with torch.no_grad():
         return model(x.clone()).cpu()  # a copy, since some models write into their input
+
+
+def _with_noise(found: Frontiers, changed: Sequence[Tensor], stands: Tensor, ladder: Sequence[float]) -> Frontiers:
+    """The frontiers, sooner where a random change of a size breaks what attacks did not."""
+    index, witness, distance = found.index.clone(), found.witness.clone(), found.distance.clone()
+    for k in reversed(range(len(ladder))):
+        sooner = ~stands[k] & (index > k)
+        index[sooner], distance[sooner], witness[sooner] = k, ladder[k], changed[k][sooner]
+    return Frontiers(index, witness, distance, found.closest)
 
 
 def _pick(

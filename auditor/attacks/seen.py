@@ -22,7 +22,7 @@ __all__ = ["MOST_BLIND", "ZERO", "Seen", "answers_differ", "seen_by_search", "sl
 ZERO = 1e-8  # a largest slope below this is none
 MOST_BLIND = 0.05  # of the rows may have no gradient before gradients count as hidden
 ALIKE = 0.99  # cosine of gradients that are the same
-ROWS = 32
+ROWS = 16
 ANSWERS = 20  # passes over which the answers of a model that answers at random are averaged
 DRAWS = 8  # and its gradients
 SOFT = 0.1  # how soft activations are where their own gradients are nothing
@@ -52,6 +52,11 @@ class Seen:
     softens: bool
 
     @property
+    def hides(self) -> bool:
+        """Whether anything was found that attacks have to adapt to."""
+        return self.random or self.recovered or self.adapted is not None
+
+    @property
     def searches(self) -> tuple[Model, ...]:
         """The models that gradients are taken of, none where there is no gradient at all."""
         found = (self.plain,) if self.blind < 1 or self.softens else ()
@@ -61,7 +66,7 @@ class Seen:
 def seen_by_search(
     model: Model, x: Tensor, y: Tensor, *, followed: Model | None = None, goal: Goal | None = None
 ) -> Seen:
-    """What is in the way of gradients at the rows `x` (N, ...), of which 32 are tried, and how a search sees past it.
+    """What is in the way of gradients at the rows `x` (N, ...), of which 16 are tried, and how a search sees past it.
 
     `followed` is the model in a form whose functions can be seen, None: the model itself.
     """
@@ -72,14 +77,12 @@ def seen_by_search(
     answers = _averaged(model, ANSWERS) if random else model
     plain = _Sight(inner, DRAWS if random else 1)
     through = _Sight(inner, DRAWS if random else 1, through=True)
-    before, after = (_tried(_as_model(model, view), x, y, goal) for view in (plain, through))
-    softened = _tried(_as_model(model, plain), x, y, goal, soft=SOFT)
-    if before is None:
-        before = torch.zeros(len(x), x[0].numel())
-    if after is None:
-        after, through.met = before, {}
-    blind, still = _blind(before), min(_blind(before), _blind(after))
-    helps = bool(through.met) and _differ(before, after)
+    before = _tried(_as_model(model, plain), x, y, goal)
+    after = _tried(_as_model(model, through), x, y, goal) if _meets(through, x) else None
+    blind = 1.0 if before is None else _blind(before)
+    still = blind if after is None else min(blind, _blind(after))
+    softened = _tried(_as_model(model, plain), x, y, goal, soft=SOFT) if blind == 1 else None
+    helps = after is not None and (before is None or _differ(before, after))
     return Seen(
         answers,
         inner,
@@ -111,6 +114,15 @@ def slopes(model: Model, x: Tensor, y: Tensor, goal: Goal) -> Tensor:
     if gradient is None:
         return torch.zeros(len(x), x[0].numel())
     return (gradient * torch.as_tensor(model.unit)).flatten(1).nan_to_num()
+
+
+def _meets(through: _Sight, x: Tensor) -> bool:
+    """Whether the model has anything that gradients have to be led through, as far as one row shows."""
+    try:
+        through(x[:1].clone().requires_grad_())
+    except Exception:  # noqa: BLE001 - the model's own code
+        return False
+    return bool(through.met)
 
 
 def _tried(model: Model, x: Tensor, y: Tensor, goal: Goal, soft: float = 0.0) -> Tensor | None:

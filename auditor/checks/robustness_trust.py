@@ -35,9 +35,9 @@ def trust(
     *,
     norm: Literal["linf", "l2"] = "linf",
     epsilons: tuple[Epsilon, ...] = (),
-    samples: Annotated[int, Field(ge=0)] = sizes(16, 48, 128),
-    steps: Annotated[int, Field(ge=4, le=10_000)] = sizes(20, 40, 100),
-    questions: Annotated[int, Field(ge=2)] = sizes(200, 500, 2000),
+    samples: Annotated[int, Field(ge=0)] = sizes(8, 48, 128),
+    steps: Annotated[int, Field(ge=4, le=10_000)] = sizes(10, 40, 100),
+    questions: Annotated[int, Field(ge=2)] = sizes(30, 500, 2000),
     lessons: Annotated[int, Field(ge=0)] = sizes(0, 100, 400),
 ) -> Result:
     """Whether the model only hides its gradients, so that usual attacks fail on it though it is not robust.

@@ -125,6 +125,7 @@ def _runs(lab: Lab, x: Tensor, y: Tensor, epsilon: float, copy: Model | None) ->
     nothing = Frontiers(torch.ones(len(x), dtype=torch.long), x.clone(), torch.zeros(len(x)), x.clone())
     squares = square(seen.model, x, y, (epsilon,), nothing, norm=norm, queries=lab.budget.questions, seed=seed)
     pgd = lab.climbed(x, y, epsilon)
+    unit_test = planted(model, seen.shown, x, epsilon, norm=norm, steps=steps, seed=seed)
     adapted_view = seen.searches[-1] if seen.searches else model
     return Runs(
         epsilon=epsilon,
@@ -143,8 +144,10 @@ def _runs(lab: Lab, x: Tensor, y: Tensor, epsilon: float, copy: Model | None) ->
         squares=squares.index == 0,
         copied=None if copy is None else _walked(lab, copy, x, y, epsilon),
         adapted=torch.zeros(0),
-        unit_test=planted(model, seen.shown, x, epsilon, norm=norm, steps=steps, seed=seed),
-        adapted_unit_test=planted(seen.model, adapted_view, x, epsilon, norm=norm, steps=steps, seed=seed),
+        unit_test=unit_test,
+        adapted_unit_test=planted(seen.model, adapted_view, x, epsilon, norm=norm, steps=steps, seed=seed)
+        if seen.hides
+        else unit_test,
     )
 
 
