@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from auditor.attacks.softened import SoftBackward
 from auditor.errors import NotApplicable
 from auditor.subject import Model
 from tests import zoo
+from tests.attacks.linear import exact, linear
 from tests.shared import needs_shared, real
 
 EPSILONS = (0.05, 0.1, 0.2, 0.4, 0.8)
@@ -145,6 +147,34 @@ def test_a_model_without_gradient_is_not_applicable() -> None:
     x = torch.rand(5, 4)
     with pytest.raises(NotApplicable, match="no gradient"):
         robust_curve(Model(Steps(), ("a", "b")), x, torch.zeros(5).long(), EPSILONS)
+
+
+def test_what_gradients_call_broken_counts_where_the_model_agrees() -> None:
+    """Seen by a model whose other class is 1 ahead, each sample breaks where it does all the same."""
+    model, x, y = linear()
+    x, y = x[y == 0], y[y == 0]
+    eager = nn.Sequential(model.module, nn.Linear(2, 2))
+    eager[1].weight.data, eager[1].bias.data = torch.eye(2), torch.tensor([0.0, 1.0])
+
+    found = robust_curve(model, x, y, EPSILONS, steps=10, seen=replace(model, module=eager))
+
+    assert found.index.tolist() == (exact(model, x, y, "linf")[:, None] > torch.tensor(EPSILONS)).sum(1).tolist()
+
+
+def test_a_narrow_gap_inside_the_ball_is_found_by_smaller_steps() -> None:
+    """It breaks where three numbers are right to within .004 together; steps from end to end pass over it."""
+    goals = 0.4 * torch.rand(12, 3, generator=torch.Generator().manual_seed(0)) - 0.2
+
+    class Gap(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            missed = (x[:, :3] - x[:, 3:]).abs().sum(1)
+            return torch.stack([0 * missed, 0.004 - missed], 1)
+
+    unit = torch.tensor([1.0, 1, 1, 0, 0, 0])
+    model = Model(Gap(), ("a", "b"), bounds=(-1.0, 1.0), unit=unit)
+    found = robust_curve(model, torch.cat([0 * goals, goals], 1), torch.zeros(12).long(), (0.2,), steps=100)
+
+    assert found.index.tolist() == [0] * 12
 
 
 # ---- the parts ---------------------------------------------------------------------------------------------------

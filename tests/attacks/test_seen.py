@@ -135,6 +135,38 @@ def test_random_answers_are_the_mean_of_probabilities() -> None:
     assert torch.allclose(seen.model(x), expected.log().expand(3, 2))
 
 
+class Turning(nn.Module):
+    """The slope of its first output is 3, then -1, then 3 ..."""
+
+    turn = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.turn += 1
+        z = (3 if self.turn % 2 else -1) * x[:, 0]
+        return torch.stack([z, 0 * z], 1)
+
+
+def test_gradients_of_a_model_that_answers_at_random_are_the_mean_of_several() -> None:
+    x, y = torch.full((3, 2), 0.5), torch.ones(3).long()
+    seen = seen_by_search(Model(Turning(), ("a", "b")), x, y)
+
+    assert seen.random
+    assert slopes(seen.plain, x, y, AnotherClass()).tolist() == [[1, 0]] * 3
+
+
+def test_a_softmax_that_did_not_give_the_outputs_is_not_taken_back() -> None:
+    class Flipped(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (5 * x).softmax(1).flip(1)
+
+    x = torch.rand(6, 3, generator=torch.Generator().manual_seed(0))
+    model = Model(Flipped(), ("a", "b", "c"), output="probabilities")
+    seen = seen_by_search(model, x, torch.zeros(6).long())
+
+    assert not seen.recovered
+    assert torch.equal(seen.plain(x), model(x))
+
+
 def test_a_large_model_with_a_little_noise_of_its_arithmetic_is_not_random() -> None:
     class Jittering(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

@@ -182,6 +182,27 @@ def test_elements_without_a_unit_are_not_moved() -> None:
         assert int((found.index == 0).sum()) > 30
 
 
+@pytest.mark.parametrize("norm", NORMS)
+def test_units_are_only_a_scale(norm: Norm) -> None:
+    """Powers of two: not a bit differs."""
+    model, x, y = linear()
+    unit = 2.0 ** torch.arange(-6, 6)
+
+    class Scaled(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            z: Tensor = model.module(x / unit)
+            return z
+
+    scaled = Model(Scaled(), model.classes, bounds=(-50 * unit, 50 * unit), unit=unit)
+    plain, found = (
+        square(m, at, y, (0.2, 0.5), untouched(m, at, y, (0.2, 0.5), norm), norm=norm, queries=60)
+        for m, at in ((model, x), (scaled, x * unit))
+    )
+
+    assert torch.equal(found.witness, plain.witness * unit)
+    assert int((plain.index < 2).sum()) > 10
+
+
 def test_values_are_moved_too() -> None:
     model, x, y = value()
     far = 1 / float(model.module.weight.abs().sum())

@@ -337,6 +337,27 @@ def test_what_stood_in_the_way_of_attacks_is_said_and_they_found_a_way(name: str
     assert found[2] <= plain[2] + 1 / 6
 
 
+class Quantised(nn.Module):
+    """A linear model of inputs in ten levels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(64, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head((x.flatten(1) * 10).round() / 10)
+
+
+def test_a_program_that_rounds_its_input_is_attacked_as_the_module_is() -> None:
+    case, settings = zoo.case(Quantised(), zoo.images(), 3), {"samples": 8, "epsilons": [0.05, 0.1], "shown": 0}
+    program = zoo.Case(replace(case.model, module=torch.jit.script(case.model.module)), case.data)
+    module, script = (result_of(c, CHECK, **settings) for c in (case, program))
+
+    assert script.caveats == module.caveats
+    assert script.caveats[0].startswith("The model hides gradients (round)")
+    assert script.measures == module.measures
+
+
 class HalfOff(nn.Module):
     """The second pixel where the first is bright, elsewhere the third, which is looked at outside of torch."""
 
