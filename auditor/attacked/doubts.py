@@ -25,6 +25,11 @@ def doubts(ctx: Context, data: Data, seen: Seen, found: Attacked, steps: int) ->
             f"{outside:,} of {len(ctx.data):,} rows lie outside the input's bounds; changes there go towards the "
             "bounds: check `bounds` in the audit file."
         )
+    if found.failing:
+        said.append(
+            f"{found.failing:,} of {len(data):,} rows were turned by an input inside the bounds for which the model "
+            "raises an error or gives NaN or infinity; they count as broken."
+        )
     if not ctx.is_regression:
         said += _clean(data, found)
     if len(data) == 1:
@@ -46,6 +51,11 @@ def _met(seen: Seen, questions: int) -> list[str]:
         said.append(
             f"The model gives no gradient, so it was attacked by its answers alone: up to {questions:,} questions a "
             "row and size, and a copy taught by its answers. Such attacks find less: the true figure may lie far below."
+        )
+    elif seen.softens and seen.adapted is None:
+        said.append(
+            "The model's own gradients are zero at all rows tried: attacks went by gradients of softened activations, "
+            f"and by answers alone ({questions:,} questions)."
         )
     elif seen.still_blind > MOST_BLIND:
         said.append(

@@ -56,7 +56,7 @@ class Attacked:
     `index` (N,) as in `Frontiers`; `distance` (N,) is the size of the smallest change found, 0 for rows that are wrong
     as they are, infinity where nothing was found. `noise` (E, N) says which rows stand one random change. `easiest` and
     `hardest` are the rows turned by the least and by the most among those that each size turns and the one before does
-    not; None where it turns none.
+    not; None where it turns none. `failing` rows were turned by an input that the model gives no finite answer to.
     """
 
     index: Tensor
@@ -64,6 +64,7 @@ class Attacked:
     noise: Tensor
     easiest: tuple[Turned | None, ...]
     hardest: tuple[Turned | None, ...]
+    failing: int
 
     @property
     def wrong(self) -> Tensor:
@@ -85,7 +86,7 @@ def search_view(ctx: Context, model: Model, data: Data, goal: Goal, aim: Aim) ->
 def attacked(ctx: Context, model: Model, data: Data, ladder: Sequence[float], threat: Threat) -> Attacked:
     """All rows of `data` attacked; every part has the same seed, whatever the others hold."""
     random, goal = torch.Generator().manual_seed(ctx.seed), threat.goal
-    index, distance, noise = [], [], []
+    index, distance, noise, failing = [], [], [], 0
     easiest: list[Turned | None] = [None] * len(ladder)
     hardest: list[Turned | None] = [None] * len(ladder)
     for batch in data.batches(ctx.batch_size):
@@ -101,8 +102,10 @@ def attacked(ctx: Context, model: Model, data: Data, ladder: Sequence[float], th
         sizes = torch.minimum(found.distance, torch.tensor((*ladder, torch.inf))[found.index])
         distance.append(torch.where(wrong, 0.0, torch.where(turned, sizes, torch.inf)))
         noise.append(stands)
-        _pick(easiest, hardest, model, batch, before, found, turned)
-    return Attacked(torch.cat(index), torch.cat(distance), torch.cat(noise, 1), tuple(easiest), tuple(hardest))
+        after = _answers(model, found.witness)
+        failing += int((turned & ~after.reshape(len(after), -1).isfinite().all(1)).sum())
+        _pick(easiest, hardest, batch, before, after, found, turned)
+    return Attacked(torch.cat(index), torch.cat(distance), torch.cat(noise, 1), tuple(easiest), tuple(hardest), failing)
 
 
 def _answers(model: Model, x: Tensor) -> Tensor:
@@ -120,7 +123,7 @@ def _with_noise(found: Frontiers, changed: Sequence[Tensor], stands: Tensor, lad
 
 
 def _pick(
-    easiest: list[Turned | None], hardest: list[Turned | None], model: Model, batch: Batch, before: Tensor,
+    easiest: list[Turned | None], hardest: list[Turned | None], batch: Batch, before: Tensor, after: Tensor,
     found: Frontiers, turned: Tensor,
 ) -> None:  # fmt: skip
     """Put rows of this part into the places of those that were turned by more, and by less."""
@@ -133,12 +136,11 @@ def _pick(
             size = float(found.distance[i])
             other = held[k]
             if other is None or closer * size < closer * other.distance:
-                held[k] = _turned(model, batch, before, found, i)
+                held[k] = _turned(batch, before, after, found, i)
 
 
-def _turned(model: Model, batch: Batch, before: Tensor, found: Frontiers, i: int) -> Turned:
-    (after,) = _answers(model, found.witness[i : i + 1])
+def _turned(batch: Batch, before: Tensor, after: Tensor, found: Frontiers, i: int) -> Turned:
     return Turned(
-        int(batch.row_ids[i]), batch.x[i], found.witness[i], before[i].reshape(-1), after.reshape(-1),
+        int(batch.row_ids[i]), batch.x[i], found.witness[i], before[i].reshape(-1), after[i].reshape(-1),
         float(found.distance[i]), float(batch.y[i]),
     )  # fmt: skip

@@ -52,6 +52,8 @@ def _spread(places: list[int], most: int) -> list[int]:
 
 def _called(ctx: Context, outputs: Tensor) -> str:
     """The class and its probability, or the value."""
+    if not bool(outputs.isfinite().all()):
+        return "nothing (no finite answer)"
     if ctx.is_regression:
         return f"{float(outputs[0]):.4g}"
     p = outputs.softmax(0)

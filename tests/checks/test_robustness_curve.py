@@ -372,3 +372,24 @@ def test_rows_without_any_gradient_are_attacked_by_answers() -> None:
     caveats = said(zoo.Case(model, zoo.labelled(model, zoo.images())), samples=8, epsilons=[0.6])
 
     assert any("they were attacked by answers alone (5,000 questions)" in c for c in caveats)
+
+
+def test_rows_turned_by_what_the_model_cannot_answer_are_told() -> None:
+    class Picky(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            flat = x.flatten(1)
+            if bool((flat[:, 0] > 0.9).any()):
+                msg = "too bright"
+                raise ValueError(msg)
+            return torch.stack([flat[:, 1:].sum(1) + 40, 0 * flat[:, 0]], 1)
+
+    x = torch.full((12, 1, 4, 4), 0.5)
+    case = zoo.Case(Model(Picky(), ("a", "b")), Data.of(x, torch.zeros(12, dtype=torch.long)))
+    result = result_of(case, CHECK, samples=0, steps=4, epsilons=[0.1, 0.5])
+
+    # squares and random changes come upon the corner; who never does stands, and none is called broken at .1
+    assert measures(result, "robust_accuracy")["linf@0.1"].counts[0] == 12
+    turned = 12 - measures(result, "robust_accuracy")["linf@0.5"].counts[0]
+    assert turned > 0
+    said = f"{turned:.0f} of 12 rows were turned by an input inside the bounds for which the model raises an error"
+    assert any(c.startswith(said) for c in result.caveats)
