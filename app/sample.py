@@ -21,6 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 CURVE = "robustness.curve"
+CHANGED = ("before", "after")
 COLOURS = {"raises": "#d9752b", "lowers": "#4a8fd0"}  # as in the maps; to be told from white and from black
 Pixels = np.ndarray[Any, Any]
 
@@ -30,7 +31,7 @@ def titles(audit: Audit) -> dict[str, str]:
     said = [item.title for _, item in _explained(audit)]
     found: dict[str, str] = {}
     for title in [*sorted(said, key=said.count, reverse=True), *_turned(audit)]:
-        found.setdefault(title.partition(":")[0], title)
+        found.setdefault(_row(title), title)
     return found
 
 
@@ -47,7 +48,7 @@ def _turned(audit: Audit) -> list[str]:
     result = result_of(audit, CURVE)
     if result is None:
         return []
-    return [i.title for i in result.images] + [t.title for t in result.tables if t.columns[:2] == ("column", "before")]
+    return [i.title for i in result.images] + [t.title for t in result.tables if t.columns[1:3] == CHANGED]
 
 
 # ---- what moved the answer ---------------------------------------------------------------------------------------
@@ -116,14 +117,20 @@ def figure_of(o: Outcome, title: str) -> tuple[str, str]:
 def change_pictures(audit: Audit, title: str) -> dict[str, Image]:
     """Pictures of the row by role: original, change, adversarial; empty where it was not turned."""
     result = result_of(audit, CURVE)
-    found = {i.role: i for i in (result.images if result else ()) if i.title == title}
+    found = {i.role: i for i in (result.images if result else ()) if _row(i.title) == _row(title)}
     return found if {"original", "change", "adversarial"} <= set(found) else {}
 
 
 def change_tables(audit: Audit, title: str) -> list[Table]:
-    """The columns that were changed to turn the row."""
+    """The columns or words that were changed to turn the row."""
     result = result_of(audit, CURVE)
-    return [t for t in (result.tables if result else ()) if t.title.startswith(f"{title}: ")]
+    tables = (t for t in (result.tables if result else ()) if t.columns[1:3] == CHANGED)
+    return [t for t in tables if _row(t.title) == _row(title)]
+
+
+def _row(title: str) -> str:
+    """`row 12` of `row 12: cat (0.98), called dog`: what is said of the row differs from check to check."""
+    return title.partition(":")[0]
 
 
 def enlarged(array: Pixels) -> Pixels:

@@ -146,7 +146,7 @@ def _chosen(found: _Attacked, ladder: Sequence[float], shown: int) -> list[tuple
     for k, e in enumerate(ladder):
         rows = np.flatnonzero(found.right & (found.index == k))
         rows = rows[np.argsort(found.distance[rows], kind="stable")]
-        ends = [("Easiest", rows[:1]), ("Hardest", rows[1:][-1:])][:shown]
+        ends = [("easiest", rows[:1]), ("hardest", rows[1:][-1:])][:shown]
         chosen += [(word, e, int(row)) for word, some in ends for row in some]
     return chosen
 
@@ -160,8 +160,5 @@ def _changes(ctx: Context, model: Model, found: _Attacked, word: str, epsilon: f
     before, after = decoded(both, columns)
     rows = [(c.name, said(float(b), c), said(float(a), c)) for c, b, a in zip(columns, before, after, strict=True)
             if a != b]  # fmt: skip
-    title = (
-        f"{word} that breaks at {epsilon:.3g}: row {found.rows[i]}, {called[0]}, becomes {called[1]} "
-        f"after changes of at most {found.distance[i]:.3g} deviations"
-    )
+    title = f"row {found.rows[i]}: {called[0]}, called {called[1]}; the {word} of {_at(epsilon)}"
     return Table(title, ("column", "before", "after"), tuple(rows))

@@ -1,11 +1,11 @@
 """A whole curve of robust accuracy in one run: every sample walks down to its own frontier.
 
-Balls are nested, so each sample has one frontier: the smallest epsilon that breaks it. It starts at the largest; what
-breaks it is clipped into the next smaller ball and is the next start, so breaking is cheap, and only the epsilon just
-below the frontier is attacked to exhaustion, by every stage of the plan in turn. All samples share one batch, each with
-its own epsilon, stage, step size and schedule (APGD's rules: Croce & Hein 2020, arXiv:2003.01690, section 3, as tensors
-over the batch); who is done leaves. Some stages see softened activations (`SoftBackward`), which opens networks trained
-for certified robustness.
+Balls are nested, so each sample has one frontier: the smallest epsilon that breaks it. One gradient and a few questions
+find how far down the fast gradient method gets. What breaks a sample is clipped into the next smaller ball and is the
+next start, so breaking is cheap, and only the epsilon just below the frontier is attacked to exhaustion, by every stage
+of the plan in turn. All samples share one batch, each with its own epsilon, stage, step size and schedule (APGD's
+rules: Croce & Hein 2020, arXiv:2003.01690, section 3, as tensors over the batch); who is done leaves. Some stages see
+softened activations (`SoftBackward`), which opens networks trained for certified robustness.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def robust_curve(
     witness, closest = x.clone(), x.clone()
     if len(stands):
         search = Search(model, seen or model, goal, ball, eps, tuple(plan), steps, torch.Generator().manual_seed(seed))
-        rows = search.begin(stands, x[stands], y[stands], outputs[stands])
+        rows = search.begin(stands, x[stands], y[stands], outputs[stands], witness)
         while len(rows.id):
             rows = search.advance(rows, witness, closest)
     return confirmed(model, goal, ball, x, y, witness, closest, eps)

@@ -93,7 +93,6 @@ def _fmn(seen: InUnits, y: Tensor, norm: str, steps: int) -> Iterator[Tensor]:
 
 def _attack(norm: str, steps: int, step: float) -> Any:
     """Foolbox's FMN, whose steps are of length `step` at first."""
-    from eagerpy.astensor import astensor
     from foolbox.attacks.fast_minimum_norm import L0FMNAttack, L1FMNAttack
 
     class Crossing(L1FMNAttack):
@@ -109,7 +108,7 @@ def _attack(norm: str, steps: int, step: float) -> Any:
             away = (x.raw - x0.raw).flatten(1)
             rank = away.abs().argsort(1, descending=True).argsort(1)
             kept = torch.where(rank < epsilon.raw[:, None], away, 0.0)
-            return x0 + astensor(kept.view(x0.shape))
+            return x0 + type(x0)(kept.view(x0.shape))
 
     return {"l1": Crossing, "l0": Exact}[norm](steps=steps, max_stepsize=step)
 

@@ -68,16 +68,49 @@ class Search:
     steps: int
     generator: torch.Generator
 
-    def begin(self, id: Tensor, x: Tensor, y: Tensor, outputs: Tensor) -> Rows:  # noqa: A002
-        """Every sample at the largest epsilon, in the first stage; `outputs` is what the model says of `x`."""
-        n = len(id)
+    def begin(self, id: Tensor, x: Tensor, y: Tensor, outputs: Tensor, witness: Tensor) -> Rows:  # noqa: A002
+        """Every sample below the smallest epsilon at which the fast gradient method breaks it, in the first stage.
+
+        `outputs` is what the model says of `x`; what broke a sample is written to `witness` (all samples, ...).
+        """
+        n, heat = len(id), self.goal.heat(outputs, y)
+        at, index = self._fast(x, y, heat)
+        broken, top = index < len(self.eps), len(self.eps) - 1
+        witness[id[broken]] = at[broken]
+        rung = torch.where(broken, index - 1, top)
+        radius = self.eps[rung.clamp_min(0)]
+        at = torch.where(per_sample(broken, x), self.ball.clip(at, x, radius), x)
         rivals = torch.full((n, min(RIVALS, self.goal.count(outputs))), -1)
         zero, low = torch.zeros(n, dtype=torch.long), torch.full((n,), -torch.inf)
-        size = 2 * self.eps[-1].expand(n)
-        return Rows(
-            id, x, y, self.goal.heat(outputs, y), rivals, zero + len(self.eps) - 1, zero, zero, zero, zero, x, x,
-            low, low, x, x, low, low, x, size, size,
-        )  # fmt: skip
+        size = torch.where(broken, 0.5, 2.0) * radius
+        rows = Rows(
+            id, x, y, heat, rivals, rung, zero, zero, zero, zero, at, at, low, low, at, at, low, low, at, size, size
+        )
+        return rows.kept(rung >= 0)
+
+    def _fast(self, x: Tensor, y: Tensor, heat: Tensor) -> tuple[Tensor, Tensor]:
+        """One gradient, and the smallest epsilon (N,) that it breaks each sample with, by halving; what shows it."""
+        leaf = x.detach().requires_grad_()
+        outputs = self._with_gradient(leaf)
+        (gradient,) = torch.autograd.grad(self.goal.loss(outputs, y, heat).sum(), leaf)
+        way = self.ball.steepest(gradient.nan_to_num())
+        low, high, best = torch.zeros(len(x), dtype=torch.long), torch.full((len(x),), len(self.eps)), x
+        while bool((low < high).any()):
+            middle = torch.div(low + high, 2, rounding_mode="floor")
+            radius = self.eps[middle.clamp_max(len(self.eps) - 1)]
+            at = self.ball.clip(x + per_sample(radius, x) * way, x, radius)
+            with torch.no_grad():
+                holds = (self.goal.margin(self.model(at).cpu(), y) > 0) & (low < high)
+            best = torch.where(per_sample(holds, x), at, best)
+            high, low = torch.where(holds, middle, high), torch.where(holds | (low >= high), low, middle + 1)
+        return best, high
+
+    def _with_gradient(self, leaf: Tensor) -> Tensor:
+        outputs = self.seen(leaf).cpu()
+        if not outputs.requires_grad:
+            msg = "the model gives no gradient to its input; gradient attacks cannot be made"
+            raise NotApplicable(msg)
+        return outputs
 
     def advance(self, r: Rows, witness: Tensor, closest: Tensor) -> Rows:
         """One gradient step for all; who breaks goes down the ladder, who is out of stages leaves.
@@ -94,10 +127,7 @@ class Search:
         """Loss and margin (N,) of where each sample is, and the loss's gradient."""
         leaf, soft = r.at.detach().requires_grad_(), torch.tensor([s.soft for s in self.plan])[r.stage]
         with SoftBackward(soft) if bool(soft.any()) else nullcontext():
-            outputs = self.seen(leaf).cpu()
-        if not outputs.requires_grad:
-            msg = "the model gives no gradient to its input; gradient attacks cannot be made"
-            raise NotApplicable(msg)
+            outputs = self._with_gradient(leaf)
         rank = torch.tensor([-1 if s.rival is None else s.rival for s in self.plan])[r.stage]
         self._rank_rivals(r, rank)
         rival = r.rivals.gather(1, rank.clamp(0, r.rivals.shape[1] - 1)[:, None])[:, 0].clamp_min(0)

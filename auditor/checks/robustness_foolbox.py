@@ -25,9 +25,9 @@ PIXELS: dict[Norm, tuple[float, ...]] = {
 DEVIATIONS: dict[Norm, tuple[float, ...]] = {
     "linf": (0.1, 0.3, 1.0), "l2": (0.1, 0.3, 1.0), "l1": (0.1, 0.3, 1.0), "l0": (1.0, 2.0, 4.0),
 }  # fmt: skip
-# Of 40 steps on digits, basic iteration and DDN leave the fewest standing, at a tenth of the passes of Carlini & Wagner
-# or Brendel & Bethge; FMN says how far each row is away, and PGD is what others report.
-ATTACKS = ("LinfPGD", "LinfBasicIterativeAttack", "LInfFMNAttack", "L2BasicIterativeAttack", "DDNAttack")
+# Of 40 steps on digits, basic iteration leaves the fewest standing, at a tenth of the passes of Carlini & Wagner or
+# Brendel & Bethge; FMN says how far each row is away, and PGD is what others report.
+SUCH_AS = ("LinfPGD", "LinfBasicIterativeAttack", "LInfFMNAttack")
 COLUMNS = ("epsilon", "norm", "attack", "arguments", "robust accuracy", "low", "high", "n", "median change found")
 
 
@@ -43,7 +43,7 @@ Epsilon = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 def by_foolbox(
     ctx: Context,
     *,
-    attacks: Annotated[tuple[Named, ...], Field(min_length=1)] = ATTACKS,
+    attacks: tuple[Named, ...] = (),
     epsilons: tuple[Epsilon, ...] = (),
     samples: int = sizes(8, 32, 128),
     steps: Annotated[int, Field(ge=1, le=10_000)] = sizes(10, 40, 100),
@@ -53,13 +53,14 @@ def by_foolbox(
 
     What it measures: `robust_accuracy` of `samples` rows (0: all) under each of `attacks`, at each of `epsilons` in the
     norm that the attack measures by, and under all attacks of a norm together (slices `attack=LinfPGD&linf@0.0314` and
-    `linf@0.0314`). An attack is a class of foolbox.attacks, with arguments of its own if need be:
-    `LinfPGD(steps=100, random_start=false)`. Those that climb gradients make `steps` steps where none are named, the
-    others foolbox's own number: BoundaryAttack 25,000. One that asks for more than `passes` passes of the model over a
-    batch is stopped, and has failed. linf is the largest change, l2 the Euclidean length and l1 the sum of all, of
-    pixels from 0 to 1 or of columns in their standard deviations; l0 counts changed elements. No epsilons given means
-    three of each norm. They belong to one norm: where some are given, all attacks must measure by the same. A row that
-    is wrong as it is counts as broken at 0; what foolbox calls broken counts where a plain pass of the model says so.
+    `linf@0.0314`); nothing where none is named. An attack is a class of foolbox.attacks, with arguments of its own if
+    need be: `LinfPGD(steps=100, random_start=false)`. Those that climb gradients make `steps` steps where none are
+    named, the others foolbox's own number: BoundaryAttack 25,000. One that asks for more than `passes` passes of the
+    model over a batch is stopped, and has failed. linf is the largest change, l2 the Euclidean length and l1 the sum of
+    all, of pixels from 0 to 1 or of columns in their standard deviations; l0 counts changed elements. No epsilons given
+    means three of each norm. They belong to one norm: where some are given, all attacks must measure by the same. A row
+    that is wrong as it is counts as broken at 0; what foolbox calls broken counts where a plain pass of the model says
+    so.
 
     How to read it: an attack can only show how low the accuracy gets; the truth lies at or below the figure. Where it
     lies clearly below that of robustness.curve, the latter missed something.
@@ -74,6 +75,9 @@ def by_foolbox(
         raise NotApplicable(msg)
     if not bool(torch.as_tensor(model.unit).any()):
         msg = "no column is a number that may be changed; foolbox cannot attack categories and flags"
+        raise NotApplicable(msg)
+    if not attacks:
+        msg = f"no attacks are named; give some of foolbox's, such as attacks = {list(SUCH_AS)}"
         raise NotApplicable(msg)
     named = {a.text: a for a in (attack_named(text, steps) for text in attacks)}
     ladders = _ladders(ctx, model, tuple(named.values()), epsilons)

@@ -16,7 +16,7 @@ from auditor.registry import Context, check, sizes
 from auditor.stats import rate
 from auditor.subject import Data
 from auditor.trust.checklist import checklist
-from auditor.trust.rules import LEAST, Verdict, verdicts
+from auditor.trust.rules import LEAST, Verdict, misses, verdicts
 from auditor.trust.runs import Budget, Lab, Runs, runs_of
 from auditor.types import Measure, Result, Table
 
@@ -43,15 +43,15 @@ def trust(
     """Whether the model only hides its gradients, so that usual attacks fail on it though it is not robust.
 
     What it measures: `rules_fired`, how many of nine signs of a failed attack the model shows, on at most `samples`
-    rows (0: all) that are right, at the one of `epsilons` where about half of them break: zero gradients (R1), attacks
-    by answers alone or by the gradients of a copy that do better than gradients (R2), rows that stand though everything
-    may change (R3), weak attacks that do better than strong ones (R4), gradients that differ between two passes (R5),
-    random changes that do better (R6), planted adversarial examples that are not found (R7), steps that were too few
-    (R8), and losses that disagree (R9). `naive_accuracy` is what projected gradient descent on the cross-entropy
-    leaves, the figure that most tools print; `adapted_accuracy` what everything leaves that `robustness.curve` has too;
-    `naive_gap` how many rows the usual figure calls robust that are not. `unit_test` is how many planted examples the
-    adapted attack finds. `steps` are those of each gradient attack, `questions` those of the attack by squares,
-    `lessons` times 64 those that teach the copy (0: none).
+    rows (0: all) that are right, at the one of `epsilons` (of `norm`, linf or l2) where about half of them break: zero
+    gradients (R1), attacks by answers alone or by the gradients of a copy that do better than gradients (R2), rows that
+    stand though everything may change (R3), weak attacks that do better than strong ones (R4), gradients that differ
+    between two passes (R5), random changes that do better (R6), planted adversarial examples that are not found (R7),
+    steps that were too few (R8), and losses that disagree (R9). `naive_accuracy` is what projected gradient descent on
+    the cross-entropy leaves, the figure that most tools print; `adapted_accuracy` what everything leaves that
+    `robustness.curve` has too; `naive_gap` how many rows the usual figure calls robust that are not. `unit_test` is how
+    many planted examples the adapted attack finds. `steps` are those of each gradient attack, `questions` those of the
+    attack by squares, `lessons` times 64 those that teach the copy (0: none).
 
     How to read it: a rule that fired says that usual attacks cannot be believed here, and the table says why; the
     figures of `robustness.curve` are those of attacks that adapted. A gap near 0 and no rule fired is evidence for
@@ -118,7 +118,7 @@ def _caveats(runs: Runs, found: list[Verdict]) -> list[str]:
             "of robustness.curve are those of attacks that adapted."
         )
     test = runs.adapted_unit_test
-    if test.n and test.found < LEAST * test.n:
+    if misses(test):
         said.append(
             f"The adapted attack finds {test.found} of {test.n} planted examples, fewer than {LEAST:.0%}: its figures "
             "may be too high as well."

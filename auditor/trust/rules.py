@@ -13,9 +13,10 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from auditor.stats import wilson
+from auditor.trust.planted import Planted
 from auditor.trust.runs import NOISE, Runs
 
-__all__ = ["LEAST", "RULES", "Verdict", "verdicts"]
+__all__ = ["LEAST", "RULES", "Verdict", "misses", "verdicts"]
 
 FLAT = 0.05
 BELOW = 0.03
@@ -84,7 +85,7 @@ def _r7(r: Runs) -> Verdict:
     if test.n == 0:
         return Verdict("R7", asks, "none could be planted: the features tell no points apart", None)
     found = f"{test.found} of {test.n} found, {test.by_chance} by one random point"
-    return Verdict("R7", asks, found, test.found < LEAST * test.n)
+    return Verdict("R7", asks, found, misses(test))
 
 
 def _r8(r: Runs) -> Verdict:
@@ -101,6 +102,15 @@ def _r9(r: Runs) -> Verdict:
 
 
 RULES: tuple[Callable[[Runs], Verdict], ...] = (_r1, _r2, _r3, _r4, _r5, _r6, _r7, _r8, _r9)
+
+
+def misses(test: Planted) -> bool | None:
+    """Whether an attack finds fewer than 95 % of what was planted; None where that may be chance, or nothing was."""
+    if test.n == 0:
+        return None
+    if test.found >= LEAST * test.n:
+        return False
+    return True if float(binomtest(test.found, test.n, LEAST, "less").pvalue) < CERTAIN else None
 
 
 def _left(broken: Tensor) -> float:

@@ -70,9 +70,12 @@ def test_json_profile_only_and_set(audit_file: Path, capsysbinary: pytest.Captur
     audit = json.loads(capsysbinary.readouterr().out)
     (curve,) = [o for o in audit["outcomes"] if o["check"] == "robustness.curve"]
 
-    assert code == 2  # no limit of the policy names what ran
-    assert curve["params"] == {"norm": "linf", "epsilons": [0.1, 0.2], "samples": 20, "steps": 3, "shown": 4}
-    assert audit["verdict"] == "incomplete"
+    assert code == 0  # a limit of the policy names robustness.trust, and no sign of weakness was seen
+    assert curve["params"] == {
+        "norm": "linf", "epsilons": [0.1, 0.2], "samples": 20, "steps": 3, "shown": 4, "moved_by": 0.0,
+        "similarity": 0.55,
+    }  # fmt: skip
+    assert audit["verdict"] == "pass"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +121,11 @@ def test_checks_are_listed_with_their_settings(
 
     assert invoke(["checks"]) == 0
     plain = capsys.readouterr().out
-    assert re.search(r"^robustness.curve +Robust accuracy +norm, epsilons, samples, steps, shown$", plain, re.MULTILINE)
+    assert re.search(
+        r"^robustness.curve +Robust accuracy +norm, epsilons, samples, steps, moved_by, shown, similarity$",
+        plain,
+        re.MULTILINE,
+    )
     assert len(list(tmp_path.rglob("catalogue-*.json"))) == 1
     assert invoke(["checks", "--json"]) == 0
 
@@ -276,7 +283,7 @@ def test_ctrl_c_leaves_an_incomplete_audit_of_what_had_finished(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("auditor.checks.robustness_curve.robust_curve", stop)
+    monkeypatch.setattr("auditor.checks.robustness_curve.table_curve", stop)
 
     assert invoke(["run", str(audit_file)]) == 2
     audit = json.loads((audit_file.parent / "audit-out" / "audit.json").read_text())
@@ -308,7 +315,7 @@ def test_an_interrupted_audit_goes_beside_the_complete_one(
 
     invoke(["run", str(audit_file)])
     complete = (audit_file.parent / "audit-out" / "audit.json").read_bytes()
-    monkeypatch.setattr("auditor.checks.robustness_curve.robust_curve", stop)
+    monkeypatch.setattr("auditor.checks.robustness_curve.table_curve", stop)
     capsys.readouterr()
 
     assert invoke(["run", str(audit_file)]) == 2

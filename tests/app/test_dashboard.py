@@ -270,8 +270,17 @@ def test_an_address_that_names_no_audit_lets_one_choose(home: Jobs, job_id: str)
 
 
 # ---- one sample --------------------------------------------------------------------------------------------------
+def turned_row(job: jobs.Job) -> str:
+    """A row that an attack turned, as it is chosen: one that is explained too, where there is one."""
+    audit = load(job.audit).audit
+    result = next(o.result for o in audit.outcomes if o.check == "robustness.curve")
+    found = [i.title for i in result.images] + [t.title for t in result.tables if "before" in t.columns]
+    rows = [title.partition(":")[0] for title in found]
+    return next(row for row in sample.titles(audit) if row in rows)
+
+
 def test_a_row_of_a_table_shows_each_methods_bars_its_own_figure_and_the_smallest_change(home: Jobs) -> None:
-    at = opened("explore", job=home["table"].id)
+    at = opened("explore", job=home["table"].id, row=turned_row(home["table"]))
 
     audit = load(home["table"].audit).audit
     title = at.selectbox[1].value
@@ -289,7 +298,7 @@ def test_a_row_of_a_table_shows_each_methods_bars_its_own_figure_and_the_smalles
 
 
 def test_a_picture_shows_every_map_beside_it_and_what_the_smallest_change_does(home: Jobs) -> None:
-    at = opened("explore", job=home["images"].id)
+    at = opened("explore", job=home["images"].id, row=turned_row(home["images"]))
 
     names = [m.value.strip("*") for m in at.markdown]
     assert names[0] == "Original"

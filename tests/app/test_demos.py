@@ -50,7 +50,7 @@ def test_ctrl_c_ends_the_demos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("auditor.checks.robustness_curve.robust_curve", stop)
+    monkeypatch.setattr("auditor.checks.robustness_curve.table_curve", stop)
 
     assert invoke(["demo", "--out", str(tmp_path)]) == 2
     assert [p.name for p in tmp_path.iterdir()] == ["credit"]
@@ -170,7 +170,7 @@ def test_ctrl_c_in_a_defence_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("auditor.checks.robustness_curve.robust_curve", stop)
+    monkeypatch.setattr("auditor.checks.robustness_curve.table_curve", stop)
 
     assert invoke(["defend", str(audit_file), "--method", "pgd", "--out", str(tmp_path / "hard.safetensors")]) == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == before

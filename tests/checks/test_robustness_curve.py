@@ -371,7 +371,7 @@ def test_rows_without_any_gradient_are_attacked_by_answers() -> None:
     model = Model(HalfOff(), ("a", "b"))
     caveats = said(zoo.Case(model, zoo.labelled(model, zoo.images())), samples=8, epsilons=[0.6])
 
-    assert any("they were attacked by answers alone (5,000 questions)" in c for c in caveats)
+    assert any("they were attacked by answers alone (" in c for c in caveats)
 
 
 def test_rows_turned_by_what_the_model_cannot_answer_are_told() -> None:

@@ -121,12 +121,12 @@ def test_the_easiest_and_the_hardest_row_of_every_epsilon_are_shown() -> None:
     distance, rows = arrays[f"{CHECK}/distance"], arrays[f"{CHECK}/rows"]
     examples = result.tables[1:]
 
-    assert [t.title.split(":")[0] for t in examples] == [
-        f"{word} that breaks at {e}" for e in ("0.5", "1") for word in ("Easiest", "Hardest")
+    assert [t.title.partition("; ")[2] for t in examples] == [
+        f"the {word} of linf@{e}" for e in ("0.5", "1") for word in ("easiest", "hardest")
     ]
     for k, (low, high) in enumerate(((0, 0.5), (0.5, 1.0))):
         inside = np.flatnonzero((distance > low) & (distance <= high))
-        shown = [int(t.title.split("row ")[1].split(",")[0]) for t in examples[2 * k : 2 * k + 2]]
+        shown = [int(t.title.split("row ")[1].split(":")[0]) for t in examples[2 * k : 2 * k + 2]]
         assert distance[list(rows).index(shown[0])] == distance[inside].min()
         assert distance[list(rows).index(shown[1])] == distance[inside].max()
     for t in examples:

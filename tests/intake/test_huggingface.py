@@ -173,7 +173,7 @@ def test_an_audit_of_texts_is_explained_by_words_and_says_what_does_not_apply(mo
         assert any(t.columns[0] == "word" for t in tables)
     assert status["explain.lime"][0] is Status.MEASURED
     assert "these texts have no height" in status["explain.gradcam"][1]
-    assert "a text has no small changes" in status["robustness.curve"][1]
+    assert status["robustness.curve"][0] is Status.MEASURED
     expected = from_transformers(models / "Bert", CORPUS * 3).argmax(1).numpy() == np.arange(36) % 2
     measured = {m.name: m for o in audit.outcomes if o.result for m in o.result.measures if not m.slice}
     assert measured["accuracy"].value == measured["clean_accuracy"].value == pytest.approx(expected.mean())
