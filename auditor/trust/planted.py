@@ -141,7 +141,7 @@ class _Readouts:
         weights = weights / weights.norm(dim=1, keepdim=True).clamp_min(1e-300)
         projected = (inside * weights[:, None]).sum(2)
         highest, reached = projected.amax(1), (border * weights).sum(1)
-        # few features tell points apart by a hair only: what is planted so is in a corner that says nothing of an attack
+        # few features tell points apart by a hair only, in a corner whose being missed says nothing of an attack
         separates = reached - highest > CLEARLY * projected.std(1) + 1e-6 * highest.abs()
         return cls(weights.float(), ((highest + reached) / 2).float(), separates)
 

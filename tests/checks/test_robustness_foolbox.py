@@ -132,9 +132,8 @@ def test_rows_that_are_wrong_as_they_are_are_broken_at_nothing() -> None:
 
 def test_one_row_has_an_interval_of_one() -> None:
     case = zoo.linear_table()
-    found = measures(
-        result_of(zoo.Case(case.model, case.data.at(np.array([9]))), CHECK, attacks=USUAL, samples=0), "robust_accuracy"
-    )
+    one = zoo.Case(case.model, case.data.at(np.array([9])))
+    found = measures(result_of(one, CHECK, attacks=USUAL, samples=0), "robust_accuracy")
 
     assert {m.n for m in found.values()} == {1}
     assert all(m.high - m.low > 0.7 for m in found.values())
