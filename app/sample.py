@@ -27,10 +27,11 @@ Pixels = np.ndarray[Any, Any]
 
 
 def titles(audit: Audit) -> dict[str, str]:
-    """The title of every row that is explained or turned, by its name (`row 12`); the most explained first."""
-    said = [item.title for _, item in _explained(audit)]
+    """The title of every row that is explained or turned, by its name (`row 12`); both, and the most explained, first."""
+    said, turned = [item.title for _, item in _explained(audit)], _turned(audit)
+    rows = {_row(title) for title in turned}
     found: dict[str, str] = {}
-    for title in [*sorted(said, key=said.count, reverse=True), *_turned(audit)]:
+    for title in [*sorted(said, key=lambda t: (_row(t) in rows, said.count(t)), reverse=True), *turned]:
         found.setdefault(_row(title), title)
     return found
 

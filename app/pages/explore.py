@@ -94,7 +94,7 @@ def show_change(record: Record, title: str) -> None:
         st.text(f"It is {table.title.removeprefix(f'{title}: ')}.")
         show_table(table)
     if not pictures and not tables:
-        st.text("None was looked for in this row, or none of the audited sizes turned it.")
+        st.text("It is none of the rows that the report shows: those turned by the least and by the most at each size.")
 
 
 def show(record: Record) -> None:

@@ -130,7 +130,7 @@ def test_from_upload_to_comparison(page: Page, address: str, tmp_path: Path) -> 
     report.get_by_text("Model audit: second").wait_for()
     page.get_by_role("link", name="Explore samples").last.click()
     page.get_by_text("ledger error 0.00").wait_for()
-    page.locator("canvas").first.wait_for()
+    page.get_by_role("heading", name="The smallest change found that turns it").wait_for()
     page.screenshot(path=tmp_path / "explore.png", full_page=True)
 
     other = page.context.new_page()
