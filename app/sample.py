@@ -27,7 +27,7 @@ Pixels = np.ndarray[Any, Any]
 
 
 def titles(audit: Audit) -> dict[str, str]:
-    """The title of every row that is explained or turned, by its name (`row 12`); both, and the most explained, first."""
+    """The title of every row that is explained or turned, by its name (`row 12`); those that are both come first."""
     said, turned = [item.title for _, item in _explained(audit)], _turned(audit)
     rows = {_row(title) for title in turned}
     found: dict[str, str] = {}
