@@ -56,7 +56,7 @@ def doubts_of_size(model: Model, norm: AnyNorm, ladder: Sequence[float]) -> list
     if not beyond:
         return []
     said = (
-        f"An epsilon of {beyond[0]:g} is more than the whole range of an input ({float(low):g} to {float(high):g}): any"
-        f"thing may become anything else. If it is meant in 255ths of the range, write {beyond[0] / 255 * span:.3g}."
+        f"An epsilon of {beyond[0]:g} is more than the whole range of an input ({float(low):g} to {float(high):g}): "
+        f"anything may become anything else. If it is meant in 255ths of the range, write {beyond[0] / 255 * span:.3g}."
     )
     return [said]

@@ -20,17 +20,17 @@ GELU_GATE = 0.588  # GELU is about x sigmoid(1.702 x)
 
 
 def _gate(x: Tensor, edge: Tensor) -> Tensor:
-    return torch.sigmoid(x / edge)
+    return (x / edge).sigmoid_()
 
 
 def _between(low: float, high: float) -> Slope:
     """The slope of a clamp whose ends are soft."""
-    return lambda x, edge: torch.sigmoid((x - low) / edge) * torch.sigmoid((high - x) / edge)
+    return lambda x, edge: (x - low).div_(edge).sigmoid_().mul_((high - x).div_(edge).sigmoid_())
 
 
 def _bell(x: Tensor, edge: Tensor) -> Tensor:
     """The slope of a sigmoid, or of tanh but for a factor, that is drawn out to where inputs lie."""
-    p = torch.sigmoid(x / edge)
+    p = (x / edge).sigmoid_()
     return p * (1 - p)
 
 
@@ -66,6 +66,7 @@ class SoftBackward(TorchFunctionMode):
     def __init__(self, width: Tensor) -> None:
         super().__init__()
         self.width = width
+        self.everywhere = bool((width > 0).all())
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -86,12 +87,16 @@ class SoftBackward(TorchFunctionMode):
         x, (slope, least) = args[0], SLOPES[name]
         if name == "hardtanh":  # ReLU6 too, with ends of its own
             slope = _between(*_ends(args, keywords))
-        with torch.enable_grad():
-            leaf = x.detach().requires_grad_()
-            value = func(leaf.clone(), *args[1:], **keywords)
-            (true,) = torch.autograd.grad(value.sum(), leaf)
-        soft = slope(x.detach(), self._edge(x).clamp_min(max(least, 1e-12)))
-        y: Tensor = _Sloped.apply(x, value.detach(), torch.where(self._shaped(x) > 0, soft, true))  # type: ignore[no-untyped-call]
+        softly = slope(x.detach(), self._edge(x).clamp_min(max(least, 1e-12)))
+        if self.everywhere:
+            value = func(x.detach().clone() if in_place else x.detach(), *args[1:], **keywords)
+        else:
+            with torch.enable_grad():
+                leaf = x.detach().requires_grad_()
+                value = func(leaf.clone(), *args[1:], **keywords)
+                (truly,) = torch.autograd.grad(value.sum(), leaf)
+            softly = torch.where(self._shaped(x) > 0, softly, truly)
+        y: Tensor = _Sloped.apply(x, value.detach(), softly)  # type: ignore[no-untyped-call]
         return x.copy_(y) if in_place else y
 
     def _pooled(self, func: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> Tensor:
@@ -111,7 +116,8 @@ class SoftBackward(TorchFunctionMode):
         return self.width.to(x.device, x.dtype).view(-1, *[1] * (x.ndim - 1))
 
     def _edge(self, x: Tensor) -> Tensor:
-        rms = x.detach().reshape(len(x), -1).square().mean(1).sqrt()
+        rows = x.detach().reshape(len(x), -1)
+        rms: Tensor = torch.linalg.vector_norm(rows, dim=1) / rows.shape[1] ** 0.5
         return self._shaped(x) * rms.view(-1, *[1] * (x.ndim - 1))
 
 

@@ -40,14 +40,15 @@ def curve(
     the largest change of an element (linf), the length of all changes (l2), their sum (l1), or how many elements change
     (l0). An element is a pixel's value, from 0 to 1 unless `bounds` say otherwise, or a table column in its standard
     deviations. None given means 0.5/255 to 64/255 of the input's range for images, 0.05 to 2 deviations for tables. Of
-    each row the smallest change counts that any attack found: eleven attacks of `steps` gradient steps at the size that
-    just does not break it, a search by squares from where they came closest, random changes, and a search that makes
-    smaller what was found. Where the model hides its gradients (rounding, randomness, saturated outputs, no gradient at
-    all) the attacks adapt, and a caveat says how. l1 and l0 are foolbox's FMN alone. A row that is wrong as it is
-    counts as broken at 0; every break is confirmed by the model itself. `noise_accuracy` is what one random change of
-    the same size leaves. A model that gives a value has `stable_rate` instead: how many rows' values no change was
-    found to move by more than `moved_by` (0: half a standard deviation of the targets). At `shown` sizes (0: none) the
-    rows that were turned by the least and by the most are pictured.
+    each row the smallest change counts that any attack found: eleven attacks of `steps` gradient steps (below 22 steps
+    half as many attacks as steps) at the size that just does not break it, a search by squares from where they came
+    closest, random changes, and a search that makes smaller what was found. Where the model hides its gradients
+    (rounding, randomness, saturated outputs, no gradient at all) the attacks adapt, and a caveat says how. l1 and l0
+    are foolbox's FMN alone. A row that is wrong as it is counts as broken at 0; every break is confirmed by the model
+    itself. `noise_accuracy` is what one random change of the same size leaves. A model that gives a value has
+    `stable_rate` instead: how many rows' values no change was found to move by more than `moved_by` (0: half a standard
+    deviation of the targets). At `shown` sizes (0: none) the rows that were turned by the least and by the most are
+    pictured.
 
     Of tables, a number moves by epsilon of its standard deviations, whole numbers by whole steps, none below the row's
     own value where `increasing_only`; a category or flag that takes another value counts as 1 deviation (Wilson &

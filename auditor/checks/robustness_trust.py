@@ -49,9 +49,9 @@ def trust(
     between two passes (R5), random changes that do better (R6), planted adversarial examples that are not found (R7),
     steps that were too few (R8), and losses that disagree (R9). `naive_accuracy` is what projected gradient descent on
     the cross-entropy leaves, the figure that most tools print; `adapted_accuracy` what everything leaves that
-    `robustness.curve` has too; `naive_gap` how many rows the usual figure calls robust that are not. `unit_test` is how
-    many planted examples the adapted attack finds. `steps` are those of each gradient attack, `questions` those of the
-    attack by squares, `lessons` times 64 those that teach the copy (0: none).
+    `robustness.curve` has too, but for making changes smaller; `naive_gap` how many rows the usual figure calls robust
+    that are not. `unit_test` is how many planted examples the adapted attack finds. `steps` are those of each gradient
+    attack, `questions` those of the attack by squares, `lessons` times 64 those that teach the copy (0: none).
 
     How to read it: a rule that fired says that usual attacks cannot be believed here, and the table says why; the
     figures of `robustness.curve` are those of attacks that adapted. A gap near 0 and no rule fired is evidence for

@@ -15,7 +15,7 @@ from auditor.attacks.curve import Frontiers, robust_curve
 from auditor.attacks.naive import Climb, Loss, climb, cross_entropy, gradient_of, margin
 from auditor.attacks.seen import ZERO, Seen
 from auditor.attacks.square import square
-from auditor.attacks.strongest import strongest
+from auditor.attacks.strongest import found_by_all
 from auditor.attacks.transfer import distilled_copy
 from auditor.errors import NotApplicable
 from auditor.subject import Data, Model
@@ -105,7 +105,7 @@ def runs_of(lab: Lab, data: Data, batch_size: int, epsilons: Sequence[float]) ->
     """
     parts = [(b.x, b.y) for b in data.batches(batch_size)]
     steps = lab.budget.steps
-    best = [strongest(lab.seen, x, y, epsilons, norm=lab.norm, steps=steps, seed=lab.seed).index for x, y in parts]
+    best = [found_by_all(lab.seen, x, y, epsilons, norm=lab.norm, steps=steps, seed=lab.seed).index for x, y in parts]
     adapted = torch.stack([torch.cat(best) <= k for k in range(len(epsilons))])
     epsilon = epsilons[int((adapted.float().mean(1) - 0.5).abs().argmin())]
     copy = _copy(lab, parts[0][0], epsilon)
@@ -127,12 +127,13 @@ def _runs(lab: Lab, x: Tensor, y: Tensor, epsilon: float, copy: Model | None) ->
     pgd = lab.climbed(x, y, epsilon)
     unit_test = planted(model, seen.shown, x, epsilon, norm=norm, steps=steps, seed=seed)
     adapted_view = seen.searches[-1] if seen.searches else model
+    first, again = (_gradients(model, x, y, margin) for _ in range(2))
     return Runs(
         epsilon=epsilon,
         epsilons=(),
         chance=1 / max(len(model.classes), 1),
-        no_slope=(_flat(model, x, y, cross_entropy), _flat(model, x, y, margin)),
-        alike=_alike(model, x, y),
+        no_slope=(_flat(_gradients(model, x, y, cross_entropy)), _flat(first)),
+        alike=_alike(first, again),
         fgsm=lab.one_step(x, y, epsilon).broken,
         pgd=pgd,
         short=lab.climbed(x, y, epsilon, times=0.1).broken,
@@ -205,13 +206,12 @@ def _noise(model: Model, x: Tensor, y: Tensor, epsilon: float, norm: Norm, seed:
     return broken
 
 
-def _flat(model: Model, x: Tensor, y: Tensor, loss: Loss) -> float:
-    return float((_gradients(model, x, y, loss).abs().amax(1) < UNDERFLOW).float().mean())
+def _flat(gradients: Tensor) -> float:
+    return float((gradients.abs().amax(1) < UNDERFLOW).float().mean())
 
 
-def _alike(model: Model, x: Tensor, y: Tensor) -> Tensor:
-    """The cosine of the gradients of two passes; 1 where both are 0."""
-    first, again = (_gradients(model, x, y, margin) for _ in range(2))
+def _alike(first: Tensor, again: Tensor) -> Tensor:
+    """The cosine of the gradients (N, D) of two passes; 1 where both are 0."""
     none = (first.abs().amax(1) < ZERO) & (again.abs().amax(1) < ZERO)
     return torch.where(none, 1.0, cosine_similarity(first, again, dim=1))
 
