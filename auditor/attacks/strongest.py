@@ -44,7 +44,7 @@ def found_by_all(
     where these came closest; where gradients stay hidden also squares as published, with 125 questions for each of
     `steps`, and a copy of the model that has gradients.
     """
-    goal, plan = goal or _goal(seen), PLAN[: max(1, round(STAGES * steps))]
+    goal, plan = _clearly(goal, seen), PLAN[: max(1, round(STAGES * steps))]
     ball, eps = ball_of(norm, seen.model, x), torch.tensor(epsilons, dtype=x.dtype)
     found = confirmed(seen.model, goal, ball, x, y, x, x, eps)  # what is wrong as it is
     for view in seen.searches:
@@ -73,12 +73,15 @@ def strongest(
     goal: Goal | None = None,
 ) -> Frontiers:
     """As `found_by_all`, with every change made as small as can be; a sample may break sooner by that."""
-    goal = goal or _goal(seen)
+    goal = _clearly(goal, seen)
     found = found_by_all(seen, x, y, epsilons, norm=norm, steps=steps, seed=seed, goal=goal)
     last = seen.searches[-1] if seen.searches else None
     gradients = round(SHRINKING * steps) if last is not None else 0
     return shrunk(seen.model, x, y, epsilons, found, norm=norm, seen=last, steps=gradients, goal=goal)
 
 
-def _goal(seen: Seen) -> Goal:
-    return AnotherClass(CLEAR if seen.random else 0.0)
+def _clearly(goal: Goal | None, seen: Seen) -> Goal:
+    """Another class where no goal is given; of answers that are random, by more than chance may turn back."""
+    if goal is None or isinstance(goal, AnotherClass):
+        return AnotherClass(CLEAR if seen.random else 0.0)
+    return goal

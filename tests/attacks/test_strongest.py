@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from auditor.attacks.balls import Norm, ball_of
 from auditor.attacks.curve import Frontiers, robust_curve
-from auditor.attacks.goals import AnotherValue, Goal
+from auditor.attacks.goals import AnotherClass, AnotherValue, Goal
 from auditor.attacks.plan import PLAN
 from auditor.attacks.seen import seen_by_search
 from auditor.attacks.strongest import strongest
@@ -256,3 +256,21 @@ def test_the_same_decisions_break_alike_however_they_are_given(name: str) -> Non
     given = replace(model, module=module, output="logits" if output == "logits" else "probabilities")
 
     assert found_for(given, x, y).index.tolist() == found_for(model, x, y).index.tolist()
+
+
+def test_what_answers_at_random_is_broken_so_clearly_that_other_draws_agree() -> None:
+    p = patient("noisy input")
+    x, y, sizes = p.x[:40], p.y[:40], (0.05, 0.15, 0.3)
+    with torch.random.fork_rng(), p.model.frozen():
+        torch.manual_seed(0)
+        seen = seen_by_search(p.model, x, y)
+        # a goal that asks for no more than another class
+        found = strongest(seen, x, y, sizes, steps=20, goal=AnotherClass())
+        with torch.no_grad():
+            again = torch.stack([seen.model(found.witness).argmax(1) != y for _ in range(10)]).float().mean(0)
+
+    broken = found.index < 3
+    assert (
+        int(broken.sum()) >= 32
+    )  # of 40; 25 where any lead of another class ends the search
+    assert float(again[broken].mean()) > 0.8
