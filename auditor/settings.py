@@ -60,7 +60,10 @@ def validated(
             values[name] = types[name].validate_json(json.dumps(value, default=str), strict=True)
         except ValidationError as e:
             first = e.errors(include_url=False)[0]
-            msg = f"{owner}.{name} = {value!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+            said = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+            if first["type"] in {"tuple_type", "list_type"}:
+                said = f"expected a list, such as [{value}]"
+            msg = f"{owner}.{name} = {value!r}: {said}"
             raise UsageError(msg) from None
     return values
 

@@ -289,7 +289,7 @@ GLOSSARY = (
     ),
     Term(
         "Epsilon",
-        "The largest change of a single input: of a pixel from 0 to 1, of a column in deviations.",
+        "The size of a change, of pixels from 0 to 1, of columns in deviations: the largest, in l2 the length of all.",
         ("robustness.",),
     ),
     Term("Selection rate", "Share of a group that gets the favourable answer.", ("fairness.",)),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from auditor.attacks.curve import Frontiers
 from auditor.attacks.goals import Goal
-from auditor.attacks.seen import Seen, seen_by_search
+from auditor.attacks.seen import ROWS, Seen, seen_by_search
 from auditor.errors import NotApplicable
 from auditor.explain.followed import followed
 from auditor.registry import Context
@@ -54,9 +55,10 @@ class Attacked:
     """What attacks and random changes left of N rows at E sizes.
 
     `index` (N,) as in `Frontiers`; `distance` (N,) is the size of the smallest change found, 0 for rows that are wrong
-    as they are, infinity where nothing was found. `noise` (E, N) says which rows stand one random change. `easiest` and
-    `hardest` are the rows turned by the least and by the most among those that each size turns and the one before does
-    not; None where it turns none. `failing` rows were turned by an input that the model gives no finite answer to.
+    as they are, infinity where nothing was found. `noise` (E, N) says which right rows stand one random change.
+    `easiest` and `hardest` are the rows turned by the least and by the most among those that each size turns and the
+    one before does not; None where it turns none. `failing` rows were turned by an input that the model gives no finite
+    answer to.
     """
 
     index: Tensor
@@ -73,14 +75,15 @@ class Attacked:
 
 
 def search_view(ctx: Context, model: Model, data: Data, goal: Goal, aim: Aim) -> Seen:
-    """The model as attacks see it, found out on the first rows of `data`; a program with its functions in sight."""
-    first = next(data.batches(ctx.batch_size))
-    y = aim(first, _answers(model, first.x))
+    """The model as attacks see it, found out on some rows of `data`; a program with its functions in sight."""
+    drawn = np.random.default_rng(ctx.seed).permutation(len(data))[: min(ROWS, ctx.batch_size)]
+    some = next(data.at(np.sort(drawn)).batches(ctx.batch_size))
+    y = aim(some, _answers(model, some.x))
     try:
-        shown = followed(model, first.x)
+        shown = followed(model, some.x)
     except NotApplicable:
         shown = model
-    return seen_by_search(model, first.x, y, followed=shown, goal=goal)
+    return seen_by_search(model, some.x, y, followed=shown, goal=goal)
 
 
 def attacked(ctx: Context, model: Model, data: Data, ladder: Sequence[float], threat: Threat) -> Attacked:
@@ -101,7 +104,7 @@ def attacked(ctx: Context, model: Model, data: Data, ladder: Sequence[float], th
         # float32 may put a change a hair beyond the ball that holds it
         sizes = torch.minimum(found.distance, torch.tensor((*ladder, torch.inf))[found.index])
         distance.append(torch.where(wrong, 0.0, torch.where(turned, sizes, torch.inf)))
-        noise.append(stands)
+        noise.append(stands & ~wrong)
         after = _answers(model, found.witness)
         failing += int((turned & ~after.reshape(len(after), -1).isfinite().all(1)).sum())
         _pick(easiest, hardest, batch, before, after, found, turned)

@@ -9,7 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.attacked.doubts import of_rows, of_sight
+from auditor.attacked.found import search_view
+from auditor.attacked.sizes import beyond_reach
 from auditor.attacked.table_notes import caveats_of, held_still, named
+from auditor.attacks.goals import AnotherClass
+from auditor.attacks.seen import Seen
 from auditor.attacks.tables.chance import random_changes
 from auditor.attacks.tables.curve import table_curve as frontiers
 from auditor.attacks.tables.gradient import without_slope
@@ -35,8 +40,9 @@ def table_curve(ctx: Context, model: Model, *, ladder: Sequence[float], samples:
     """
     ball = ball_of(model, ctx.data.columns, ctx.data.relations, ctx.reference or ctx.data)
     drawn = ctx.data.take(samples, ctx.seed)
-    parts = [_attacked(ctx, model, ball, batch, ladder, steps) for batch in drawn.batches(ctx.batch_size)]
-    found = _Attacked.joined(parts)
+    seen = search_view(ctx, model, drawn, AnotherClass(), lambda batch, _: batch.y)
+    parts = [_attacked(ctx, seen, ball, batch, ladder, steps) for batch in drawn.batches(ctx.batch_size)]
+    found = AttackedRows.joined(parts)
     n = len(found.rows)
     _need_changes(ctx, ball, found, ladder)
     clean = rate("robust_accuracy", int(found.right.sum()), n, slice="linf@0")
@@ -50,8 +56,10 @@ def table_curve(ctx: Context, model: Model, *, ladder: Sequence[float], samples:
     ctx.keep("epsilons", np.asarray(ladder))
     ctx.keep("rows", found.rows)
     ctx.keep("distance", found.distance)
-    examples = [_changes(ctx, model, found, *e) for e in _chosen(found, ladder, shown)]
-    caveats = caveats_of(ctx, ball, found.x, found.free, int(found.blind.sum()), ladder)
+    examples = [_changes(ctx, seen.model, found, *e) for e in _chosen(found, ladder, shown)]
+    caveats = [*of_sight(seen), *caveats_of(ctx, ball, found.x, found.free, int(found.blind.sum()), ladder)]
+    caveats += beyond_reach("linf", ladder, ball.reach(decoded(found.x, ctx.data.columns)))
+    caveats += of_rows(found.y, found.right, int(found.failing.sum()))
     if len(drawn) > n:
         caveats.append(f"{len(drawn) - n:,} of {len(drawn):,} rows hold NaN or infinity and are left out.")
     return Result((clean, *robust, *noise), (table, *examples), caveats=tuple(caveats))
@@ -67,15 +75,17 @@ def _row(epsilon: float, m: Measure, noise: float | None) -> tuple[Scalar, ...]:
 
 # ---- attacks -----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class _Attacked:
+class AttackedRows:
     """What attacks and random changes left of N rows at E epsilons.
 
-    `rows` (N,) are their numbers in the file, `x` and `witness` (N, F) the inputs before and after, `index` and
-    `distance` (N,) as in `Frontiers`; `right` (N,) and `noise` (E, N) say which are right as they are, and after one
-    random change; `free` (E, N) which can be changed at all; at `blind` (N,) there is no slope.
+    `rows` (N,) are their numbers in the file, `y` (N,) their classes, `x` and `witness` (N, F) the inputs before and
+    after, `index` and `distance` (N,) as in `Frontiers`; `right` (N,) and `noise` (E, N) say which are right as they
+    are, and after one random change; `free` (E, N) which can be changed at all; at `blind` (N,) there is no slope;
+    `failing` (N,) were turned by what the model has no finite answer for.
     """
 
     rows: Integers
+    y: Integers
     x: Tensor
     witness: Tensor
     index: Integers
@@ -84,25 +94,31 @@ class _Attacked:
     noise: Which
     free: Which
     blind: Which
+    failing: Which
 
     @classmethod
-    def joined(cls, parts: Sequence[_Attacked]) -> _Attacked:
+    def joined(cls, parts: Sequence[AttackedRows]) -> AttackedRows:
         """All parts as one."""
         x, witness = (torch.cat([getattr(p, name) for p in parts]) for name in ("x", "witness"))
         flat = {name: np.concatenate([getattr(p, name) for p in parts])
-                for name in ("rows", "index", "distance", "right", "blind")}  # fmt: skip
+                for name in ("rows", "y", "index", "distance", "right", "blind", "failing")}  # fmt: skip
         sized = {name: np.concatenate([getattr(p, name) for p in parts], 1) for name in ("noise", "free")}
         return cls(x=x, witness=witness, **flat, **sized)
 
 
-def _attacked(ctx: Context, model: Model, ball: Ball, batch: Batch, ladder: Sequence[float], steps: int) -> _Attacked:
+def _attacked(ctx: Context, seen: Seen, ball: Ball, batch: Batch, ladder: Sequence[float], steps: int) -> AttackedRows:
     """One batch; rows with NaN or infinity are left out. A row that a random change breaks is broken at that size."""
     sound = batch.x.isfinite().all(1)
     x, y, rows = batch.x[sound], batch.y[sound], batch.row_ids[sound.numpy()]
-    found = frontiers(model, x, y, ladder, ball, steps=steps, size=ctx.batch_size, seed=ctx.seed, ids=rows)
+    sight = seen.adapted or seen.plain
+    found = frontiers(
+        seen.model, x, y, ladder, ball,
+        steps=steps, size=ctx.batch_size, seed=ctx.seed, ids=rows, sight=sight, least=seen.least,
+    )  # fmt: skip
     index, distance, witness = found.index.numpy().copy(), found.distance.numpy().copy(), found.witness.clone()
     own = decoded(x, ball.constraints.columns)
-    margins = Margins(model, x, own, torch.arange(len(model.classes)) != y[:, None], ctx.data.columns, ctx.batch_size)
+    others = torch.arange(len(seen.model.classes)) != y[:, None]
+    margins = Margins(seen.model, x, own, others, ctx.data.columns, ctx.batch_size, sight, seen.least)
     draws = [np.random.default_rng([ctx.seed, int(row), 1]) for row in rows]
     every = np.arange(len(x))
     right, stands = ~margins.turned(every, own), []
@@ -112,9 +128,12 @@ def _attacked(ctx: Context, model: Model, ball: Ball, batch: Batch, ladder: Sequ
         index[sooner], distance[sooner] = k, ball.distance(own[sooner], changed[sooner])
         witness[sooner] = margins.inputs(sooner, changed[sooner])
     free = [_free(ball, own, np.full(len(x), e)) for e in ladder]
-    noise = np.stack(stands) if stands else np.zeros((len(ladder), 0), np.bool_)
+    noise = np.stack(stands) & right if stands else np.zeros((len(ladder), 0), np.bool_)
     blind = without_slope(margins, ball, every)
-    return _Attacked(rows, x, witness, index, distance, right, noise, np.stack(free), blind)
+    with torch.no_grad():
+        known = seen.model(witness).cpu().isfinite().all(1) if len(x) else sound[:0]
+    failing = right & (index < len(ladder)) & ~known.numpy()
+    return AttackedRows(rows, y.numpy(), x, witness, index, distance, right, noise, np.stack(free), blind, failing)
 
 
 def _free(ball: Ball, own: Rows, epsilon: Rows) -> Which:
@@ -123,7 +142,7 @@ def _free(ball: Ball, own: Rows, epsilon: Rows) -> Which:
     return np.asarray((low < high).any(1) | ((low != own) & (low == high)).any(1))
 
 
-def _need_changes(ctx: Context, ball: Ball, found: _Attacked, ladder: Sequence[float]) -> None:
+def _need_changes(ctx: Context, ball: Ball, found: AttackedRows, ladder: Sequence[float]) -> None:
     """NotApplicable without rows, and where none of them can be changed."""
     if not len(found.rows):
         msg = "every row drawn holds NaN or infinity; expected rows of finite numbers"
@@ -140,7 +159,7 @@ def _need_changes(ctx: Context, ball: Ball, found: _Attacked, ladder: Sequence[f
 
 
 # ---- examples ----------------------------------------------------------------------------------------------------
-def _chosen(found: _Attacked, ladder: Sequence[float], shown: int) -> list[tuple[str, float, int]]:
+def _chosen(found: AttackedRows, ladder: Sequence[float], shown: int) -> list[tuple[str, float, int]]:
     """The easiest and the hardest row of those that are right and break first at each epsilon."""
     chosen = []
     for k, e in enumerate(ladder):
@@ -151,7 +170,7 @@ def _chosen(found: _Attacked, ladder: Sequence[float], shown: int) -> list[tuple
     return chosen
 
 
-def _changes(ctx: Context, model: Model, found: _Attacked, word: str, epsilon: float, i: int) -> Table:
+def _changes(ctx: Context, model: Model, found: AttackedRows, word: str, epsilon: float, i: int) -> Table:
     """The columns that are changed, those furthest first."""
     columns, both = ctx.data.columns, torch.stack([found.x[i], found.witness[i]])
     with torch.no_grad():

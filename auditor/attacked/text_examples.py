@@ -16,13 +16,13 @@ from auditor.registry import Context
 from auditor.subject import Data
 from auditor.types import Scalar, Table
 
-__all__ = ["Attacked", "doubts", "examples"]
+__all__ = ["AttackedTexts", "doubts", "examples"]
 
 LONGEST = 400  # characters of a text that are shown
 
 
 @dataclass(frozen=True)
-class Attacked:
+class AttackedTexts:
     """N texts of classes `y` (N,), and the changes that turn each: none needed where it is wrong, None if not found."""
 
     model: TextModel
@@ -31,9 +31,15 @@ class Attacked:
     y: Tensor
     sets: Sequence[tuple[Change, ...] | None]
 
+    @property
+    def failing(self) -> int:
+        """How many were turned by a text that the model has no finite answer for."""
+        turned = [applied(t.text, c) for t, c in zip(self.texts, self.sets, strict=True) if c]
+        return int((~self.model.logits(turned).isfinite().all(1)).sum()) if turned else 0
+
 
 # ---- examples ----------------------------------------------------------------------------------------------------
-def examples(ctx: Context, attack: Attacked, ladder: Sequence[int]) -> list[Table]:
+def examples(ctx: Context, attack: AttackedTexts, ladder: Sequence[int]) -> list[Table]:
     """For each number of words the easiest and the hardest of the texts that it turns and the number before does not.
 
     The easiest takes the fewest words and was called right with the least confidence, the hardest the other way round.
@@ -59,7 +65,7 @@ def examples(ctx: Context, attack: Attacked, ladder: Sequence[int]) -> list[Tabl
     return tables
 
 
-def _changes(title: str, attack: Attacked, i: int, changed: str) -> Table:
+def _changes(title: str, attack: AttackedTexts, i: int, changed: str) -> Table:
     text = attack.texts[i].text
     alike = float(attack.model.alike([text], [changed])[0]) if attack.model.embedded else None
     ordered = sorted(attack.sets[i] or (), key=lambda c: c.word)
@@ -73,10 +79,10 @@ def _shown(text: str) -> str:
 
 
 # ---- caveats -----------------------------------------------------------------------------------------------------
-def doubts(model: TextModel, texts: Sequence[Changeable], similarity: float, still: int) -> list[str]:
+def doubts(model: TextModel, texts: Sequence[Changeable], similarity: float, still: int, most: int) -> list[str]:
+    """Caveats; `still` texts are answered alike whatever is changed, `most` words are to be changed at most."""
     words = [w for t in texts for w in t.changes]
     fixed = sum(not w for w in words)
-    """Caveats; `still` texts are answered alike whatever is changed."""
     found = []
     if model.embedded is None:
         found.append(
@@ -93,13 +99,17 @@ def doubts(model: TextModel, texts: Sequence[Changeable], similarity: float, sti
             f"{fixed:,} of {len(words):,} words are left as they are: no neighbour is as near as that, and they are "
             f"not of {LEAST} Latin letters or more, which can be mistyped."
         )
-    return [*found, *(f"{k:,} of {len(texts):,} texts {what}" for k, what in _counted(texts, still) if k)]
+    return [*found, *(f"{k:,} of {len(texts):,} texts {what}" for k, what in _counted(texts, still, most) if k)]
 
 
-def _counted(texts: Sequence[Changeable], still: int) -> tuple[tuple[int, str], ...]:
+def _counted(texts: Sequence[Changeable], still: int, most: int) -> tuple[tuple[int, str], ...]:
     """Of how many texts something must be said."""
     return (
         (sum(not t.most for t in texts), "hold no word that may be changed, and stand whatever is done."),
+        (
+            sum(0 < t.most < most for t in texts),
+            f"have fewer than {most} words that may change, a third of all; larger numbers change no more of them.",
+        ),
         (still, "are answered alike to the last digit whatever word is changed: the model seems not to read them."),
         (sum(not t.whole for t in texts), "are cut at the most tokens that are read; words behind are not changed."),
         (sum(_is_foreign(t.text) for t in texts), "hold letters of other scripts than Latin, which are not mistyped."),

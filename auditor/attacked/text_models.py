@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from auditor.attacks.handles import tolerant
 from auditor.attacks.text_model import TextModel
 from auditor.errors import NotApplicable
 from auditor.explain.entries import Entry, enterable, entries, gradients_at
@@ -25,7 +26,7 @@ def text_model(model: Model, vocabulary: Vocabulary, x: Tensor, rows: int) -> Te
 
     A model without gradients has its embedding alone, and one whose embedding is not found has neither.
     """
-    found = TextModel(model, vocabulary.ids, rows)
+    found = TextModel(tolerant(model), vocabulary.ids, rows)
     last = max(vocabulary.words(), default=0)
     probe = torch.where(x < 0, x, last)  # the largest id: a tokenizer may have more than the model
     for way in (_shown, _looked_up):

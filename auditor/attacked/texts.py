@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.attacked.text_examples import Attacked, doubts, examples
+from auditor.attacked.doubts import of_rows
+from auditor.attacked.text_examples import AttackedTexts, doubts, examples
 from auditor.attacked.text_models import text_model
 from auditor.attacks.text_changes import Change, Changeable, changeable
 from auditor.attacks.text_model import TextModel
@@ -60,10 +61,10 @@ def text_curve(
     ctx.keep("rows", drawn.row_ids)
     ctx.keep("distance", words)
     ctx.keep("passes", np.array([t.passes for t in turned]))
-    attack = Attacked(asked, drawn, texts, y, sets)
+    attack = AttackedTexts(asked, drawn, texts, y, sets)
     shown_ones = examples(ctx, attack, ladder) if shown else []
     still = sum(not t.moved and t.changes is None and x.most > 0 for t, x in zip(turned, texts, strict=True))
-    caveats = doubts(asked, texts, similarity, still)
+    caveats = doubts(asked, texts, similarity, still, ladder[-1]) + of_rows(drawn.y, words > 0, attack.failing)
     return Result((*robust, *random), (table, *shown_ones), (), tuple(caveats))
 
 
@@ -100,7 +101,7 @@ def _with_noise(
     model: TextModel, texts: Sequence[Changeable], y: Tensor, sets: Sequence[Changes | None], ladder: Sequence[int],
     seed: int,
 ) -> tuple[list[Changes | None], dict[int, Flags]]:  # fmt: skip
-    """The smallest sets, random ones among them, and (N,) by number of words which texts stand a random change.
+    """The smallest sets, random ones among them, and (N,) by number of words which right texts stand a random change.
 
     The words of each text are drawn in one order, so that what changes two changes the same one and another.
     """
@@ -110,7 +111,7 @@ def _with_noise(
     for k in ladder:
         tried = [order[: min(k, t.most)] for order, t in zip(orders, texts, strict=True)]
         wrong = _after_random(model, texts, tried, y)
-        stands[k] = ~wrong
+        stands[k] = ~wrong & np.array([c != () for c in sets])
         for i in np.flatnonzero(wrong):
             held = smallest[i]
             if held is None or len(tried[i]) < len(held):

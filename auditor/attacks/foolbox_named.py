@@ -17,7 +17,7 @@ from auditor.errors import UsageError, one_line
 __all__ = ["Attack", "attack_named", "legal"]
 
 ENTRY = re.compile(r"([A-Za-z][A-Za-z0-9]{0,79})(?:\(([^()]{0,400})\))?")
-ARGUMENT = re.compile(r"([a-z][a-z0-9_]{0,79})\s*=\s*([0-9]{1,9}(?:\.[0-9]{0,9})?(?:e[+-]?[0-9]{1,2})?|true|false)")
+ARGUMENT = re.compile(r"([a-z][a-z0-9_]{0,79})\s*=\s*(-?[0-9]{1,9}(?:\.[0-9]{0,9})?(?:e[+-]?[0-9]{1,2})?|true|false)")
 KINDS = ((int, int), (int | None, int), (float, float), (float | None, float), (bool, bool))
 MOST = 100_000  # of whatever an argument counts: steps, repeats, candidates
 REFUSED = {

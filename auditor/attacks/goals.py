@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["AnotherClass", "AnotherValue", "Goal"]
+__all__ = ["AnotherClass", "AnotherValue", "Goal", "wrong_rows"]
 
 STEEP = 15.0  # a margin of logits from which on cross-entropy has next to no slope in float32
 
@@ -17,6 +17,11 @@ class Goal:
 
     Outputs that are NaN or infinite reach it: the model fails there.
     """
+
+    @property
+    def unit(self) -> float:
+        """How large an output has to be, to mean something: a logit of 1."""
+        return 1.0
 
     def count(self, outputs: Tensor) -> int:
         """How many rivals a sample has."""
@@ -47,6 +52,11 @@ class Goal:
         return torch.ones(len(y))
 
 
+def wrong_rows(outputs: Tensor, y: Tensor) -> Tensor:
+    """(N,) where another class than `y` (N,) has the highest output (N, C), or an output is NaN or infinite."""
+    return (outputs.argmax(1) != y) | ~outputs.isfinite().all(1)
+
+
 @dataclass(frozen=True)
 class AnotherClass(Goal):
     """A class other than `y` (N,) has the highest logit, while searching by more than `least`."""
@@ -74,7 +84,7 @@ class AnotherClass(Goal):
         return torch.where(outputs.isfinite().all(1), ahead, torch.inf)
 
     def reached(self, outputs: Tensor, y: Tensor) -> Tensor:
-        return (outputs.argmax(1) != y) | ~outputs.isfinite().all(1)
+        return wrong_rows(outputs, y)
 
     def heat(self, outputs: Tensor, y: Tensor) -> Tensor:
         return (-self.margin(outputs, y) / STEEP).clamp_min(1)
@@ -85,6 +95,10 @@ class AnotherValue(Goal):
     """A value further than `amount` from `y` (N,), what the model gives for the sample as it is."""
 
     amount: float
+
+    @property
+    def unit(self) -> float:
+        return self.amount
 
     def count(self, outputs: Tensor) -> int:  # noqa: ARG002
         return 2

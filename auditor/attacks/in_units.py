@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from auditor.attacks.balls import per_sample
 from auditor.attacks.curve import Frontiers
+from auditor.attacks.goals import AnotherClass, wrong_rows
 from auditor.errors import NotApplicable
 from auditor.subject import Model
 
@@ -87,10 +88,6 @@ class InUnits(nn.Module):
         step = torch.finfo(self.x.dtype).eps * self.x.abs() / self.unit.clamp_min(TINY) * self.free
         return _length(step, norm).clamp_min(1e-6)
 
-    def reach(self, norm: Norm) -> float:
-        """The largest change that the bounds leave room for, from one end to the other."""
-        return float(_length((self.high - self.low) / self.unit.clamp_min(TINY) * self.free, norm).max())
-
     def for_foolbox(self) -> Any:
         """The same as one of foolbox's models."""
         from foolbox.models.pytorch import PyTorchModel
@@ -104,10 +101,14 @@ def _length(away: Tensor, norm: Norm) -> Tensor:
     return length
 
 
-def right_rows(model: Model, x: Tensor, y: Tensor) -> Tensor:
-    """(N,) which of the inputs `x` (N, ...) are classified as `y` (N,)."""
+def right_rows(model: Model, x: Tensor, y: Tensor, least: float = 0.0) -> Tensor:
+    """(N,) which of the inputs `x` (N, ...) are classified as `y` (N,), or as another class by at most `least`.
+
+    None that the model has no finite answer for.
+    """
     with torch.no_grad():
-        return model(x).argmax(1).cpu() == y
+        outputs = model(x).cpu()
+    return ~wrong_rows(outputs, y) | (AnotherClass(least).margin(outputs, y) <= 0 if least else False)
 
 
 def frontiers_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from auditor.attacks.balls import per_sample
 from auditor.attacks.curve import Frontiers
+from auditor.attacks.goals import AnotherClass
 from auditor.attacks.in_units import InUnits, frontiers_of, right_rows, spread_over
 from auditor.attacks.softened import SoftBackward
 from auditor.errors import NotApplicable
@@ -28,6 +29,7 @@ L0 = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)  # from one element (Su et al
 # width of the softened step, and the first step of FMN as a share of the range: both together find what four runs find
 RUNS = ((0.0, 1.0), (0.1, 0.3))
 HALVINGS = 20
+BEYOND = (1.5, 1.5, 1.5)  # of the way, three times
 
 
 def min_norm_frontiers(
@@ -39,22 +41,34 @@ def min_norm_frontiers(
     norm: Literal["l1", "l0"] = "l1",
     steps: int = 100,
     seed: int = 0,
+    judge: Model | None = None,
+    least: float = 0.0,
 ) -> Frontiers:
     """The frontier of each sample among `epsilons` (ascending) and the smallest change found, of whatever size.
 
     `x` (N, ...) with classes `y` (N,). L1 is the sum of all changes in input units, L0 the number of changed elements:
     each channel of a pixel is one. FMN (Pintor et al. 2021, arXiv:2102.12827) makes `steps` gradient steps twice, by
-    true gradients and by those of softened ReLUs; what it finds is made smaller for as long as it turns the answer. The
-    model is frozen and in evaluation mode, and treats the samples of a batch independently. NotApplicable when it gives
-    no gradient.
+    true gradients and by those of softened ReLUs; for L0, whose FMN needs many steps to find anything, elements also go
+    to the end of their range, those first whose gradient promises most (after Papernot et al. 2016, arXiv:1511.07528).
+    What turns the answer of `judge`, None: of the model, by more than `least` is made smaller for as long as it does.
+    The model is frozen and in evaluation mode, and treats the samples of a batch independently. NotApplicable when it
+    gives no gradient.
     """
-    right = right_rows(model, x, y)
+    judge = judge or model
+    right = right_rows(judge, x, y)
     if not bool(right.any()):
         return Frontiers(torch.zeros(len(x), dtype=torch.long), x.clone(), torch.zeros(len(x)), x.clone())
-    seen, classes, smaller = InUnits(model, x[right]), y[right], {"l1": _nearer, "l0": _fewer}[norm]
+    seen, asked, classes = InUnits(model, x[right]), InUnits(judge, x[right]), y[right]
+
+    def wrong(z: Tensor) -> Tensor:
+        return ~right_rows(judge, asked.decode(z), classes, least)
+
     with isolated(seed):
-        found = [(smaller(seen, classes, z), math.inf) for z in _fmn(seen, classes, norm, steps)]
-    return spread_over(frontiers_of(seen, classes, found, epsilons, norm), right, x)
+        if norm == "l1":
+            found = [_nearer(seen, z, wrong) for z in _fmn(seen, classes, norm, steps)]
+        else:
+            found = [_fewer(seen, z, order, wrong) for z, order in _elements(seen, classes, steps)]
+    return spread_over(frontiers_of(asked, classes, [(z, math.inf) for z in found], epsilons, norm), right, x)
 
 
 def sparse_noise(
@@ -75,6 +89,17 @@ def sparse_noise(
     signs = 2 * torch.randint(0, 2, x.shape, generator=random).to(x.dtype) - 1
     share = per_sample(epsilon / sizes.flatten(1).sum(1).clamp_min(1e-12), x)
     return (x + share * sizes * signs * unit).clamp(low, high)
+
+
+def _elements(seen: InUnits, y: Tensor, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Changed samples, shaped like z, and how much each of their elements matters."""
+    start = seen.encode(seen.x)
+    for z in _fmn(seen, y, "l0", steps):
+        yield z, (z - start).abs()
+    leaf = start.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(AnotherClass().margin(seen(leaf), y).sum(), leaf)
+    far = torch.where(gradient > 0, seen.encode(seen.high), seen.encode(seen.low))
+    yield far, (gradient * (far - start)).abs().nan_to_num()
 
 
 def _fmn(seen: InUnits, y: Tensor, norm: str, steps: int) -> Iterator[Tensor]:
@@ -113,35 +138,37 @@ def _attack(norm: str, steps: int, step: float) -> Any:
     return {"l1": Crossing, "l0": Exact}[norm](steps=steps, max_stepsize=step)
 
 
-def _nearer(seen: InUnits, y: Tensor, z: Tensor) -> Tensor:
-    """The point nearest to the sample, on the straight way to `z`, that halving finds to be wrong."""
+def _nearer(seen: InUnits, z: Tensor, wrong: Callable[[Tensor], Tensor]) -> Tensor:
+    """The point nearest to the sample, on the straight way to `z` and beyond, that halving finds to be wrong."""
     start = seen.encode(seen.x)
-    best, low, high = z, torch.zeros(len(y)), torch.ones(len(y))
+    for further in BEYOND:  # on the border of a model that answers at random nothing is wrong for sure
+        z = torch.where(per_sample(wrong(z), z), z, start + further * (z - start))
+    best, low, high = z, torch.zeros(len(z)), torch.ones(len(z))
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         at = start + per_sample(middle, z) * (z - start)
-        wrong = ~right_rows(seen.model, seen.decode(at), y)
-        best = torch.where(per_sample(wrong, z), at, best)
-        low, high = torch.where(wrong, low, middle), torch.where(wrong, middle, high)
+        holds = wrong(at)
+        best = torch.where(per_sample(holds, z), at, best)
+        low, high = torch.where(holds, low, middle), torch.where(holds, middle, high)
     return best
 
 
-def _fewer(seen: InUnits, y: Tensor, z: Tensor) -> Tensor:
-    """As few of the elements that `z` changes, largest changes first, as halving finds to be wrong.
+def _fewer(seen: InUnits, z: Tensor, order: Tensor, wrong: Callable[[Tensor], Tensor]) -> Tensor:
+    """As few of the elements that `z` changes, those of the highest `order` first, as halving finds to be wrong.
 
     They stay as they are in `z`, or go on to the end of their range: L0 does not ask how far.
     """
     start = seen.encode(seen.x)
     away = (z - start).flatten(1)
     far = torch.where(away.view(z.shape) > 0, seen.encode(seen.high), seen.encode(seen.low)) - start
-    rank = away.abs().argsort(1, descending=True).argsort(1).view(z.shape)
-    best, low, high = z, torch.zeros(len(y)), (away != 0).sum(1).float()
+    rank = order.flatten(1).argsort(1, descending=True).argsort(1).view(z.shape)
+    best, low, high = z, torch.zeros(len(z)), (away != 0).sum(1).float()
     for _ in range(HALVINGS):
         middle = ((low + high) / 2).floor()
         for change in (z - start, far):
             at = start + torch.where((rank < per_sample(middle, z)) & (z != start), change, 0.0)
-            wrong = ~right_rows(seen.model, seen.decode(at), y) & (middle < high)
-            best = torch.where(per_sample(wrong, z), at, best)
-            high = torch.where(wrong, middle, high)
+            holds = wrong(at) & (middle < high)
+            best = torch.where(per_sample(holds, z), at, best)
+            high = torch.where(holds, middle, high)
         low = torch.where(high > middle, middle, low)
     return best

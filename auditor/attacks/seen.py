@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from auditor.attacks.goals import AnotherClass, Goal
+from auditor.attacks.handles import handle_like, tolerant
 from auditor.attacks.recovered import LastSoftmax
 from auditor.attacks.softened import SoftBackward
 from auditor.attacks.straight_through import straight_through
 from auditor.subject import Model
 
-__all__ = ["MOST_BLIND", "ZERO", "Seen", "answers_differ", "seen_by_search", "slopes"]
+__all__ = ["MOST_BLIND", "ROWS", "ZERO", "Seen", "answers_differ", "seen_by_search", "slopes"]
 
 ZERO = 1e-8  # a largest slope below this is none
 MOST_BLIND = 0.05  # of the rows may have no gradient before gradients count as hidden
@@ -25,6 +26,7 @@ ALIKE = 0.99  # cosine of gradients that are the same
 ROWS = 16
 ANSWERS = 20  # passes over which the answers of a model that answers at random are averaged
 DRAWS = 8  # and its gradients
+CLEAR = 0.8  # by how much the mean of random answers must speak for another class, so that other draws say so too
 SOFT = 0.1  # how soft activations are where their own gradients are nothing
 
 
@@ -57,6 +59,11 @@ class Seen:
         return self.random or self.recovered or self.adapted is not None
 
     @property
+    def least(self) -> float:
+        """By how much another class has to lead before a search is content."""
+        return CLEAR if self.random else 0.0
+
+    @property
     def searches(self) -> tuple[Model, ...]:
         """The models that gradients are taken of, none where there is no gradient at all."""
         found = (self.plain,) if self.blind < 1 or self.softens else ()
@@ -72,16 +79,16 @@ def seen_by_search(
     """
     x, y, goal = x[:ROWS], y[:ROWS], goal or AnotherClass()
     asked, inner = model, followed or model
-    model = _as_model(model, _Tolerant(model))
+    model = tolerant(model)
     random = answers_differ(model, x)
     answers = _averaged(model, ANSWERS) if random else model
     plain = _Sight(inner, DRAWS if random else 1)
     through = _Sight(inner, DRAWS if random else 1, through=True)
-    before = _tried(_as_model(model, plain), x, y, goal)
-    after = _tried(_as_model(model, through), x, y, goal) if _meets(through, x) else None
+    before = _tried(handle_like(model, plain), x, y, goal)
+    after = _tried(handle_like(model, through), x, y, goal) if _meets(through, x) else None
     blind = 1.0 if before is None else _blind(before)
     still = blind if after is None else min(blind, _blind(after))
-    softened = _tried(_as_model(model, plain), x, y, goal, soft=SOFT) if blind == 1 else None
+    softened = _tried(handle_like(model, plain), x, y, goal, soft=SOFT) if blind == 1 else None
     helps = after is not None and (before is None or _differ(before, after))
     return Seen(
         answers,
@@ -100,17 +107,20 @@ def seen_by_search(
 def answers_differ(model: Model, x: Tensor) -> bool:
     """Whether two passes of the same rows give other outputs, by more than 1e-4 of the largest."""
     with torch.no_grad():
-        first, again = model(x.clone()).cpu(), model(x.clone()).cpu()
-    return float((first - again).abs().max()) > 1e-4 * max(1.0, float(first.abs().max()))
+        first, again = model(x.clone()).cpu().nan_to_num(), model(x.clone()).cpu().nan_to_num()
+    return float((first - again).abs().max()) > 1e-4 * float(first.abs().max())
 
 
 def slopes(model: Model, x: Tensor, y: Tensor, goal: Goal) -> Tensor:
-    """Gradients (N, D) of the margin, in what a change of 1 means for each element; 0 where the model gives none."""
+    """Gradients (N, D) of the margin, in what a change of 1 means for each element; 0 where the model gives none.
+
+    A margin of 1 is a logit, or the change of a value that the goal asks for.
+    """
     leaf = x.clone().requires_grad_()
     outputs = model(leaf).cpu()
     if not outputs.requires_grad:
         return torch.zeros(len(x), x[0].numel())
-    (gradient,) = torch.autograd.grad(goal.margin(outputs, y).sum(), leaf, allow_unused=True)
+    (gradient,) = torch.autograd.grad(goal.margin(outputs, y).sum() / goal.unit, leaf, allow_unused=True)
     if gradient is None:
         return torch.zeros(len(x), x[0].numel())
     return (gradient * torch.as_tensor(model.unit)).flatten(1).nan_to_num()
@@ -146,24 +156,6 @@ def _differ(before: Tensor, after: Tensor) -> bool:
     seen_first = before.abs().amax(1) < ZERO
     opened = seen_first & (after.abs().amax(1) >= ZERO)
     return float(((cosine < ALIKE) & ~seen_first | opened).float().mean()) > MOST_BLIND
-
-
-class _Tolerant(nn.Module):
-    """`model`, whose outputs are NaN for the rows that it raises for."""
-
-    def __init__(self, model: Model) -> None:
-        super().__init__()
-        self.inner = [model]
-
-    def forward(self, x: Tensor) -> Tensor:
-        (model,) = self.inner
-        try:
-            return model(x)
-        except Exception:  # noqa: BLE001 - the model's own code
-            if len(x) == 1:
-                shape = (1,) if model.output == "value" else (1, len(model.classes))
-                return x.flatten(1).sum(1).view(-1, *[1] * (len(shape) - 1)).expand(shape) * torch.nan
-            return torch.cat([self(row) for row in x.split(1)])
 
 
 class _Sight(nn.Module):
@@ -206,17 +198,9 @@ class _Averaging(nn.Module):
 
 
 def _averaged(model: Model, draws: int) -> Model:
-    mean = _as_model(model, _Averaging(model, draws))
+    mean = handle_like(model, _Averaging(model, draws))
     return mean if model.output == "value" else replace(mean, output="probabilities")
 
 
 def _tolerant(model: Model, view: nn.Module) -> Model:
-    return _as_model(model, _Tolerant(_as_model(model, view)))
-
-
-def _as_model(model: Model, module: nn.Module) -> Model:
-    """`module`, which takes what the handle takes and gives logits or values, as a handle like `model`."""
-    return Model(
-        module, model.classes, model.bounds, output="value" if model.output == "value" else "logits",
-        device=model.device, unit=model.unit,
-    )  # fmt: skip
+    return tolerant(handle_like(model, view))

@@ -24,7 +24,6 @@ SHORT = 2.5  # questions of the search with squares where gradients are what the
 FULL = 125  # and where they are not
 LESSONS = 10  # of the copy
 SHRINKING = 0.5  # gradients
-CLEAR = 0.8  # by how much the mean of random answers must speak for another class, so that other draws say so too
 
 
 def found_by_all(
@@ -82,6 +81,4 @@ def strongest(
 
 def _clearly(goal: Goal | None, seen: Seen) -> Goal:
     """Another class where no goal is given; of answers that are random, by more than chance may turn back."""
-    if goal is None or isinstance(goal, AnotherClass):
-        return AnotherClass(CLEAR if seen.random else 0.0)
-    return goal
+    return AnotherClass(seen.least) if goal is None or isinstance(goal, AnotherClass) else goal

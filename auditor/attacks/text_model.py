@@ -63,5 +63,9 @@ class TextModel:
 
 
 def margins(logits: Tensor, y: Tensor) -> Tensor:
-    """(k,) by how much the largest logit (k, C) of another class lies above that of class `y` (k,)."""
-    return logits.scatter(1, y[:, None], -torch.inf).amax(1) - logits.gather(1, y[:, None])[:, 0]
+    """(k,) by how much the largest logit (k, C) of another class lies above that of class `y` (k,).
+
+    Infinite where a logit is not finite: the model fails there.
+    """
+    ahead = logits.scatter(1, y[:, None], -torch.inf).amax(1) - logits.gather(1, y[:, None])[:, 0]
+    return torch.where(logits.isfinite().all(1), ahead, torch.inf)

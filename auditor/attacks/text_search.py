@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from auditor.attacks.goals import wrong_rows
 from auditor.attacks.text_changes import Change, Changeable, applied
 from auditor.attacks.text_model import TextModel, margins
 
@@ -85,7 +86,7 @@ def judged(model: TextModel, texts: Sequence[Changeable], sets: Trials, y: Tenso
     several = [i for i, c in enumerate(sets) if len(c) > 1]
     alike = model.alike([texts[i].text for i in several], [changed[i] for i in several])
     outside = {i for i, a in zip(several, alike.tolist(), strict=True) if not a >= ALIKE}
-    wrong, margin = (logits.argmax(1) != y).tolist(), margins(logits, y).tolist()
+    wrong, margin = wrong_rows(logits, y).tolist(), margins(logits, y).tolist()
     return [Answer(w, m, i not in outside) for i, (w, m) in enumerate(zip(wrong, margin, strict=True))]
 
 

@@ -44,11 +44,11 @@ def curve(
     half as many attacks as steps) at the size that just does not break it, a search by squares from where they came
     closest, random changes, and a search that makes smaller what was found. Where the model hides its gradients
     (rounding, randomness, saturated outputs, no gradient at all) the attacks adapt, and a caveat says how. l1 and l0
-    are foolbox's FMN alone. A row that is wrong as it is counts as broken at 0; every break is confirmed by the model
-    itself. `noise_accuracy` is what one random change of the same size leaves. A model that gives a value has
-    `stable_rate` instead: how many rows' values no change was found to move by more than `moved_by` (0: half a standard
-    deviation of the targets). At `shown` sizes (0: none) the rows that were turned by the least and by the most are
-    pictured.
+    are FMN alone, which finds less. A row that is wrong as it is counts as broken at 0; every break is confirmed by the
+    model itself. `noise_accuracy` is how many of the right rows stand one random change of the same size. A model that
+    gives a value has `stable_rate` instead: how many rows' values no change was found to move by more than `moved_by`
+    (0: half a standard deviation of the targets). At `shown` sizes (0: none) the rows that were turned by the least and
+    by the most are pictured.
 
     Of tables, a number moves by epsilon of its standard deviations, whole numbers by whole steps, none below the row's
     own value where `increasing_only`; a category or flag that takes another value counts as 1 deviation (Wilson &
@@ -58,7 +58,9 @@ def curve(
 
     Of texts, `epsilons` are numbers of changed words (none given: 1, 2, 3, 5, 8): a word becomes one of its neighbours
     in the model's own embedding, at a cosine of at least `similarity`, or is mistyped by one edit (1 leaves typos
-    alone).
+    alone). At most a third of a text's words change.
+
+    Of tables whose model gives a value, only numbers that may change either way are attacked.
 
     How to read it: an attack can only show how low the accuracy gets; the truth lies at or below the figure. Between
     the sizes the curve is that of the smallest changes found; the band around all of it holds at once
@@ -69,6 +71,9 @@ def curve(
     model = ctx.need_model()
     if ctx.is_text:
         ctx.need_classes()
+        if norm != "linf":
+            msg = f"norm = {norm}: texts are attacked by the number of changed words; leave `norm` out"
+            raise NotApplicable(msg)
         return text_curve(ctx, model, epsilons=epsilons, samples=samples, shown=shown, similarity=similarity)
     if ctx.data.columns and not ctx.is_regression:
         if norm != "linf":

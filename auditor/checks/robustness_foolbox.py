@@ -10,9 +10,11 @@ import torch
 from pydantic import AfterValidator, Field
 from torch import Tensor
 
+from auditor.attacked.doubts import held_columns
+from auditor.attacked.sizes import doubts_of_size, ladder_of
 from auditor.attacks.foolbox_attacks import foolbox_frontiers
 from auditor.attacks.foolbox_named import Attack, attack_named, legal
-from auditor.attacks.in_units import InUnits, Norm, right_rows
+from auditor.attacks.in_units import Norm, right_rows
 from auditor.errors import NotApplicable, UsageError, reason, without_machine
 from auditor.registry import Context, check, derive_seed, sizes
 from auditor.stats import rate
@@ -107,7 +109,7 @@ def _ladders(
         )
         raise UsageError(msg)
     if epsilons:
-        return {norms[0]: tuple({f"{e:.3g}": e for e in sorted(epsilons)}.values())}
+        return {norms[0]: ladder_of(ctx, model, norms[0], epsilons)}
     low, high = (torch.as_tensor(b) for b in model.bounds)
     if low.numel() > 1 or ctx.columns:
         return {n: DEVIATIONS[n] for n in norms}
@@ -178,19 +180,9 @@ def _row(epsilon: float, norm: Norm, who: str, arguments: str, m: Measure, media
 
 
 def _caveats(ctx: Context, model: Model, ladders: dict[Norm, tuple[float, ...]], tried: Sequence[_Tried]) -> list[str]:
-    unit, found = torch.as_tensor(model.unit), []
-    held = [c.name for c in ctx.columns if unit.numel() > 1 and not bool(unit[c.start : c.stop].any())]
-    if held:
-        names = ", ".join(held[:8]) + (f" and {len(held) - 8} more" if len(held) > 8 else "")
-        found.append(f"Only numbers that may change either way are attacked; these columns are not: {names}.")
-    seen = InUnits(model, next(ctx.data.batches(1)).x)
+    found = held_columns(ctx, model)
     for norm, ladder in ladders.items():
-        reach = seen.reach(norm)
-        if ladder[-1] > reach:
-            found.append(
-                f"An epsilon of {ladder[-1]:.3g} ({norm}) is beyond every change within the bounds, at most "
-                f"{reach:.3g}: any input may be taken. Epsilons are in input units: 8 of 255 are 0.0314."
-            )
+        found += doubts_of_size(ctx, model, norm, ladder)
     found += [
         f"{t.unconfirmed:,} of {len(t.index):,} rows count as standing under {t.attack.text} where foolbox calls them "
         "broken, since a plain pass of the model does not."

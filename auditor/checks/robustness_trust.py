@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from auditor.attacked.doubts import held_columns
 from auditor.attacked.found import search_view
-from auditor.attacked.sizes import at_size, ladder_of
+from auditor.attacked.sizes import at_size, doubts_of_size, ladder_of
 from auditor.attacks.goals import AnotherClass
-from auditor.errors import NotApplicable
+from auditor.attacks.handles import tolerant
+from auditor.errors import NotApplicable, UsageError
 from auditor.registry import Context, check, sizes
 from auditor.stats import rate
 from auditor.subject import Data
@@ -35,7 +37,7 @@ def trust(
     *,
     norm: Literal["linf", "l2"] = "linf",
     epsilons: tuple[Epsilon, ...] = (),
-    samples: Annotated[int, Field(ge=0)] = sizes(8, 48, 128),
+    samples: int = sizes(8, 48, 128),
     steps: Annotated[int, Field(ge=4, le=10_000)] = sizes(10, 40, 100),
     questions: Annotated[int, Field(ge=2)] = sizes(30, 500, 2000),
     lessons: Annotated[int, Field(ge=0)] = sizes(0, 100, 400),
@@ -65,13 +67,13 @@ def trust(
         msg = "the inputs are texts; the rules are about attacks by gradients of numbers"
         raise NotApplicable(msg)
     if not bool(torch.as_tensor(model.unit).any()):
-        msg = "no column is a number that may be changed"
+        msg = "no column is a number that may change by any amount and either way, which is what the rules are about"
         raise NotApplicable(msg)
     ladder = ladder_of(ctx, model, norm, epsilons)
     data = _right(ctx, samples)
     budget = Budget(steps, questions, lessons)
     seen = search_view(ctx, model, data, AnotherClass(), lambda batch, _: batch.y)
-    runs = runs_of(Lab(model, seen, norm, budget, ctx.seed), data, ctx.batch_size, ladder)
+    runs = runs_of(Lab(tolerant(model), seen, norm, budget, ctx.seed), data, ctx.batch_size, ladder)
     found = verdicts(runs)
     table = Table(
         "Nine signs of a failed attack",
@@ -79,7 +81,8 @@ def trust(
         tuple((v.rule, v.asks, v.found, _said(v.fired)) for v in found),
     )
     measures = _measures(runs, found, at_size(norm, runs.epsilon))
-    return Result(measures, (table, checklist(runs, seen, norm, budget)), (), tuple(_caveats(runs, found)))
+    caveats = [*_caveats(runs, found), *held_columns(ctx, model), *doubts_of_size(ctx, model, norm, ladder)]
+    return Result(measures, (table, checklist(runs, seen, norm, budget)), (), tuple(caveats))
 
 
 def _right(ctx: Context, samples: int) -> Data:
@@ -88,12 +91,15 @@ def _right(ctx: Context, samples: int) -> Data:
     if len(right) < FEWEST:
         msg = f"{len(right)} rows are right as they are; the rules need at least {FEWEST}"
         raise NotApplicable(msg)
+    if 0 < samples < FEWEST:
+        msg = f"samples = {samples}: the rules need at least {FEWEST} rows (0: all)"
+        raise UsageError(msg)
     return ctx.data.at(right).take(samples, ctx.seed)
 
 
 def _measures(runs: Runs, found: list[Verdict], at: str) -> tuple[Measure, ...]:
     n, place = runs.n, runs.epsilons.index(runs.epsilon)
-    broken = runs.adapted[place] | runs.pgd.broken
+    broken = runs.adapted[place] | runs.any_broken
     fired = sum(v.fired is True for v in found)
     test = runs.adapted_unit_test
     return (
@@ -123,6 +129,11 @@ def _caveats(runs: Runs, found: list[Verdict]) -> list[str]:
             f"The adapted attack finds {test.found} of {test.n} planted examples, fewer than {LEAST:.0%}: its figures "
             "may be too high as well."
         )
+    if not bool(runs.any_broken.any()):
+        said.append(
+            f"Nothing breaks within {runs.epsilon:.3g}, so that rules that compare attacks compared nothing: give "
+            "larger epsilons."
+        )
     if runs.n < FEW:
-        said.append(f"On {runs.n} rows a sign has to be strong to be seen: take more `samples`.")
+        said.append(f"On {runs.n} rows a sign has to be strong to be seen: take more samples.")
     return said

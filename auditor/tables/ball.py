@@ -47,6 +47,15 @@ class Ball:
         stuck = (low > high) | (self.discrete & ~free)
         return np.where(stuck, own, low), np.where(stuck, own, high)
 
+    def reach(self, own: Rows) -> float:
+        """The largest epsilon that any change of rows `own` (N, columns) needs."""
+        low, high = self.constraints.ranges(own)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            far = np.maximum(high - own, own - low) / self.spread
+        numbers = self.constraints.movable & ~self.discrete
+        discrete = 1.0 if (self.constraints.movable & self.discrete).any() else 0.0
+        return max(discrete, float(np.nan_to_num(far[:, numbers], posinf=np.inf).max(initial=0.0)))
+
     def legal(self, own: Rows, rows: Rows, epsilon: Rows) -> Which:
         """(N,) whether `rows` (N, columns) are allowed changes of `own`, and within `epsilon` (N,) of them."""
         low, high = self.ranges(own, epsilon)

@@ -27,6 +27,7 @@ class Margins:
     given.
 
     `x` (N, F) are the rows as inputs and `own` (N, columns) in units of the file; `size` inputs are run at once.
+    An attack takes gradients of `sight`, None: the model, and looks for a lead of more than `least`.
     """
 
     model: Model
@@ -35,6 +36,8 @@ class Margins:
     accepted: Tensor
     columns: Sequence[Column]
     size: int
+    sight: Model | None = None
+    least: float = 0.0
 
     def __call__(self, of: Integers, rows: Rows) -> Rows:
         """(S,) margins of `rows` (S, columns), changes of the rows `of` (S,); minus infinity where there is none."""
@@ -63,22 +66,24 @@ class Margins:
         return torch.cat(x), given, self.accepted.numpy()[of, given]
 
     def decided(self, of: Integers, rows: Rows) -> Rows:
-        """(S,) margins of `rows`, where a tie that the first of the classes decides for an accepted one counts as TIE.
+        """(S,) margins of `rows` less `least`, infinite where the model has no answer.
 
-        Trees that vote tie often.
+        Where any lead will do, a tie that the first of the classes decides for an accepted one counts as TIE: trees
+        that vote tie often.
         """
         found = np.zeros(len(of))
         for part, logits in self._answers(of, rows):
             inside, outside = self._best(of[part], logits)
-            tie = (inside == outside) & self._accepts(of[part], logits)
-            found[part] = np.where(tie.numpy(), TIE, self._margins(of[part], logits))
+            tie = (inside == outside) & self._accepts(of[part], logits) & (self.least == 0)
+            found[part] = np.where(tie.numpy(), TIE, self._margins(of[part], logits) - self.least)
+            found[part[~logits.isfinite().all(1).numpy()]] = np.inf
         return found
 
     def turned(self, of: Integers, rows: Rows) -> Yes:
-        """(S,) whether one plain forward pass gives `rows` an accepted class, or NaN."""
+        """(S,) whether one plain forward pass gives `rows` an accepted class, or no answer: NaN or infinity."""
         found = np.zeros(len(of), np.bool_)
         for part, logits in self._answers(of, rows):
-            found[part] = (self._accepts(of[part], logits) | logits.isnan().any(1)).numpy()
+            found[part] = (self._accepts(of[part], logits) | ~logits.isfinite().all(1)).numpy()
         return found
 
     def _answers(self, of: Integers, rows: Rows) -> Iterator[tuple[Integers, Tensor]]:

@@ -6,7 +6,7 @@ ball another class than points inside; whoever says that nothing is there has an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from auditor.subject import Model
 
 __all__ = ["Planted", "planted"]
 
+Features = Callable[[Model, Tensor], Tensor]
 INSIDE = 24  # points that are of the row's own class
 RIDGE = 1e-2
 CLEARLY = 1.0  # standard deviations of the points inside
@@ -46,18 +47,21 @@ def planted(
 ) -> Planted:
     """How many planted examples the attack by gradients of `seen` finds within `epsilon` of the rows `x` (N, ...).
 
-    `model` gives the answers that count. Both are asked for the same features: the last vector before the outputs.
+    `model` gives the answers that count. Both are asked for the same features: the last vector before the outputs, or
+    the outputs where only one of them shows it, as a program does not.
     """
+    features = _common(model, seen, x)
     ball, random = ball_of(norm, model, x), torch.Generator().manual_seed(seed)
     radius = torch.full((len(x),), epsilon)
     border = _border(model, x, epsilon, norm, random)
-    inside = [features(model, ball.noise(x, 0.95 * radius, random)) for _ in range(INSIDE)]
-    readouts = _Readouts.between(torch.stack(inside, 1), features(model, border))
+    with torch.no_grad():
+        inside = [features(model, ball.noise(x, 0.95 * radius, random)) for _ in range(INSIDE)]
+        readouts = _Readouts.between(torch.stack(inside, 1), features(model, border))
     rows = readouts.separates.nonzero()[:, 0]
     if not len(rows):
         return Planted(0, 0, 0)
     numbered = torch.cat([x[rows].flatten(1), rows[:, None].to(x.dtype)], 1)
-    judge, view = (_with_readout(m, readouts, x, numbered) for m in (model, seen))
+    judge, view = (_with_readout(_Answering(m, features, readouts, x.shape[1:]), m, x, numbered) for m in (model, seen))
     y = torch.zeros(len(rows), dtype=torch.long)
     try:
         found = robust_curve(judge, numbered, y, (epsilon,), norm=norm, steps=steps, plan=STAGES, seed=seed, seen=view)
@@ -69,13 +73,14 @@ def planted(
         return Planted(hits, int((judge(chance).argmax(1) == 1).sum()), len(rows))
 
 
-def features(model: Model, x: Tensor) -> Tensor:
-    """(N, D) the last vector on the way to the outputs that is longer than they are; else the outputs themselves."""
+def _common(model: Model, seen: Model, x: Tensor) -> Features:
     with torch.no_grad():
-        return _features(model, x)
+        shapes = [last_vector(m, x[:2]).shape for m in (model, seen)]
+    return last_vector if shapes[0] == shapes[1] else lambda m, at: m(at).cpu()
 
 
-def _features(model: Model, x: Tensor) -> Tensor:
+def last_vector(model: Model, x: Tensor) -> Tensor:
+    """(N, D) the last vector on the way to the outputs that is longer than they are; else the outputs themselves."""
     passed: list[tuple[nn.Module, Tensor]] = []
     with _watched(model.module, passed):
         outputs = model(x)
@@ -149,21 +154,20 @@ class _Readouts:
 class _Answering(nn.Module):
     """Rows with their number behind: the number says which readout answers."""
 
-    def __init__(self, model: Model, readouts: _Readouts, shape: tuple[int, ...]) -> None:
+    def __init__(self, model: Model, features: Features, readouts: _Readouts, shape: Sequence[int]) -> None:
         super().__init__()
-        self.inner, self.readouts, self.shape = [model], readouts, shape
+        self.inner, self.features, self.readouts, self.shape = [model], features, readouts, shape
 
     def forward(self, numbered: Tensor) -> Tensor:
         (model,) = self.inner
         rows = numbered[:, -1].round().long()
-        found = _features(model, numbered[:, :-1].reshape(-1, *self.shape))
+        found = self.features(model, numbered[:, :-1].reshape(-1, *self.shape))
         z = (found * self.readouts.weights[rows]).sum(1) - self.readouts.thresholds[rows]
         return torch.stack([-z / 2, z / 2], 1)
 
 
-def _with_readout(model: Model, readouts: _Readouts, x: Tensor, numbered: Tensor) -> Model:
+def _with_readout(answering: _Answering, model: Model, x: Tensor, numbered: Tensor) -> Model:
     low, high = (torch.as_tensor(b, dtype=x.dtype).expand(x.shape[1:]).flatten() for b in model.bounds)
     unit = torch.as_tensor(model.unit, dtype=x.dtype).expand(x.shape[1:]).flatten()
     bounds = torch.cat([low, torch.zeros(1)]), torch.cat([high, numbered[:, -1].max()[None]])
-    answering = _Answering(model, readouts, tuple(x.shape[1:]))
     return Model(answering, ("nothing", "planted"), bounds, unit=torch.cat([unit, torch.zeros(1)]))

@@ -59,6 +59,8 @@ def _r2(r: Runs) -> Verdict:
 def _r3(r: Runs) -> Verdict:
     asks = "does any row stand when everything may change?"
     standing = int((~r.unbounded).sum())
+    if standing and not r.all_free:
+        return Verdict("R3", asks, f"{standing} of {r.n} stand, with columns that may not change", None)
     low = wilson(standing, r.n).low or 0.0
     return Verdict("R3", asks, f"{standing} of {r.n} stand, by chance {r.chance:.0%}", low > r.chance)
 

@@ -12,6 +12,8 @@ from torch.nn.functional import cosine_similarity
 
 from auditor.attacks.balls import Norm, ball_of
 from auditor.attacks.curve import Frontiers, robust_curve
+from auditor.attacks.goals import wrong_rows
+from auditor.attacks.handles import tolerant
 from auditor.attacks.naive import Climb, Loss, climb, cross_entropy, gradient_of, margin
 from auditor.attacks.seen import ZERO, Seen
 from auditor.attacks.square import square
@@ -44,9 +46,9 @@ class Runs:
     `fgsm`, `pgd`, `short` (a tenth of the steps), `long` (twice the steps; `pgd` where the loss had stopped rising),
     `cw` and `unbounded` are the attacks of `naive`; `plain` is the walk by the model's own gradients, `squares` by
     answers alone, `copied` by the gradients of a copy, None where none was taught; `noise` is NOISE random changes;
-    `adapted`
-    is everything there is, at each of `epsilons` (E, N). `no_slope` are the shares of rows without a gradient of the
-    cross-entropy and of the margin; `alike` the cosine of two gradients of the same rows, by row.
+    `adapted` is everything there is, at each of `epsilons` (E, N). `no_slope` are the shares of rows without a gradient
+    of the cross-entropy and of the margin; `alike` the cosine of two gradients of the same rows, by row. `all_free`:
+    every element may change.
     """
 
     epsilon: float
@@ -65,6 +67,7 @@ class Runs:
     squares: Tensor
     copied: Tensor | None
     adapted: Tensor
+    all_free: bool
     unit_test: Planted
     adapted_unit_test: Planted
 
@@ -72,6 +75,13 @@ class Runs:
     def n(self) -> int:
         """How many rows."""
         return len(self.fgsm)
+
+    @property
+    def any_broken(self) -> Tensor:
+        """(N,) which rows any of the attacks within `epsilon` broke."""
+        tried = (self.fgsm, self.pgd.broken, self.short, self.long, self.cw, self.noise, self.plain, self.squares)
+        found = torch.stack(tried).any(0)
+        return found if self.copied is None else found | self.copied
 
 
 @dataclass(frozen=True)
@@ -122,10 +132,11 @@ def _copy(lab: Lab, x: Tensor, epsilon: float) -> Model | None:
 
 def _runs(lab: Lab, x: Tensor, y: Tensor, epsilon: float, copy: Model | None) -> Runs:
     model, seen, norm, steps, seed = lab.model, lab.seen, lab.norm, lab.budget.steps, lab.seed
+    shown = tolerant(seen.shown)
     nothing = Frontiers(torch.ones(len(x), dtype=torch.long), x.clone(), torch.zeros(len(x)), x.clone())
     squares = square(seen.model, x, y, (epsilon,), nothing, norm=norm, queries=lab.budget.questions, seed=seed)
     pgd = lab.climbed(x, y, epsilon)
-    unit_test = planted(model, seen.shown, x, epsilon, norm=norm, steps=steps, seed=seed)
+    unit_test = planted(model, shown, x, epsilon, norm=norm, steps=steps, seed=seed)
     adapted_view = seen.searches[-1] if seen.searches else model
     first, again = (_gradients(model, x, y, margin) for _ in range(2))
     return Runs(
@@ -141,10 +152,11 @@ def _runs(lab: Lab, x: Tensor, y: Tensor, epsilon: float, copy: Model | None) ->
         cw=lab.climbed(x, y, epsilon, margin).broken,
         unbounded=lab.climbed(x, y, _everything(model, x, norm)).broken,
         noise=_noise(seen.model, x, y, epsilon, norm, seed),
-        plain=_walked(lab, seen.shown, x, y, epsilon),
+        plain=_walked(lab, shown, x, y, epsilon),
         squares=squares.index == 0,
         copied=None if copy is None else _walked(lab, copy, x, y, epsilon),
         adapted=torch.zeros(0),
+        all_free=bool((ball_of(norm, model, x).unit > 0).all()),
         unit_test=unit_test,
         adapted_unit_test=planted(seen.model, adapted_view, x, epsilon, norm=norm, steps=steps, seed=seed)
         if seen.hides
@@ -202,7 +214,7 @@ def _noise(model: Model, x: Tensor, y: Tensor, epsilon: float, norm: Norm, seed:
     for _ in range(NOISE):
         with torch.no_grad():
             at = ball.noise(x, torch.full((len(x),), epsilon), random)
-            broken |= model(at).argmax(1).cpu() != y
+            broken |= wrong_rows(model(at).cpu(), y)
     return broken
 
 

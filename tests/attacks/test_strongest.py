@@ -270,7 +270,5 @@ def test_what_answers_at_random_is_broken_so_clearly_that_other_draws_agree() ->
             again = torch.stack([seen.model(found.witness).argmax(1) != y for _ in range(10)]).float().mean(0)
 
     broken = found.index < 3
-    assert (
-        int(broken.sum()) >= 32
-    )  # of 40; 25 where any lead of another class ends the search
+    assert int(broken.sum()) >= 32  # of 40; 25 where any lead of another class ends the search
     assert float(again[broken].mean()) > 0.8

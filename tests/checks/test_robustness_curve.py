@@ -267,7 +267,7 @@ def test_an_honest_model_has_no_caveat() -> None:
 def test_an_epsilon_in_255ths_is_doubted() -> None:
     (caveat,) = said(zoo.inplace_relu(), epsilons=[0.03, 8])
 
-    assert caveat.startswith("An epsilon of 8 is more than the whole range of an input (0 to 1)")
+    assert caveat.startswith("An epsilon of 8 (linf) is more than any change can be, at most 1")
     assert "If it is meant in 255ths of the range, write 0.0314." in caveat
 
 
@@ -319,7 +319,7 @@ FRONTS: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "at random": (lambda x: x + 0.05 * torch.rand_like(x), "The model answers at random: what counts is the mean of"),
     "elsewhere": (
         lambda x: torch.from_numpy(x.detach().numpy().round(1)),
-        "The model gives no gradient, so it was attacked by its answers alone",
+        "The model gives no gradient, so that it was attacked by answers alone",
     ),
 }
 
@@ -371,7 +371,7 @@ def test_rows_without_any_gradient_are_attacked_by_answers() -> None:
     model = Model(HalfOff(), ("a", "b"))
     caveats = said(zoo.Case(model, zoo.labelled(model, zoo.images())), samples=8, epsilons=[0.6])
 
-    assert any("they were attacked by answers alone (" in c for c in caveats)
+    assert any("rows were attacked by answers alone (" in c for c in caveats)
 
 
 def test_rows_turned_by_what_the_model_cannot_answer_are_told() -> None:

@@ -95,7 +95,8 @@ def test_a_model_without_gradients_is_attacked_by_search_and_it_is_said() -> Non
             over = torch.from_numpy((x.numpy()[:, 0] > 0).astype(np.float32))
             return torch.stack([1 - over, over], 1)
 
-    case = table()
+    rows = [((21 + 2 * i - 40) / 10, i % 2, i % 3) for i in range(20)]
+    case = table((AGE, MEMBER, Column("other", 2, 3, mutable=False)), (1.0, 0.0, 0.0), rows)
     blind = zoo.Case(replace(case.model, module=Steps()), case.data)
 
     assert counts(blind, epsilons=[0.1, 0.5, 1.0]) == counts(case, epsilons=[0.1, 0.5, 1.0])

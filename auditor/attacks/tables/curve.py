@@ -68,16 +68,19 @@ def table_curve(
     size: int = 64,
     seed: int = 0,
     ids: Integers | None = None,
+    sight: Model | None = None,
+    least: float = 0.0,
 ) -> Frontiers:
     """The frontier of each row among `epsilons` (ascending, in the units of `ball`) and what shows it.
 
     `x` (N, F) with classes `y` (N,); a stage of gradients makes `steps` steps, an evolution as many generations; `size`
-    inputs are run at once. Random draws follow `seed` and `ids` (N,), so that no row's depend on the others. Every
+    inputs are run at once. Gradients are those of `sight`, None: the model's own; attacks look for a lead of another
+    class by more than `least`. Random draws follow `seed` and `ids` (N,), so that no row's depend on the others. Every
     witness is legal (`Ball.legal`) within its distance, and one plain forward pass confirms it.
     """
     own = decoded(x, ball.constraints.columns)
     accepted = torch.arange(len(model.classes)) != y[:, None]
-    margins = Margins(model, x, own, accepted, ball.constraints.columns, size)
+    margins = Margins(model, x, own, accepted, ball.constraints.columns, size, sight, least)
     right = np.flatnonzero(~margins.turned(np.arange(len(x)), own))
     names = np.arange(len(x)) if ids is None else ids
     draws = [np.random.default_rng([seed, int(i)]) for i in names]

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.attacks.plan import windows
 from auditor.attacks.softened import SoftBackward
 from auditor.attacks.tables.front import Front
 from auditor.attacks.tables.points import Points
@@ -57,7 +58,7 @@ def climbed(front: Front, stage: Stage, steps: int) -> Front:
     As it was where the model gives no gradient.
     """
     left = np.flatnonzero(front.margin <= 0)
-    points, windows = Points.of(front.ball), _windows(steps)
+    points, ends = Points.of(front.ball), windows(steps)
     here = _Climb.begun(front.at(left), stage, points)
     for step in range(steps):
         if not len(left) or not here.ask(stage, points):
@@ -65,7 +66,7 @@ def climbed(front: Front, stage: Stage, steps: int) -> Front:
         front = front.with_those(left, here.front)
         keep = np.flatnonzero(here.front.margin <= 0)
         left, here = left[keep], here.kept(keep)
-        here.move(windows[step], step == 0, points)
+        here.move(ends[step], step == 0, points)
     return front
 
 
@@ -84,7 +85,9 @@ def _slopes(margins: Margins, of: Integers, x: Tensor, stage: Stage, rivals: Ten
     for start in range(0, len(x), margins.size):
         part = slice(start, start + margins.size)
         accepted = margins.accepted[torch.from_numpy(of[part])]
-        found = _slope(margins.model, x[part], accepted, stage, None if rivals is None else rivals[part])
+        found = _slope(
+            margins.sight or margins.model, x[part], accepted, stage, None if rivals is None else rivals[part]
+        )
         if found is None:
             return None
         loss[part], gradient[part] = found
@@ -186,12 +189,3 @@ def _rivals(front: Front, stage: Stage) -> Tensor | None:
     accepted = margins.accepted[torch.from_numpy(front.of)]
     order = logits.masked_fill(~accepted, -torch.inf).argsort(dim=1, descending=True, stable=True)
     return order[:, stage.rival]
-
-
-def _windows(steps: int) -> list[int]:
-    """Length of the window that ends behind each step, 0 where none does."""
-    out, last, width = [0] * (steps + 1), 0, max(int(0.22 * steps), 1)
-    while last + width <= steps:
-        last += width
-        out[last], width = width, max(width - max(int(0.03 * steps), 1), int(0.06 * steps), 1)
-    return out
