@@ -24,10 +24,10 @@ def robust_measures(o: Outcome, *, noise: bool = False) -> dict[float, Measure]:
     return dict(sorted(found.items()))
 
 
-def curve_chart(o: Outcome, said: str, distances: Sequence[float], key: str = "c-rob") -> Chart:
+def curve_chart(o: Outcome, said: str, distances: Sequence[float], unit: str = "", key: str = "c-rob") -> Chart:
     """Robust accuracy by size of change, with its band, beside random changes of the same size.
 
-    `distances` are the smallest changes found of every row, empty where they were not kept.
+    `distances` are the smallest changes found of every row, empty where they were not kept; sizes are in `unit`.
     """
     robust, noise = robust_measures(o), robust_measures(o, noise=True)
     lines = [_attack(list(robust), list(robust.values()), distances)]
@@ -39,7 +39,7 @@ def curve_chart(o: Outcome, said: str, distances: Sequence[float], key: str = "c
         "Accuracy under the strongest attack found."
     )  # fmt: skip
     counted = any(m.slice.partition("@")[0] in ("words", "l0") for m in robust.values())
-    axis = "number of changes" if counted else "size of the change"
+    axis = "number of changes" if counted else f"size of the change{unit and f' in {unit}'}"
     names = [f"{e:.0f}" if counted else size(e) for e in robust]
     draw = curve(names, lines, f"{axis}, one step an audited size")
     rows = [

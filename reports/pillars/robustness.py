@@ -28,7 +28,11 @@ def robustness(record: Record) -> Section | None:
     for o in outcomes:
         if o.check == "robustness.curve":
             answer = _answer(o)
-            blocks += [CheckHead.of(o), curve_chart(o, answer, _distances(record, o)), *turned(record, o)]
+            blocks += [
+                CheckHead.of(o),
+                curve_chart(o, answer, _distances(record, o), _unit(record)),
+                *turned(record, o),
+            ]
         elif o.check in TABLE_FIRST:
             blocks += _table_first(o)
         else:
@@ -48,6 +52,11 @@ def _answer(o: Outcome) -> str:
     what = "share of stable values" if at.name == "stable_rate" else "accuracy"
     fall = f"from {number(clean.value)} to {number(at.value)}"
     return f"{change_words(at.slice, epsilon)} bring the {what} {fall}{beside}."
+
+
+def _unit(record: Record) -> str:
+    """What sizes of changes are measured in, where that is not the input's own unit."""
+    return "standard deviations" if record.audit.subject.get("data", {}).get("kind") == "table" else ""
 
 
 def _distances(record: Record, o: Outcome) -> list[float]:

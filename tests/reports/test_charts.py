@@ -75,6 +75,20 @@ def test_a_curve_has_a_step_an_audited_size_and_a_band_that_holds_it() -> None:
     assert {"attack", "noise"} <= {t.text for t in svg.iter("text")}
 
 
+@pytest.mark.parametrize("gap_at", range(5))
+def test_names_of_lines_lie_inside_the_picture_on_a_phone(gap_at: int) -> None:
+    """They stand where the lines are furthest apart, which may be anywhere."""
+    attack = Line("strongest attack", [0.9 if i != gap_at else 0.1 for i in range(5)], "s1")
+    svg = drawn(curve(list("01234"), [attack, Line("random change", [1.0] * 5, "s2")], "size"), 330)
+    names = [t for t in svg.iter("text") if t.get("class") == "lab"]
+
+    assert [t.text for t in names] == ["strongest attack", "random change"]
+    for t in names:
+        wide = 7 * len(t.text or "") * (-1 if t.get("text-anchor") == "end" else 1)
+        assert min(float(t.get("x", 0)), float(t.get("x", 0)) + wide) >= 0
+        assert max(float(t.get("x", 0)), float(t.get("x", 0)) + wide) <= 330
+
+
 def test_bars_start_at_nothing_and_their_sign_is_their_look() -> None:
     svg = drawn(bars([Bar("up", 0.2, 0.1, 0.3), Bar("down", -0.1, -0.1, -0.1)], "lowers", "raises"))
     rise, fall = svg.iter("rect")
