@@ -234,9 +234,12 @@ def _line_names(
         return [text(across(d.places[-1]) + 10, up(d.values[-1]) + 4, d.name, "lab") for d in lines]
     whole = [{i: v for i, v in zip(d.places, d.values, strict=True) if i == int(i)} for d in lines]
     at = max(whole[0], key=lambda i: _nearest([values[i] for values in whole]))
-    # on the right half names go to the left, or they would end beyond the picture
-    beside, anchor = (-7, "end") if 2 * at > max(whole[0]) else (7, "start")
-    return [text(across(at) + beside, up(v[at]) - 7, d.name, "lab", anchor) for d, v in zip(lines, whole, strict=True)]
+    if 2 * at <= max(whole[0]):
+        return [text(across(at) + 7, up(v[at]) - 7, d.name, "lab") for d, v in zip(lines, whole, strict=True)]
+    # on the right half they go to the left, to end inside the picture: under a line, which falls; not under the axis
+    under = [16 if up(v[at]) + 16 < up(0) else -16 for v in whole]
+    ends = zip(lines, whole, under, strict=True)
+    return [text(across(at) - 7, up(v[at]) + down, d.name, "lab", "end") for d, v, down in ends]
 
 
 def _nearest(values: Sequence[float]) -> float:

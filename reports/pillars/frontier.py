@@ -39,7 +39,7 @@ def curve_chart(o: Outcome, said: str, distances: Sequence[float], unit: str = "
         "Accuracy under the strongest attack found."
     )  # fmt: skip
     counted = any(m.slice.partition("@")[0] in ("words", "l0") for m in robust.values())
-    axis = "number of changes" if counted else f"size of the change{unit and f' in {unit}'}"
+    axis = "number of changes" if counted else f"change in {unit}" if unit else "size of the change"
     names = [f"{e:.0f}" if counted else size(e) for e in robust]
     draw = curve(names, lines, f"{axis}, one step an audited size")
     rows = [

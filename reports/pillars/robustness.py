@@ -56,7 +56,7 @@ def _answer(o: Outcome) -> str:
 
 def _unit(record: Record) -> str:
     """What sizes of changes are measured in, where that is not the input's own unit."""
-    return "standard deviations" if record.audit.subject.get("data", {}).get("kind") == "table" else ""
+    return "deviations" if record.audit.subject.get("data", {}).get("kind") == "table" else ""
 
 
 def _distances(record: Record, o: Outcome) -> list[float]:
