@@ -238,8 +238,8 @@ def _line_names(
         return [text(across(at) + 7, up(v[at]) - 7, d.name, "lab") for d, v in zip(lines, whole, strict=True)]
     # on the right half they go to the left, to end inside the picture: under a line, which falls; not under the axis
     under = [16 if up(v[at]) + 16 < up(0) else -16 for v in whole]
-    ends = zip(lines, whole, under, strict=True)
-    return [text(across(at) - 7, up(v[at]) + down, d.name, "lab", "end") for d, v, down in ends]
+    placed = zip(lines, whole, under, strict=True)
+    return [text(across(at) - 7, up(v[at]) + down, d.name, "lab", "end") for d, v, down in placed]
 
 
 def _nearest(values: Sequence[float]) -> float:
