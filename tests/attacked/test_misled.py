@@ -16,7 +16,7 @@ from auditor.attacks.min_norm import min_norm_frontiers
 from auditor.attacks.seen import seen_by_search
 from auditor.subject import Column, Data, Model
 from tests import zoo
-from tests.attacks.patients import patient
+from tests.attacks.patients import Behind, patient
 from tests.attacks.worded import bag, worded
 from tests.checks.audited import measures, not_applicable, outcome_of, result_of
 from tests.zoo import Case
@@ -24,17 +24,6 @@ from tests.zoo import Case
 CURVE, TRUST, FOOLBOX = "robustness.curve", "robustness.trust", "robustness.foolbox"
 WIDTH = 12
 LADDER = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
-
-
-class Behind(nn.Module):
-    """`inner` as `asked(inner, x)` calls it."""
-
-    def __init__(self, inner: nn.Module, asked: Callable[[nn.Module, Tensor], Tensor]) -> None:
-        super().__init__()
-        self.inner, self.asked = inner, asked
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.asked(self.inner, x)
 
 
 def vectors(

@@ -20,7 +20,7 @@ from auditor.defend.pgd import pgd
 from auditor.subject import Data, Model
 from tests.zoo import Case
 
-__all__ = ["HIDING", "HONEST", "Patient", "digits", "digits_net", "hardened_net", "patient", "patients"]
+__all__ = ["HIDING", "HONEST", "Behind", "Patient", "digits", "digits_net", "hardened_net", "patient", "patients"]
 
 CLASSES = tuple("0123456789")
 TRAINED_ON = 1300
