@@ -2,8 +2,9 @@
 
 The bar: at no epsilon more than one sample above AutoAttack, and the whole curve in at most a tenth of what AutoAttack
 takes for all eight. `first` are the 200 rows that the attack was tuned on, `others` are 100 more. In each round and
-model all attacks take turns; the ratio of times is the median of the rounds' own. Hours in all: with --results every
-round of a model is kept as a line of that file, and what is there already is not run again.
+model all attacks take turns; the ratio is the median of the rounds' own, of processors' time, which what else runs on
+the machine hardly moves. Hours in all: with --results every round of a model is kept as a line of that file, and what is
+there already is not run again.
 
 AutoAttack is torchattacks 3.5.1: `pip install --no-deps torchattacks==3.5.1` (of what it asks for, tqdm is enough).
 The models are in ../shared/data beside the checkout; without either this says so and ends.
@@ -149,10 +150,10 @@ def _costs(turns: Sequence[Line], label: str) -> str:
 def _verdict(turns: Sequence[Line]) -> None:
     above = np.max([np.subtract(*(t["attacks"][a]["standing"] for a in ("ours", "AutoAttack"))) for t in turns], 0)
     print(f"  {'above AA':12}" + "".join(f"{d:+7}" for d in above) + f"   at most {above.max():+} (bar {HIGHEST:+})")
-    times = [{a: t["attacks"]["ours"]["seconds"] / t["attacks"][a]["seconds"] for a in ATTACKS} for t in turns]
+    times = [{a: t["attacks"]["ours"]["processor"] / t["attacks"][a]["processor"] for a in ATTACKS} for t in turns]
     share = {a: statistics.median(t[a] for t in times) for a in ATTACKS}
     beside = ", ".join(f"{share[a]:.2f} of {a}'s" for a in ("PGD-40", "FMN-100"))
-    print(f"  our time is {share['AutoAttack']:.3f} of AutoAttack's (bar {SLOWEST}), {beside}")
+    print(f"  our processors' time is {share['AutoAttack']:.3f} of AutoAttack's (bar {SLOWEST}), {beside}")
 
 
 def main() -> None:
