@@ -27,7 +27,7 @@ Epsilon = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 @check(
     "robustness.certified",
-    title="Certified accuracy",
+    title="Proved accuracy",
     source="Gowal et al. 2018, arXiv:1810.12715; Singh et al. 2018 (DeepZ)",
 )
 def by_bounds(
@@ -114,8 +114,8 @@ def _figures(
         above = beside[k].value if beside else None
         gap = None if above is None else above - (m.value or 0.0)
         rows.append((e, m.value, m.low, m.high, above, gap, n))
-    columns = ("epsilon", "certified at least", "low", "high", "attacks leave", "open", "n")
-    return (clean, *proved, *beside), Table("Certified and attacked accuracy by largest change", columns, tuple(rows))
+    columns = ("epsilon", "proved at least", "low", "high", "attacks leave", "open", "n")
+    return (clean, *proved, *beside), Table("Proved and attacked accuracy by largest change", columns, tuple(rows))
 
 
 def _caveats(

@@ -24,7 +24,7 @@ def sandwich(o: Outcome, key: str = "c-cert") -> list[Any]:
     left = {exact[m.slice]: m for m in o.result.measures if m.name == "attacked_accuracy"}
     names = [size(e) for e in proved]
     clean = next(iter(proved.values()))
-    lines = [Line("certified", [m.value or 0.0 for m in proved.values()], "s1",
+    lines = [Line("proved", [m.value or 0.0 for m in proved.values()], "s1",
                   [m.low or 0.0 for m in proved.values()], [m.high or 0.0 for m in proved.values()])]  # fmt: skip
     if left:
         lines.append(Line("attacks leave", [clean.value or 0.0, *(m.value or 0.0 for m in left.values())], "s2"))
@@ -34,8 +34,8 @@ def sandwich(o: Outcome, key: str = "c-cert") -> list[Any]:
          number(left[e].value, 3) if e in left else "", f"{m.n:,}"]
         for name, (e, m) in zip(names, proved.items(), strict=True)
     ]  # fmt: skip
-    columns = ("change", "certified at least", "95 % interval", "attacks leave", "n")
-    figures = Grid("Certified and attacked accuracy", columns, rows, frozenset({1, 2, 3, 4}))
+    columns = ("change", "proved at least", "95 % interval", "attacks leave", "n")
+    figures = Grid("Proved and attacked accuracy", columns, rows, frozenset({1, 2, 3, 4}))
     draw = curve(names, lines, "size of the change, one step an audited size")
     return [head, Chart(title, said, figure_svg(key, title, said, draw), figures, NOTE)]
 

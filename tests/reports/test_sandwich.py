@@ -13,9 +13,9 @@ def outcome(proved: list[int], left: list[int]) -> Outcome:
     sizes = [f"linf@{k / 10:.3g}" for k in range(len(proved))]
     measures = [rate("certified_accuracy", k, 20, slice=at) for k, at in zip(proved, sizes, strict=True)]
     measures += [rate("attacked_accuracy", k, 20, slice=at) for k, at in zip(left, sizes[1:], strict=False)]
-    table = Table("t", ("epsilon", "certified at least"), tuple((k / 10, p / 20) for k, p in enumerate(proved)))
+    table = Table("t", ("epsilon", "proved at least"), tuple((k / 10, p / 20) for k, p in enumerate(proved)))
     return Outcome(
-        "robustness.certified", "Certified accuracy", "", "measured", "", result=Result(tuple(measures), (table,))
+        "robustness.certified", "Proved accuracy", "", "measured", "", result=Result(tuple(measures), (table,))
     )
 
 
