@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from auditor.subject import Data, Model
 
-__all__ = ["Answers", "answered", "answers_of", "last_vector"]
+__all__ = ["Answers", "Asking", "answered", "answers_of", "asking", "last_vector"]
 
 Change = Callable[[Tensor], Tensor]
 
@@ -34,16 +34,7 @@ class Answers:
         return self.logits.isfinite().all(1) & self.features.isfinite().all(1)
 
 
-def answers_of(model: Model, data: Data, batch_size: int, change: Change) -> Answers:
-    """What the model says of all rows of `data` after `change`, read in batches of `batch_size`."""
-    with torch.no_grad():
-        parts = [answered(model, change(b.x)) for b in data.batches(batch_size)]
-    return Answers(torch.cat([p.logits for p in parts]), torch.cat([p.features for p in parts]))
-
-
-def last_vector(model: Model, x: Tensor) -> Tensor:
-    """(N, D) the last vector on the way to the outputs that is longer than they are; else the outputs themselves."""
-    return answered(model, x).features
+Asking = Callable[[Model, Tensor], Answers]
 
 
 def answered(model: Model, x: Tensor) -> Answers:
@@ -58,6 +49,30 @@ def answered(model: Model, x: Tensor) -> Answers:
     # a model that answers at random is passed several times: the mean of what the layer gave
     vectors = torch.stack([t.float() for m, t in longer if m is layer and t.shape == last.shape])
     return Answers(outputs.cpu(), vectors.mean(0).cpu())
+
+
+def last_vector(model: Model, x: Tensor) -> Tensor:
+    """(N, D) the last vector on the way to the outputs that is longer than they are; else the outputs themselves."""
+    return answered(model, x).features
+
+
+def answers_of(model: Model, data: Data, batch_size: int, change: Change, ask: Asking = answered) -> Answers:
+    """What the model says of all rows of `data` after `change`, read in batches of `batch_size`, by `ask`."""
+    with torch.no_grad():
+        parts = [ask(model, change(b.x)) for b in data.batches(batch_size)]
+    return Answers(torch.cat([p.logits for p in parts]), torch.cat([p.features for p in parts]))
+
+
+def asking(model: Model, view: Model, x: Tensor) -> Asking:
+    """How both are asked for the same features: the outputs where only one shows the last vector before them."""
+    with torch.no_grad():
+        shapes = [answered(m, x[:2]).features.shape for m in (model, view)]
+    return answered if shapes[0] == shapes[1] else _outputs
+
+
+def _outputs(model: Model, x: Tensor) -> Answers:
+    logits = model(x).cpu()
+    return Answers(logits, logits)
 
 
 @contextmanager

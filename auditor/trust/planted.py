@@ -16,7 +16,7 @@ from auditor.attacks.balls import Norm, ball_of
 from auditor.attacks.curve import robust_curve
 from auditor.attacks.plan import PLAN, Stage
 from auditor.errors import NotApplicable
-from auditor.outliers.features import last_vector
+from auditor.outliers.features import asking
 from auditor.subject import Model
 
 __all__ = ["Planted", "planted"]
@@ -49,7 +49,11 @@ def planted(
     `model` gives the answers that count. Both are asked for the same features: the last vector before the outputs, or
     the outputs where only one of them shows it, as a program does not.
     """
-    features = _common(model, seen, x)
+    ask = asking(model, seen, x)
+
+    def features(m: Model, at: Tensor) -> Tensor:
+        return ask(m, at).features
+
     ball, random = ball_of(norm, model, x), torch.Generator().manual_seed(seed)
     radius = torch.full((len(x),), epsilon)
     border = _border(model, x, epsilon, norm, random)
@@ -70,12 +74,6 @@ def planted(
     chance = ball_of(norm, judge, numbered).noise(numbered, radius[rows], random)
     with torch.no_grad():
         return Planted(hits, int((judge(chance).argmax(1) == 1).sum()), len(rows))
-
-
-def _common(model: Model, seen: Model, x: Tensor) -> Features:
-    with torch.no_grad():
-        shapes = [last_vector(m, x[:2]).shape for m in (model, seen)]
-    return last_vector if shapes[0] == shapes[1] else lambda m, at: m(at).cpu()
 
 
 def _border(model: Model, x: Tensor, epsilon: float, norm: Norm, random: torch.Generator) -> Tensor:
