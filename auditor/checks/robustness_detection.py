@@ -45,7 +45,7 @@ def detection(
 
     What it measures: `auroc`, how often a row scores higher than another's adversarial version (1: always, 0.5: chance,
     below: adversarial ones look more like the data than the data), over those of at most `samples` rows (0: all) that
-    the model has right and that break at the first of `epsilons` (of `norm`, linf or l2) which breaks three quarters of
+    the model has right and that break at the first of `epsilons` (of `norm`, linf or l2) which breaks nine in ten of
     them. `unaware`: small changes found by the attacks of `robustness.curve`, `steps` gradient steps each. `surest`:
     gradient ascent on the margin alone, as far as the same epsilon goes, which knows of no detector either. `aware`:
     gradient ascent on the margin plus a weight times the detector's score, four rounds of `steps`, the weight of each
@@ -61,8 +61,9 @@ def detection(
     How to read it: the figure to go by is `aware`, since nobody who attacks in earnest leaves a detector alone. One
     that scores as high against `noise` finds changes, not attacks.
 
-    When it misleads: an attack that failed does not make a detector strong: a better one may bypass it. Only the last
-    vector is looked at, where the papers use many layers.
+    When it misleads: an attack that failed does not make a detector strong: a better one may bypass it, and so may
+    larger changes, since one that only just breaks a row has nothing left to bypass with. Only the last vector is
+    looked at, where the papers use many layers.
     """
     ctx.need_classes()
     model = ctx.need_model()

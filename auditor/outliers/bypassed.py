@@ -24,7 +24,7 @@ __all__ = ["ATTACKS", "BYPASSED", "Broken", "Scored", "Spent", "broken_rows", "f
 
 Scores = np.ndarray[tuple[int], np.dtype[np.float64]]
 ATTACKS = ("unaware", "surest", "aware", "noise")
-MOST = 0.75  # of the rows break at the size that is audited
+MOST = 0.9  # of the rows break at the size that is audited: where they only just break nothing is left to bypass with
 BYPASSED = 0.2
 NOTICED = 0.7  # an area from which on a detector also fires on random changes
 SHARE = 4  # passes at once of an attack that knows a detector with three squeezers
@@ -67,7 +67,7 @@ class Scored:
 
 
 def broken_rows(seen: Seen, data: Data, ladder: Sequence[float], spent: Spent) -> Broken:
-    """Rows of `data`, which the model has right, that break at the first of `ladder` that breaks three quarters.
+    """Rows of `data`, which the model has right, that break at the first of `ladder` that breaks nine in ten.
 
     At the last one where none does; NotApplicable where nothing breaks even there.
     """
