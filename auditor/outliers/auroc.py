@@ -68,7 +68,7 @@ def auroc(name: str, inside: Scores, foreign: Scores, *, slice: str = "") -> Mea
 def paired_auroc(name: str, inside: Scores, changed: Scores, *, slice: str = "") -> Measure:  # noqa: A002
     """Measure of the area where `changed` (n,) are the same rows as `inside`, changed: each pair is one draw.
 
-    As `auroc`, with the variance of clusters (Obuchowski 1997, Biometrics 53:567, equation 4).
+    As `auroc`, with the variance of clusters (Obuchowski 1997, Biometrics 53:567).
     """
     n = len(inside)
     if not n:

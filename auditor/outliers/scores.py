@@ -65,7 +65,7 @@ def mahalanobis(fitted: Answers, y: Tensor) -> Score:
 
 def nearest(fitted: Answers, k: int) -> Score:
     """Minus the distance of the features, made of length 1, to the k-th nearest of the rows `fitted`: Sun et al. 2022,
-    arXiv:2204.06507, equation 3. There are at least `k` of them.
+    arXiv:2204.06507. There are at least `k` of them.
     """
     bank = normalize(fitted.features.double(), dim=1)
 
