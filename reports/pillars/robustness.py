@@ -16,7 +16,7 @@ from reports.words import change_words, epsilons, number
 
 __all__ = ["robustness"]
 
-TABLE_FIRST = ("robustness.trust", "robustness.foolbox")
+TABLE_FIRST = ("robustness.trust", "robustness.foolbox", "robustness.ood", "robustness.detection")
 
 
 def robustness(record: Record) -> Section | None:
