@@ -69,22 +69,19 @@ def tables_of(
     clean = known[f"clean_{what}", ""]
     wrong = None if clean.value is None else clean.value if found.values else 1 - clean.value
     rows: list[tuple[Scalar, ...]] = []
-    grid: list[tuple[Scalar, ...]] = [("none", clean.n, *[clean.value] * len(severities))]
+    grid: list[tuple[Scalar, ...]] = [("none", *[clean.value] * len(severities), clean.n * len(severities), clean.n)]
     for i, family in enumerate(families):
         where = f"corruption={family}"
         level, rise = known[f"corruption_{what}", where], known["relative_error", where]
         times = (wrong + rise.value) / wrong if wrong and rise.value is not None else None
-        same = int(found.unchanged[i].sum())
-        rows.append((family, level.value, level.low, level.high, rise.value, rise.low, rise.high, times, same, level.n))
+        rows.append((family, level.value, level.low, level.high, rise.value, rise.low, rise.high, times, level.n))
         at = [known[f"corruption_{what}", f"{where}&severity={s}"].value for s in severities]
-        grid.append((family, level.n, *at))
-    columns = ("corruption", what, "low", "high", "rise of error", "low", "high", "times the clean error",
-               "inputs left unchanged", "n")  # fmt: skip
-    return (
-        Table(f"{what.capitalize()} by corruption", columns, tuple(rows)),
-        Table(
-            f"{what.capitalize()} by severity", ("corruption", "n", *(f"severity {s}" for s in severities)), tuple(grid)
-        ),
+        grid.append((family, *at, int(found.unchanged[i].sum()), level.n))
+    columns = ("corruption", what, "low", "high", "rise of error", "low", "high", "times the clean error", "n")
+    at_severities = ("corruption", *(f"severity {s}" for s in severities), "inputs left unchanged", "n")
+    title = what.capitalize()
+    return Table(f"{title} by corruption", columns, tuple(rows)), Table(
+        f"{title} by severity", at_severities, tuple(grid)
     )
 
 

@@ -24,7 +24,7 @@ def pictured(
 ) -> tuple[list[Table], list[Image]]:
     """The first row of `data` that is right as it is, else the first, under every family at every severity.
 
-    Of pictures an image each, at most LARGEST pixels a side, one title for the pictures of a family; else a table.
+    Of pictures an image each, at most LARGEST pixels a side, one title for the pictures of a severity; else a table.
     """
     right = np.flatnonzero(found.clean == found.y)
     place = int(right[0]) if len(right) else 0
@@ -45,14 +45,14 @@ def _pictures(
     ctx: Context, model: Model, part: Part, kind: Kind, severities: Sequence[int], called: np.ndarray
 ) -> list[Image]:
     row, images = int(part.rows[0]), []
-    for f, (family, corrupt) in enumerate(kind.families.items()):
-        for k, s in enumerate(severities):
-            x = corrupt(part, s)[0]
+    for k, severity in enumerate(severities):
+        for f, (family, corrupt) in enumerate(kind.families.items()):
+            x = corrupt(part, severity)[0]
             factor = -(-max(x.shape[1:]) // LARGEST)
             small = torch.nn.functional.avg_pool2d(x, factor) if factor > 1 else x
-            name = ctx.keep(f"row-{row}-{family}-{s}", pixels(model, small))
-            alt = f"Row {row}, {family} at severity {s}, called {_called(ctx, called[f, k])}"
-            images.append(Image(f"row {row}: {family}", name, "corrupted", alt))
+            name = ctx.keep(f"row-{row}-{family}-{severity}", pixels(model, small))
+            alt = f"{family.replace('_', ' ')}, called {_called(ctx, called[f, k])}"
+            images.append(Image(f"row {row} at severity {severity}", name, "corrupted", alt))
     return images
 
 
