@@ -42,11 +42,14 @@ def glass_blur(x: Tensor, severity: int, draws: Draws) -> Tensor:
     x = gaussian(x, sigma)
     rows, columns = torch.arange(high)[:, None], torch.arange(wide)
     inside = (rows > most) & (rows <= high - most) & (columns > most) & (columns <= wide - most)
+    own = (rows * wide + columns).flatten()
+    side = torch.arange(-most, most)
+    away = (side[:, None] * wide + side).flatten()  # of all neighbours in question
+    place = own.expand(len(x), -1)
     for _ in range(round(rounds)):
-        away = draws.integers(-most, most, 2, high, wide) * inside
-        place = ((rows + away[:, 0]) * wide + columns + away[:, 1])[:, None].expand_as(x)
-        x = x.flatten(2).gather(2, place.flatten(2)).view_as(x)
-    return gaussian(x, sigma)
+        lot = draws.integers(0, len(away), high * wide)
+        place = place.gather(1, own + away[lot] * inside.flatten())
+    return gaussian(x.flatten(2).gather(2, place[:, None].expand(-1, x.shape[1], -1)).view_as(x), sigma)
 
 
 def motion_blur(x: Tensor, severity: int, draws: Draws) -> Tensor:

@@ -6,6 +6,7 @@ Images are (N, C, H, W) from 0 to 1, of 1 or 3 channels; severities go from 1 to
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,11 +77,10 @@ def pixelate(x: Tensor, severity: int, _: Draws) -> Tensor:
     (share,) = strength(
         x, severity, ((0.95,), (0.9,), (0.85,), (0.75,), (0.65,)), ((0.6,), (0.5,), (0.4,), (0.3,), (0.25,))
     )
-    for dim in (-1, -2):
-        n = x.shape[dim]
-        few = max(1, int(n * share))
-        x = _means(x, few, dim).index_select(dim, _nearest(few, n))
-    return x
+    sides = x.shape[-2:]
+    down, right = (max(1, int(n * share)) for n in sides)
+    x = _means(_means(x, down, -2), right, -1)
+    return x.index_select(-1, _nearest(right, sides[1])).index_select(-2, _nearest(down, sides[0]))
 
 
 def _means(x: Tensor, few: int, dim: int) -> Tensor:
@@ -91,7 +91,7 @@ def _means(x: Tensor, few: int, dim: int) -> Tensor:
     total = x.index_select(dim, start)
     for k in range(1, int(sizes.max())):
         there = (sizes > k).to(x.dtype).view(-1, *[1] * (-1 - dim))
-        total += x.index_select(dim, (start + k).clamp_max(x.shape[dim] - 1)) * there
+        total.addcmul_(x.index_select(dim, (start + k).clamp_max(x.shape[dim] - 1)), there)
     return total / sizes.view(-1, *[1] * (-1 - dim))
 
 
@@ -102,13 +102,15 @@ def _nearest(few: int, n: int) -> Tensor:
 def jpeg_compression(x: Tensor, severity: int, _: Draws) -> Tensor:
     """`x` as a JPEG file of low quality, written and read by Pillow. The same for every draw."""
     (quality,) = strength(x, severity, ((80,), (65,), (58,), (50,), (40,)), ((25,), (18,), (15,), (10,), (7,)))
-    pixels = (x * 255).round().byte().movedim(1, -1).contiguous().numpy()
-    return torch.stack([_compressed(p, round(quality)) for p in pixels])
+    pixels, found = x.mul(255).round_().byte().movedim(1, -1).contiguous().numpy(), torch.empty_like(x)
+    for row, own in zip(found, pixels, strict=True):
+        back = torch.from_numpy(_compressed(own, round(quality)))
+        row.copy_(back.movedim(-1, 0) if back.ndim == 3 else back)
+    return found.div_(255)
 
 
-def _compressed(pixels: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]], quality: int) -> Tensor:
-    """(C, H, W) of bytes (H, W, C)."""
+def _compressed(pixels: np.ndarray[Any, np.dtype[np.uint8]], quality: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """What comes back of bytes (H, W, C): (H, W, 3), or (H, W) of one channel."""
     file = io.BytesIO()
     Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0]).save(file, "JPEG", quality=quality)
-    back = torch.from_numpy(np.array(Image.open(file)))
-    return (back.movedim(-1, 0).contiguous() if back.ndim == 3 else back[None]).float() / 255
+    return np.array(Image.open(file))

@@ -30,7 +30,8 @@ def extended(x: Tensor, width: int, border: Border, dim: int) -> Tensor:
         period = 2 * n - 2 if border == "mirror" else 2 * n
         place = place % period
         place = torch.minimum(place, period - place - (1 if border == "mirror edge" else 0))
-    return x.index_select(dim, place)
+    ends = (x.index_select(dim, p) for p in (place[:width], place[width + n :]))
+    return torch.cat([next(ends), x, next(ends)], dim)  # several times as fast as picking every pixel
 
 
 def gaussian(x: Tensor, sigma: float, *, border: Border = "edge", truncate: float = 4.0) -> Tensor:
@@ -49,7 +50,7 @@ def _separable(x: Tensor, weights: Sequence[float], border: Border) -> Tensor:
         total = wide.narrow(dim, radius, n) * weights[radius]
         for k in range(1, radius + 1):  # both sides have the same weight
             pair = wide.narrow(dim, radius - k, n) + wide.narrow(dim, radius + k, n)
-            total += pair.mul_(weights[radius + k])
+            total.add_(pair, alpha=weights[radius + k])
         x = total
     return x
 
@@ -84,7 +85,10 @@ def _valid(x: Tensor, weights: Sequence[float]) -> Tensor:
     """`x` under the same weights along both sides, as many pixels shorter as they reach."""
     for dim in (-2, -1):
         n = x.shape[dim] - len(weights) + 1
-        x = sum((x.narrow(dim, k, n) * w for k, w in enumerate(weights[1:], 1)), x.narrow(dim, 0, n) * weights[0])
+        total = x.narrow(dim, 0, n) * weights[0]
+        for k, weight in enumerate(weights[1:], 1):
+            total.add_(x.narrow(dim, k, n), alpha=weight)
+        x = total
     return x
 
 
@@ -106,7 +110,7 @@ def along_a_line(x: Tensor, radius: int, sigma: float, degrees: Tensor) -> Tenso
             # what lies further than `reach` is the repeated edge alone
             dy, dx = (max(-reach, min(reach, -math.ceil(i * part - 0.5))) for part in (down, right))
             shifted = far[row, :, reach - dy : reach - dy + high, reach - dx : reach - dx + wide]
-            blurred[row] += shifted * weight
+            blurred[row].add_(shifted, alpha=weight)
     return blurred
 
 

@@ -73,10 +73,10 @@ def corrupted(family: Family, severity: int, x: Tensor, bounds: Bounds, *, rows:
     out the same whatever batch it is in.
     """
     low, high = (torch.as_tensor(b, dtype=x.dtype) for b in bounds)
-    few, done = max(1, PART // x[0].numel()), []
+    few, done = max(1, PART // x[0].numel()), torch.empty_like(x)
     for start in range(0, len(x), few):
-        unit = ((x[start : start + few] - low) / (high - low)).clamp_(0, 1)
-        draws = Draws.of(seed, family.name, severity, rows[start : start + few])
-        changed = family.corrupt(unit, severity, draws).clamp_(0, 1)
-        done.append(torch.minimum(changed.mul_(high - low).add_(low), high))
-    return torch.cat(done)
+        here = slice(start, start + few)
+        unit = (x[here] - low).div_(high - low).clamp_(0, 1)
+        changed = family.corrupt(unit, severity, Draws.of(seed, family.name, severity, rows[here])).clamp_(0, 1)
+        torch.minimum(changed.mul_(high - low).add_(low), high, out=done[here])
+    return done
