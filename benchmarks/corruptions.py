@@ -19,6 +19,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -60,8 +61,8 @@ def rounds_of(names: Sequence[str], x: Tensor, severity: int, rounds: int) -> Ti
     for turn in range(rounds + 1):
         for name in names:
             family, few = FAMILIES[name], len(images) if turn else 2
-            mine = seconds(lambda f=family: ours(f, severity, x)) / len(x)
-            others = seconds(lambda f=family, n=few: theirs(f, severity, images[:n])) / few
+            mine = seconds(partial(ours, family, severity, x)) / len(x)
+            others = seconds(partial(theirs, family, severity, images[:few])) / few
             if turn:
                 found[name].append((mine, others))
     return found

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from auditor.corruptions.answers import answers_of
-from auditor.corruptions.figures import doubts, measures_of, tables_of
+from auditor.corruptions.figures import doubts, measures_of, scores_of_rows, tables_of
 from auditor.corruptions.kinds import Kind, picture_kind
 from auditor.corruptions.pictured import pictured
 from auditor.corruptions.spatial import CORNERS, Place, grid
@@ -64,9 +64,11 @@ def corruption(
     places: tuple[Place, ...] = GRIDS[severities] if is_image(ctx) else ()
     found = answers_of(model, data, kind, chosen, places, ctx.batch_size)
     families = tuple(kind.families)
-    measures = measures_of(found, families, chosen)
+    of_rows, measures = scores_of_rows(found, families), measures_of(found, families, chosen)
     ctx.keep("rows", data.row_ids)
     ctx.keep("scores", found.scores(found.corrupted))
+    if not found.values:
+        ctx.keep_scores(data.row_ids, {m: of_rows[m.name, m.slice] for m in measures if (m.name, m.slice) in of_rows})
     tables, images = pictured(ctx, model, data, kind, chosen, found)
     caveats = (*kind.caveats, *doubts(found, families))
     return Result(measures, (*tables_of(found, families, chosen, measures), *tables), tuple(images), caveats)
@@ -78,7 +80,7 @@ def _kind(ctx: Context, model: Model, data: Data) -> Kind:
     if is_image(ctx):
         return picture_kind(ctx, model)
     if ctx.data.columns:
-        return table_kind(ctx)
+        return table_kind(ctx, model)
     shape = " x ".join(map(str, ctx.data.shape))
     msg = f"inputs of shape {shape} are neither pictures, nor rows of named columns, nor texts: no corruption is known"
     raise NotApplicable(msg)

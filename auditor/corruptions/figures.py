@@ -11,32 +11,39 @@ from auditor.corruptions.answers import Answers
 from auditor.stats import mean, paired, rate, share
 from auditor.types import Measure, Scalar, Table
 
-__all__ = ["doubts", "measures_of", "tables_of"]
+__all__ = ["doubts", "measures_of", "scores_of_rows", "tables_of"]
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def measures_of(found: Answers, families: Sequence[str], severities: Sequence[int]) -> tuple[Measure, ...]:
     """Every figure of the check, of a model with classes or with values; see the check for what they are called."""
-    name = "corruption_error" if found.values else "corruption_accuracy"
-    clean, scores = found.scores(found.clean), found.scores(found.corrupted)
-    measures = [
-        _level("clean_error" if found.values else "clean_accuracy", clean, "", found.values),
-        _level(name, scores.mean((0, 1)), "", found.values),
-        _rise(clean, scores.mean((0, 1)), "", found.values),
-    ]
-    for family, of_family in zip(families, scores, strict=True):
-        where = f"corruption={family}"
-        measures.append(_level(name, of_family.mean(0), where, found.values))
-        measures.append(_rise(clean, of_family.mean(0), where, found.values))
-        for severity, of_severity in zip(severities, of_family, strict=True):
-            measures.append(_level(name, of_severity, f"{where}&severity={severity}", found.values))
-    if len(found.places):
-        at_places, name = found.scores(found.places), "spatial_error" if found.values else "spatial_accuracy"
-        worst = at_places.max(0) if found.values else at_places.min(0)
-        measures.append(_level(name, worst, "", found.values))
-        measures.append(_level(f"mean_{name}", at_places.mean(0), "", found.values))
+    of_rows, by_family = scores_of_rows(found, families), found.scores(found.corrupted)
+    clean, measures = found.scores(found.clean), []
+    at = {f"corruption={f}": dict(zip(severities, s, strict=True)) for f, s in zip(families, by_family, strict=True)}
+    for (name, where), scores in of_rows.items():
+        measures.append(_level(name, scores, where, found.values))
+        if name.startswith("corruption_"):
+            measures.append(_rise(clean, scores, where, found.values))
+            for severity, of_severity in at.get(where, {}).items():
+                measures.append(_level(name, of_severity, f"{where}&severity={severity}", found.values))
     return tuple(measures)
+
+
+def scores_of_rows(found: Answers, families: Sequence[str]) -> dict[tuple[str, str], Numbers]:
+    """What each row counts (N,) in the figures by name and slice: of a corruption the mean over its severities.
+
+    Shares of right answers from 0 to 1; of a model with values the mean absolute error.
+    """
+    what, by_family = "error" if found.values else "accuracy", found.scores(found.corrupted)
+    of_rows = {(f"clean_{what}", ""): found.scores(found.clean), (f"corruption_{what}", ""): by_family.mean((0, 1))}
+    for family, scores in zip(families, by_family, strict=True):
+        of_rows[f"corruption_{what}", f"corruption={family}"] = scores.mean(0)
+    if len(found.places):
+        places = found.scores(found.places)
+        of_rows[f"spatial_{what}", ""] = places.max(0) if found.values else places.min(0)
+        of_rows[f"mean_spatial_{what}", ""] = places.mean(0)
+    return of_rows
 
 
 def _level(name: str, scores: Numbers, where: str, values: bool) -> Measure:

@@ -7,13 +7,15 @@ from functools import partial
 from itertools import combinations
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from auditor.corruptions.draws import seed_of
+from auditor.corruptions.images import Bounds
 from auditor.corruptions.kinds import Corrupt, Kind, Part
 from auditor.errors import NotApplicable
 from auditor.registry import Context
-from auditor.subject import Column
+from auditor.subject import Column, Model
 from auditor.tables.file_units import Rows, decoded, encoded, said
 
 __all__ = ["FACTORS", "NOISE", "STEPS", "table_kind"]
@@ -25,41 +27,45 @@ MOST, NAMED = 4096, 8  # rows that a deviation is taken from, and columns named 
 Mistake = Callable[[Rows, np.random.Generator, int], Rows]
 
 
-def table_kind(ctx: Context) -> Kind:
+def table_kind(ctx: Context, model: Model) -> Kind:
     """The mistakes that the columns allow; NotApplicable where they allow none.
 
     Noise is normal, of the deviations in NOISE; rounding is to 3, 2 or 1 significant digits (severities 1, 3 and 5) and
     to steps of 5 in the last; a unit mistake multiplies one number of the row by 10, 1000 or a million (1, 3 and 5) or
     divides it by 10 or 1000; as many pairs of columns are swapped as the severity says, numbers with numbers, flags
-    with flags, categories with those of the same values. Values keep what the audit file says of their column: see
-    `legal`.
+    with flags, categories with those of the same values. Numbers that never vary stay, and values keep what the audit
+    file says of their column: see `legal`. Noise and rounding stay inside the model's bounds, which are the range that
+    was seen; a unit or a column that is mistaken does not.
     """
-    columns = ctx.data.columns
-    numbers = [i for i, c in enumerate(columns) if c.kind == "number"]
-    pairs = [p for p in combinations(range(len(columns)), 2) if _alike(columns[p[0]], columns[p[1]])]
+    columns, spread = ctx.data.columns, _spread(ctx)
+    free = [i for i, c in enumerate(columns) if c.mutable and (c.kind != "number" or spread[i] > 0)]
+    numbers = [i for i in free if columns[i].kind == "number"]
+    pairs = [p for p in combinations(free, 2) if _alike(columns[p[0]], columns[p[1]])]
     mistakes: dict[str, tuple[Mistake, bool]] = {}
     if numbers:
-        spread = _spread(ctx)
         mistakes["noise"] = partial(_noise, numbers, spread), True
         mistakes["rounding"] = partial(_rounding, numbers), True
         mistakes["unit_mistake"] = partial(_unit_mistake, numbers), False
     if pairs:
         mistakes["swapped_columns"] = partial(_swapped, pairs), False
     if not mistakes:
-        msg = "no column is a number, and no two columns are of like kind: there is nothing to mistake"
+        msg = "no column that may change is a number that varies, and no two of them are alike: nothing to mistake"
         raise NotApplicable(msg)
     families: dict[str, Corrupt] = {
-        name: partial(_corrupt, columns, mistake, near, name, ctx.seed) for name, (mistake, near) in mistakes.items()
+        name: partial(_near, model.bounds, corrupt) if near else corrupt
+        for name, (mistake, near) in mistakes.items()
+        for corrupt in [partial(_corrupt, columns, mistake, near, name, ctx.seed)]
     }
-    return Kind(families, partial(_shown, columns, families), tuple(_caveats(ctx, pairs)))
+    return Kind(families, partial(_shown, columns, families), tuple(_caveats(ctx, spread, pairs)))
 
 
 def _spread(ctx: Context) -> Rows:
-    """(columns,) the standard deviation of each column among the reference, else the data; 0 where it is not finite."""
+    """(columns,) the standard deviation of each column's finite values among the reference, else the data; 0 of one
+    that never varies."""
     rows = (ctx.reference or ctx.data).take(MOST, ctx.seed)
     found = np.concatenate([decoded(b.x, ctx.data.columns) for b in rows.batches(1024)])
-    spread = found[np.isfinite(found).all(1)].std(0) if np.isfinite(found).all(1).any() else np.zeros(found.shape[1])
-    return np.asarray(spread)
+    known = [column[np.isfinite(column)] for column in found.T]
+    return np.array([k.std() if len(k) and np.ptp(k) > 0 else 0.0 for k in known])
 
 
 def _alike(a: Column, b: Column) -> bool:
@@ -107,14 +113,21 @@ def _corrupt(
     return encoded(legal(own, wanted, columns, near=near), own, part.x, columns)
 
 
+def _near(bounds: Bounds, corrupt: Corrupt, part: Part, severity: int) -> Tensor:
+    """What a mistake makes of a part, inside `bounds`; values that are outside them already may stay."""
+    low, high = (torch.as_tensor(b, dtype=part.x.dtype) for b in bounds)
+    return corrupt(part, severity).clamp(torch.minimum(part.x, low), torch.maximum(part.x, high))
+
+
 def legal(own: Rows, wanted: Rows, columns: Sequence[Column], *, near: bool) -> Rows:
-    """(N, columns) `wanted` as far as the audit file's `integer`, `min` and `max` of a column allow.
+    """(N, columns) `wanted` as far as the audit file's `integer`, `min`, `max` and `increasing_only` of a column allow.
 
     Values of a mistake that stays `near` are rounded and moved into the range; others that are not legal, which whoever
     reads the file would refuse, are not made: the value stays as in `own`.
     """
     low, high = (np.array([getattr(c, name) for c in columns]) for name in ("low", "high"))
     whole = np.array([c.integer for c in columns])
+    low = np.where([c.increasing_only for c in columns], np.fmax(own, low), low)
     if near:
         moved = np.clip(np.where(whole, np.round(wanted), wanted), np.minimum(low, own), np.maximum(high, own))
         return np.where(wanted == own, own, moved)
@@ -129,18 +142,21 @@ def _shown(columns: Sequence[Column], families: dict[str, Corrupt], part: Part, 
     return _listed(words) or "nothing changed"
 
 
-def _caveats(ctx: Context, pairs: Sequence[tuple[int, int]]) -> list[str]:
+def _caveats(ctx: Context, spread: Rows, pairs: Sequence[tuple[int, int]]) -> list[str]:
     found, columns = [], ctx.data.columns
-    still = [c.name for c in columns if c.kind != "number"]
+    fixed = [c.name for c, s in zip(columns, spread, strict=True) if not c.mutable or (c.kind == "number" and s == 0)]
+    if fixed:
+        found.append(f"Columns that may not change by the audit file, or never do, stay as they are: {_listed(fixed)}.")
+    still = [c.name for c in columns if c.kind != "number" and c.mutable]
     if still:
         found.append(f"Categories and flags change by swaps alone: {_listed(still)}.")
     if not pairs:
         found.append("No two columns are of like kind, so that none were swapped.")
-    held = [c.name for c in columns if c.integer or c.low > -np.inf or c.high < np.inf]
+    held = [c.name for c in columns if c.integer or c.increasing_only or c.low > -np.inf or c.high < np.inf]
     if held:
         found.append(
-            "Columns with whole numbers or a range in the audit file keep to it; a unit mistake or a swap that would "
-            f"not is not made: {_listed(held)}."
+            "Columns with whole numbers, a range or one direction in the audit file keep to it; a unit mistake or a "
+            f"swap that would not is not made: {_listed(held)}."
         )
     if ctx.data.relations:
         found.append("Mistakes do not keep the relations of the audit file: a look at those would find such rows.")

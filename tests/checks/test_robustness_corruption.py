@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from auditor.checks.robustness_corruption import CHOSEN
 from auditor.corruptions.images import FAMILIES, corrupted
 from auditor.registry import derive_seed
+from auditor.scores import SCORED_ROWS, score_key
 from auditor.stats import newcombe_paired, wilson
 from auditor.subject import Column, Data, Model
 from auditor.types import Status
@@ -87,6 +88,23 @@ def test_every_figure_is_that_of_the_corrupted_inputs() -> None:
             with torch.no_grad(), case.model.frozen():
                 right = case.model(changed).argmax(1).numpy() == case.data.y
             assert scores[f, s].tolist() == right.astype(float).tolist()
+
+
+def test_what_each_row_counts_is_kept_and_its_mean_is_the_figure() -> None:
+    case = normalized()
+    arrays = arrays_of(case.model, case.data, CHECK, samples=12, severities=3)
+    result = result_of(case, CHECK, samples=12, severities=3)
+    of_severities = arrays[f"{CHECK}/scores"]  # (families, severities, rows)
+    accuracy = measures(result, "corruption_accuracy")
+
+    assert arrays[f"{CHECK}/{SCORED_ROWS}"].tolist() == arrays[f"{CHECK}/rows"].tolist()
+    for f, family in enumerate(FAMILIES):
+        kept = arrays[f"{CHECK}/{score_key('corruption_accuracy', f'corruption={family}')}"]
+        assert kept == pytest.approx(of_severities[f].mean(0))
+        assert kept.mean() == pytest.approx(accuracy[f"corruption={family}"].value)
+    for name in ("clean_accuracy", "corruption_accuracy", "spatial_accuracy", "mean_spatial_accuracy"):
+        kept = arrays[f"{CHECK}/{score_key(name, '')}"]
+        assert kept.mean() == pytest.approx(measures(result, name)[""].value)
 
 
 def test_rows_are_the_unit_whatever_the_severities() -> None:

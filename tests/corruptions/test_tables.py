@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from auditor.corruptions.kinds import Part
 from auditor.corruptions.tables import FACTORS, NOISE, legal, table_kind
 from auditor.errors import NotApplicable
 from auditor.registry import Context
-from auditor.subject import Column, Data, Relation
+from auditor.subject import Column, Data, Model, Relation
 from auditor.tables.file_units import decoded
 
 COLUMNS = (
@@ -40,10 +41,13 @@ def context(columns: tuple[Column, ...] = COLUMNS, rows: np.ndarray = ROWS, **fa
     return Context(None, replace(data, **facts))
 
 
-def after(family: str, severity: int, ctx: Context | None = None) -> np.ndarray:
+FREE = Model(nn.Identity(), ("no", "yes"), bounds=(-np.inf, np.inf))
+
+
+def after(family: str, severity: int, ctx: Context | None = None, model: Model = FREE) -> np.ndarray:
     ctx = ctx or context()
     x = ctx.data.read(np.arange(len(ctx.data)))
-    return decoded(table_kind(ctx).families[family](Part(x, ctx.data.row_ids), severity), ctx.data.columns)
+    return decoded(table_kind(ctx, model).families[family](Part(x, ctx.data.row_ids), severity), ctx.data.columns)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +120,7 @@ def test_columns_of_like_kind_are_swapped_and_no_others() -> None:
 
 def test_draws_depend_on_the_row_and_not_on_its_part() -> None:
     ctx = context()
-    kind = table_kind(ctx)
+    kind = table_kind(ctx, FREE)
     for corrupt in kind.families.values():
         x = ctx.data.read(np.arange(3))
         whole = corrupt(Part(x, ctx.data.row_ids), 5)
@@ -125,10 +129,10 @@ def test_draws_depend_on_the_row_and_not_on_its_part() -> None:
 
 def test_what_cannot_be_done_is_said() -> None:
     relation = Relation(((0, 1.0), (1, 1.0)), at_most=1e9)
-    said = " ".join(table_kind(context(relations=(relation,))).caveats)
+    said = " ".join(table_kind(context(relations=(relation,)), FREE).caveats)
 
     assert "by swaps alone: member, city" in said
-    assert "whole numbers or a range" in said
+    assert "whole numbers, a range or one direction" in said
     assert "age" in said
     assert "do not keep the relations" in said
 
@@ -137,7 +141,7 @@ def test_columns_without_numbers_or_likes_are_not_applicable() -> None:
     columns = (Column("member", 0, 1, kind="flag"), Column("city", 1, 4, kind="category", values=("x", "y", "z")))
 
     with pytest.raises(NotApplicable, match="nothing to mistake"):
-        table_kind(context(columns, ROWS[:, 2:]))
+        table_kind(context(columns, ROWS[:, 2:]), FREE)
 
 
 def test_missing_values_stay_missing() -> None:
@@ -147,3 +151,37 @@ def test_missing_values_stay_missing() -> None:
     for family in ("noise", "rounding", "unit_mistake"):
         assert np.isnan(after(family, 3, ctx)[1, 0])
         assert np.isfinite(after(family, 3, ctx)[0]).all()
+
+
+def test_columns_that_may_not_change_or_never_do_stay() -> None:
+    columns = (replace(COLUMNS[0], mutable=False), *COLUMNS[1:], Column("rate", 6, 7, mean=2.0, std=1.0))
+    rows = np.concatenate([ROWS, np.full((3, 1), 3.14159)], 1)
+    ctx = context(columns, rows)
+    for family in table_kind(ctx, FREE).families:
+        for severity in (1, 5):
+            found = after(family, severity, ctx)
+            assert found[:, [0, 4]] == pytest.approx(rows[:, [0, 4]], rel=1e-6)
+    assert (after("noise", 5, ctx)[:, 1] != rows[:, 1]).any()
+    assert any("may not change by the audit file, or never do" in c and "income, rate" in c
+               for c in table_kind(ctx, FREE).caveats)  # fmt: skip
+
+
+def test_a_column_that_only_grows_never_falls() -> None:
+    columns = (replace(COLUMNS[0], increasing_only=True), *COLUMNS[1:])
+    for family in ("noise", "rounding", "unit_mistake"):
+        for severity in range(1, 6):
+            assert (after(family, severity, context(columns))[:, 0] >= ROWS[:, 0] - 1e-2).all()
+    assert (after("noise", 5, context(columns))[:, 0] > ROWS[:, 0] + 1).any()
+
+
+def test_noise_stays_in_the_range_that_was_seen_and_a_unit_mistake_does_not() -> None:
+    seen = inputs(ROWS)
+    held = Model(nn.Identity(), ("no", "yes"), bounds=(seen.min(0).values, seen.max(0).values))
+    low, high = ROWS.min(0), ROWS.max(0)
+
+    for severity in range(1, 6):
+        for family in ("noise", "rounding"):
+            found = after(family, severity, model=held)
+            assert (found >= low - 1e-2).all()
+            assert (found <= high + 1e-2).all()
+    assert after("unit_mistake", 3, model=held)[:, 0].max() > 1000 * low[0]
