@@ -20,6 +20,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -42,8 +43,7 @@ def ours(family: Family, severity: int, x: Tensor) -> object:
 
 def theirs(family: Family, severity: int, images: Sequence[Pixels]) -> object:
     """One image after the other."""
-    from imagecorruptions import corrupt
-
+    corrupt = import_module("imagecorruptions").corrupt
     return [corrupt(image, severity=severity, corruption_name=family.name) for image in images]
 
 
