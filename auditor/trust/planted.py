@@ -20,7 +20,7 @@ from auditor.attacks.plan import PLAN, Stage
 from auditor.errors import NotApplicable
 from auditor.subject import Model
 
-__all__ = ["Planted", "planted"]
+__all__ = ["Planted", "last_vector_and_outputs", "planted"]
 
 Features = Callable[[Model, Tensor], Tensor]
 INSIDE = 24  # points that are of the row's own class
@@ -81,15 +81,22 @@ def _common(model: Model, seen: Model, x: Tensor) -> Features:
 
 def last_vector(model: Model, x: Tensor) -> Tensor:
     """(N, D) the last vector on the way to the outputs that is longer than they are; else the outputs themselves."""
+    return last_vector_and_outputs(model, x)[0]
+
+
+def last_vector_and_outputs(model: Model, x: Tensor) -> tuple[Tensor, Tensor]:
+    """`last_vector` (N, D), and the outputs (N, C) or (N,) of the same pass."""
     passed: list[tuple[nn.Module, Tensor]] = []
     with _watched(model.module, passed):
-        outputs = model(x)
-    longer = [(m, t) for m, t in passed if t.ndim == 2 and len(t) == len(x) and t.shape[1] > outputs.shape[-1]]
+        outputs = model(x).cpu()
+    flat = outputs.reshape(len(outputs), -1)
+    longer = [(m, t) for m, t in passed if t.ndim == 2 and len(t) == len(x) and t.shape[1] > flat.shape[1]]
     if not longer:
-        return outputs.cpu()
+        return flat, outputs
     layer, last = longer[-1]
     # a model that answers at random is passed several times: the mean of what the layer gave
-    return torch.stack([t.float() for m, t in longer if m is layer and t.shape == last.shape]).mean(0).cpu()
+    vector = torch.stack([t.float() for m, t in longer if m is layer and t.shape == last.shape]).mean(0).cpu()
+    return vector, outputs
 
 
 @contextmanager
