@@ -134,6 +134,9 @@ METHODS: dict[str, Callable[..., Interval]] = {
     "newcombe": newcombe,
     "mover-r": mover_r,
     "student": student,
+    # of areas under curves (auditor.outliers.auroc): the counts are those of rates that would be known as well
+    "delong": wilson,
+    "delong-difference": newcombe,
     "mann-whitney": mann_whitney,
 }
 

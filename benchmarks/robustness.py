@@ -3,8 +3,8 @@
 The bar: at no epsilon more than one sample above AutoAttack, and the whole curve in at most a tenth of what AutoAttack
 takes for all eight. `first` are the 200 rows that the attack was tuned on, `others` are 100 more. In each round and
 model all attacks take turns; the ratio is the median of the rounds' own, of processors' time, which what else runs on
-the machine hardly moves. Hours in all: with --results every round of a model is kept as a line of that file, and what is
-there already is not run again.
+the machine hardly moves. Hours in all: with --results every round of a model is kept as a line of that file, and what
+is there already is not run again.
 
 AutoAttack is torchattacks 3.5.1: `pip install --no-deps torchattacks==3.5.1` (of what it asks for, tqdm is enough).
 The models are in ../shared/data beside the checkout; without either this says so and ends.

@@ -228,7 +228,7 @@ def test_the_preflight_comes_first_and_cannot_be_left_out() -> None:
 @pytest.mark.parametrize(
     ("selection", "message"),
     [
-        (Selection(only=("robustnes.*",)), r"no check matches 'robustnes\.\*'; known: .*robustness.\(curve"),
+        (Selection(only=("robustnes.*",)), r"no check matches 'robustnes\.\*'; known: .*robustness.\(certified"),
         (Selection(skip=("lrp",)), r"no check matches 'lrp'"),
         (
             Selection(settings={"explain.lpr": {}}),

@@ -25,6 +25,7 @@ every_check = pytest.mark.parametrize("c", CHECKS.values(), ids=CHECKS)
 FAST = {
     "robustness.foolbox": {"attacks": ["LinfPGD"], "samples": 4, "steps": 3},
     "robustness.trust": {"samples": 8, "steps": 4, "questions": 5, "lessons": 0},
+    "robustness.detection": {"samples": 4, "steps": 3},
     "explain.shap": {"samples": 2, "budget": 40, "background": 5, "superpixels": 6},
     "explain.lime": {"samples": 2, "neighbours": 60, "superpixels": 6},
     "explain.gradcam": {"samples": 3},

@@ -121,7 +121,7 @@ def test_measures_can_be_recomputed_from_their_counts() -> None:
         again = interval(m.method, m.counts)
 
         assert (m.value, m.low, m.high) == (again.value, again.low, again.high)
-    assert set(METHODS) == {"wilson", "newcombe", "mover-r", "student", "mann-whitney"}
+    assert set(METHODS) == {"wilson", "newcombe", "mover-r", "student", "delong", "delong-difference", "mann-whitney"}
 
 
 def test_a_mean_of_a_few_values_claims_no_interval() -> None:

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from auditor.errors import NotApplicable
+from auditor.outliers.features import answered
 from auditor.registry import Context
 from auditor.shifted.answers import Answers
 from auditor.shifted.statistics import TEXT_STATISTICS, image_statistics, names_of_image_statistics, text_statistics
 from auditor.subject import Column, Data, Integers, Model
 from auditor.tables.file_units import decoded
-from auditor.trust.planted import last_vector_and_outputs
 
 __all__ = ["COLUMNS", "MODEL", "STATISTICS", "Sides", "View", "sides_of"]
 
@@ -126,9 +126,9 @@ def _passed(ctx: Context, model: Model, data: Data) -> tuple[Values, Values]:
     vectors, outputs = [], []
     with torch.no_grad():
         for batch in data.batches(ctx.batch_size):
-            vector, output = last_vector_and_outputs(model, batch.x.clone())  # some models write into their input
-            vectors.append(_floats(vector))
-            outputs.append(_floats(output).reshape(len(batch.y), -1))
+            found = answered(model, batch.x.clone())  # a copy, since some models write into their input
+            vectors.append(_floats(found.features).reshape(len(batch.y), -1))
+            outputs.append(_floats(found.logits).reshape(len(batch.y), -1))
     # where a layer looks otherwise in a batch of another size, the outputs are what all rows have
     same = len({v.shape[1] for v in vectors}) == 1
     return np.concatenate(vectors if same else outputs), np.concatenate(outputs)

@@ -6,10 +6,8 @@ ball another class than points inside; whoever says that nothing is there has an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +16,10 @@ from auditor.attacks.balls import Norm, ball_of
 from auditor.attacks.curve import robust_curve
 from auditor.attacks.plan import PLAN, Stage
 from auditor.errors import NotApplicable
+from auditor.outliers.features import asking
 from auditor.subject import Model
 
-__all__ = ["Planted", "last_vector_and_outputs", "planted"]
+__all__ = ["Planted", "planted"]
 
 Features = Callable[[Model, Tensor], Tensor]
 INSIDE = 24  # points that are of the row's own class
@@ -50,7 +49,11 @@ def planted(
     `model` gives the answers that count. Both are asked for the same features: the last vector before the outputs, or
     the outputs where only one of them shows it, as a program does not.
     """
-    features = _common(model, seen, x)
+    ask = asking(model, seen, x)
+
+    def features(m: Model, at: Tensor) -> Tensor:
+        return ask(m, at).features
+
     ball, random = ball_of(norm, model, x), torch.Generator().manual_seed(seed)
     radius = torch.full((len(x),), epsilon)
     border = _border(model, x, epsilon, norm, random)
@@ -71,58 +74,6 @@ def planted(
     chance = ball_of(norm, judge, numbered).noise(numbered, radius[rows], random)
     with torch.no_grad():
         return Planted(hits, int((judge(chance).argmax(1) == 1).sum()), len(rows))
-
-
-def _common(model: Model, seen: Model, x: Tensor) -> Features:
-    with torch.no_grad():
-        shapes = [last_vector(m, x[:2]).shape for m in (model, seen)]
-    return last_vector if shapes[0] == shapes[1] else lambda m, at: m(at).cpu()
-
-
-def last_vector(model: Model, x: Tensor) -> Tensor:
-    """(N, D) the last vector on the way to the outputs that is longer than they are; else the outputs themselves."""
-    return last_vector_and_outputs(model, x)[0]
-
-
-def last_vector_and_outputs(model: Model, x: Tensor) -> tuple[Tensor, Tensor]:
-    """`last_vector` (N, D), and the outputs (N, C) or (N,) of the same pass."""
-    passed: list[tuple[nn.Module, Tensor]] = []
-    with _watched(model.module, passed):
-        outputs = model(x).cpu()
-    flat = outputs.reshape(len(outputs), -1)
-    longer = [(m, t) for m, t in passed if t.ndim == 2 and len(t) == len(x) and t.shape[1] > flat.shape[1]]
-    if not longer:
-        return flat, outputs
-    layer, last = longer[-1]
-    # a model that answers at random is passed several times: the mean of what the layer gave
-    vector = torch.stack([t.float() for m, t in longer if m is layer and t.shape == last.shape]).mean(0).cpu()
-    return vector, outputs
-
-
-@contextmanager
-def _watched(module: nn.Module, passed: list[tuple[nn.Module, Tensor]]) -> Iterator[None]:
-    def note(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        found = inputs[0] if inputs and isinstance(layer, nn.Linear) else output
-        if isinstance(found, Tensor) and found.is_floating_point():
-            passed.append((layer, found))
-
-    leaves = [m for m in _modules(module) if not any(True for _ in m.children())]
-    hooks = [m.register_forward_hook(note) for m in leaves if not isinstance(m, torch.jit.ScriptModule)]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _modules(module: nn.Module) -> Iterator[nn.Module]:
-    """All parts, those of models that a handle is wrapped around too."""
-    for part in module.modules():
-        yield part
-        held = getattr(part, "inner", None)
-        for inner in held if isinstance(held, list) else ():
-            if isinstance(inner, Model):
-                yield from _modules(inner.module)
 
 
 def _border(model: Model, x: Tensor, epsilon: float, norm: Norm, random: torch.Generator) -> Tensor:

@@ -10,12 +10,13 @@ from reports.findings import most_telling_size
 from reports.parts import CheckHead, Folded, Section, grid_of, measures_grid
 from reports.pillars.common import plain_blocks, ran, section_note
 from reports.pillars.frontier import curve_chart, robust_measures
+from reports.pillars.sandwich import sandwich
 from reports.pillars.turned import turned
 from reports.words import change_words, epsilons, number
 
 __all__ = ["robustness"]
 
-TABLE_FIRST = ("robustness.trust", "robustness.foolbox")
+TABLE_FIRST = ("robustness.trust", "robustness.foolbox", "robustness.ood", "robustness.detection")
 
 
 def robustness(record: Record) -> Section | None:
@@ -33,6 +34,8 @@ def robustness(record: Record) -> Section | None:
                 curve_chart(o, answer, _distances(record, o), _unit(record)),
                 *turned(record, o),
             ]
+        elif o.check == "robustness.certified":
+            blocks += sandwich(o)
         elif o.check in TABLE_FIRST:
             blocks += _table_first(o)
         else:

@@ -18,7 +18,8 @@ from reports.html import render
 from reports.parts import stylesheet
 from tests.reports.records import HOSTILE, hostile, record, with_policy
 
-FORBIDDEN = re.compile(r"\b(safe|fair|unbiased|compliant|certified)\b", re.IGNORECASE)
+# the id of the check alone may say what bounds do
+FORBIDDEN = re.compile(r"\b(safe|fair|unbiased|compliant|(?<!robustness\.)certified)\b", re.IGNORECASE)
 
 
 class Page(HTMLParser):

@@ -1,0 +1,1 @@
+"""Tests of bounds that are certain."""

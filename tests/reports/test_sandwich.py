@@ -1,0 +1,38 @@
+"""The sandwich of bounds and attacks says what is proved, and draws both lines."""
+
+from __future__ import annotations
+
+from auditor.stats import rate
+from auditor.types import Outcome, Result, Table
+from reports.parts import Chart
+from reports.pillars.sandwich import sandwich
+
+
+def outcome(proved: list[int], left: list[int]) -> Outcome:
+    """Of 20 rows, at no change and at epsilons .1, .2, ..."""
+    sizes = [f"linf@{k / 10:.3g}" for k in range(len(proved))]
+    measures = [rate("certified_accuracy", k, 20, slice=at) for k, at in zip(proved, sizes, strict=True)]
+    measures += [rate("attacked_accuracy", k, 20, slice=at) for k, at in zip(left, sizes[1:], strict=False)]
+    table = Table("t", ("epsilon", "proved at least"), tuple((k / 10, p / 20) for k, p in enumerate(proved)))
+    return Outcome(
+        "robustness.certified", "Proved accuracy", "", "measured", "", result=Result(tuple(measures), (table,))
+    )
+
+
+def said(proved: list[int], left: list[int]) -> str:
+    _, chart = sandwich(outcome(proved, left))
+    assert isinstance(chart, Chart)
+    return chart.answer
+
+
+def test_the_largest_size_that_keeps_half_is_told() -> None:
+    assert said([18, 16, 9, 1], [17, 12, 6]) == (
+        "Whatever change of at most 0.2 is made, 0.45 stay right at least; attacks leave 0.60."
+    )
+    assert said([18, 2, 0], [17, 12]) == (
+        "Whatever change of at most 0.1 is made, 0.10 stay right at least; attacks leave 0.85."
+    )
+
+
+def test_nothing_proved_is_told() -> None:
+    assert said([18, 0, 0], []) == "Bounds prove nothing at the audited sizes."
