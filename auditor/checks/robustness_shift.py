@@ -17,6 +17,7 @@ from auditor.types import Measure, Result, Scalar, Table
 CLEARLY = 0.55
 SIGNIFICANT = 0.05
 COPIES = 0.01
+FEW = 30
 
 
 @check(
@@ -117,12 +118,18 @@ def _caveats(sides: Sides) -> list[str]:
             "Estimated label shift and foretold accuracy hold as far as the reference rows are none that the model was "
             "fitted to, which the auditor cannot know."
         )
-    looked = len(sides.views[-1].audited) if sides.views else 0
+    compared, looked = (len(sides.views[-1].reference), len(sides.views[-1].audited)) if sides.views else (0, 0)
+    if sides.views and min(compared, looked) < FEW:
+        said.append(
+            f"{compared:,} reference rows are compared with {looked:,} audited ones: with fewer than {FEW} only the "
+            "largest shifts are seen, and that none is shown says next to nothing."
+        )
     if sides.shared > COPIES * looked:
         said.append(
-            f"{sides.shared:,} of {looked:,} audited rows have the very inputs of a reference row: what is learnt from "
-            "one is known of the other."
+            f"{sides.shared:,} of {looked:,} audited rows have the very inputs of one of the {compared:,} reference "
+            "rows compared: what is learnt from one is known of the other."
         )
-    if sides.odd:
-        said.append(f"{sides.odd:,} reference rows have answers that are NaN or infinity; they are left out.")
+    for side, odd in zip(("reference", "audited"), sides.odd, strict=True):
+        if odd:
+            said.append(f"{odd:,} {side} rows have answers that are NaN or infinity; they are left out.")
     return said

@@ -44,7 +44,20 @@ def accuracies(reference: Answers, audited: Answers, seed: int) -> Accuracies:
         error = found.error("prediction_error", where, right)
         measures += [said, error]
         rows.append(_row(f"foretold by {method}, audited", said, error.value))
+        caveats += _missed(method, error)
     return Accuracies(tuple(measures), Table("Accuracy, measured and foretold", COLUMNS, tuple(rows)), caveats)
+
+
+def _missed(method: str, error: Measure) -> tuple[str, ...]:
+    """A sentence where the accuracy foretold is not the one measured, by more than chance."""
+    if error.value is None or error.low is None or error.high is None or error.low <= 0 <= error.high:
+        return ()
+    which = "more" if error.value > 0 else "less"
+    said = (
+        f"{method} foretells {abs(error.value):.3f} {which} than the accuracy that was measured, by more than chance: "
+        "do not go by it where there are no labels."
+    )
+    return (said,)
 
 
 def _row(what: str, m: Measure, error: float | None = None) -> tuple[Scalar, ...]:

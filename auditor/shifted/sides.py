@@ -43,7 +43,8 @@ class Sides:
     """Both samples as they are compared. `shared` of the audited rows that were looked at stand in the reference, too.
 
     `reference` and `audited` are the answers of a classifier, None of others; `values` a pair for each side of what a
-    regression says and of its targets. For `odd` reference rows there is no finite answer; they are in none of these.
+    regression says and of its targets. For `odd` of the reference and of the audited rows there is no finite answer;
+    they are in none of these.
     """
 
     views: tuple[View, ...]
@@ -51,7 +52,7 @@ class Sides:
     reference: Answers | None
     audited: Answers | None
     values: tuple[tuple[Values, Values], tuple[Values, Values]] | None
-    odd: int
+    odd: tuple[int, int]
 
 
 def sides_of(ctx: Context, samples: int, rows: int) -> Sides:
@@ -66,25 +67,29 @@ def sides_of(ctx: Context, samples: int, rows: int) -> Sides:
     pair = [d.take(samples, ctx.seed) for d in (ctx.reference, ctx.data)]
     name, columns = _named(ctx)
     (first, digests), (second, others) = (_plain(ctx, d, columns) for d in pair)
-    if len(ctx.reference) == len(ctx.data) and digests == others and ctx.data.shape != (0,):
+    if len(ctx.reference) == len(ctx.data) and sorted(digests) == sorted(others) and ctx.data.shape != (0,):
         msg = "the reference is the audited data itself: there is no other data to compare them with"
         raise NotApplicable(msg)
     views = [View(name, first, second, columns)] if columns else []
-    known = set(digests)
-    shared = sum(d in known for d in others) if ctx.data.shape != (0,) else 0
+    present = set(digests)
+    shared = sum(d in present for d in others) if ctx.data.shape != (0,) else 0
     if ctx.model is None:
-        return Sides(tuple(views), shared, _given(pair[0]), _given(ctx.data), None, 0)
+        return Sides(tuple(views), shared, _given(pair[0]), _given(ctx.data), None, (0, 0))
     asked = pair if name == COLUMNS else [d.take(rows, ctx.seed) for d in (ctx.reference, ctx.data)]
     vectors, outputs = _passed(ctx, ctx.model, asked[0])
     if name != COLUMNS or not columns:
         views.insert(0, View(MODEL, vectors, _passed(ctx, ctx.model, asked[1])[0]))
-    fine = np.isfinite(outputs).all(1)
-    odd, y, found = int((~fine).sum()), asked[0].y[fine], ctx.predictions
+    fine, found = np.isfinite(outputs).all(1), ctx.predictions
+    said = _floats(found.values if ctx.is_regression else found.probabilities).reshape(len(ctx.data), -1)
+    known = np.isfinite(said).all(1)
+    odd, y, q = (int((~fine).sum()), int((~known).sum())), asked[0].y[fine], said[known]
+    if not (len(y) and len(q)):
+        return Sides(tuple(views), shared, None, None, None, odd)
     if ctx.is_regression:
-        values = (outputs[fine, 0], _floats(y)), (_floats(found.values), _floats(ctx.data.y))
+        values = (outputs[fine, 0], _floats(y)), (q[:, 0], _floats(ctx.data.y[known]))
         return Sides(tuple(views), shared, None, None, values, odd)
     p = torch.from_numpy(outputs[fine]).softmax(1).numpy()
-    audited = Answers(found.predicted, _floats(found.probabilities), ctx.data.y)
+    audited = Answers(found.predicted[known], q, ctx.data.y[known])
     return Sides(tuple(views), shared, Answers(p.argmax(1), p, y), audited, None, odd)
 
 

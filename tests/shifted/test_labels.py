@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
-from auditor.shifted.labels import confusion, estimated_shift, measured_shift
+from auditor.shifted.labels import LabelShift, confusion, estimated_shift, measured_shift
 
+Counts = np.ndarray[Any, np.dtype[np.int64]]
 SAID = np.array([[0.9, 0.1, 0.05], [0.05, 0.8, 0.05], [0.05, 0.1, 0.9]])  # by class: what the model says
+
+
+Shift = Callable[[Counts, Counts, int], LabelShift]
 
 
 def drawn(n: int, shares: tuple[float, ...], draw: np.random.Generator) -> np.ndarray:
@@ -40,7 +47,7 @@ def test_an_impossible_mixture_has_no_negative_share() -> None:
 
 @pytest.mark.parametrize("audited", [(0.3, 0.3, 0.4), (0.6, 0.2, 0.2)])
 @pytest.mark.parametrize("shift", [measured_shift, estimated_shift])
-def test_the_interval_holds_the_truth(audited: tuple[float, ...], shift) -> None:  # noqa: ANN001
+def test_the_interval_holds_the_truth(audited: tuple[float, ...], shift: Shift) -> None:
     truth = sum(abs(a - b) for a, b in zip((0.3, 0.3, 0.4), audited, strict=True)) / 2
     held = 0
     for seed in range(60):

@@ -100,7 +100,7 @@ def test_of_a_calibrated_model_the_fall_of_confidence_foretells_the_accuracy() -
         confidence, right = shifted(n, sharpness, draw)
         p = np.stack([confidence, 1 - confidence], 1)
         sides.append(Answers(np.zeros(n, np.int64), p, (1 - right).astype(np.int64)))
-    found = accuracies(*sides, seed=0)
+    found = accuracies(sides[0], sides[1], 0)
     by = {(m.name, m.slice): m for m in found.measures}
 
     fall = by["accuracy_difference", "data=audited"]
