@@ -74,7 +74,9 @@ def missing(
     parts += [nan_figures(given, values=found.values), column_figures(found, [c.name for c in named], stand_in.shown)]
     _keep(ctx, found)
     measures = tuple(m for measured, _ in parts for m in measured)
-    return Result(measures, tuple(t for _, t in parts), (), tuple(_caveats(ctx, found, given, stand_in, len(chosen))))
+    return Result(
+        measures, tuple(t for _, t in parts), (), tuple(_caveats(ctx, found, given, fill, stand_in, len(chosen)))
+    )
 
 
 def _keep(ctx: Context, found: Answers) -> None:
@@ -85,8 +87,12 @@ def _keep(ctx: Context, found: Answers) -> None:
         ctx.keep(f"{kind}-{round(100 * share)}", found.scores(answers))
 
 
-def _caveats(ctx: Context, found: Answers, given: list[GivenNaN], fill: Fill, looked: int) -> list[str]:
-    said = [f"Missing values are filled in with one value a column, made of {fill.made_of}."]
+def _caveats(ctx: Context, found: Answers, given: list[GivenNaN], how: How, fill: Fill, looked: int) -> list[str]:
+    imputed = (
+        f"What is missing is filled in, numbers with the {how} and others with the commonest value of {fill.made_of}: "
+        "another imputation has other figures."
+    )
+    said = [imputed]
     if ctx.reference is None:
         said.append("There is no reference data: what is filled in is known from the very rows that are judged.")
     said += _silent(given, found.values)

@@ -19,9 +19,9 @@ __all__ = ["column_figures", "group_figures", "kind_figures", "nan_figures"]
 Values = np.ndarray[Any, np.dtype[np.float64]]
 Figures = tuple[list[Measure], Table]
 SAID = {
-    "random": "at random, each value on its own",
-    "column-block": "neighbouring columns of each row",
-    "row-block": "all values of consecutive rows",
+    "random": "single values",
+    "column-block": "neighbouring columns",
+    "row-block": "consecutive rows",
 }
 
 
@@ -30,14 +30,14 @@ def kind_figures(found: Answers) -> Figures:
     own = found.scores(found.clean)
     clean = _level(found, "clean", own, "")
     measures = [clean]
-    rows: list[tuple[Scalar, ...]] = [("nothing", 0.0, *_ends(clean), None, None, None, 0, clean.n)]
+    rows: list[tuple[Scalar, ...]] = [("nothing", *_ends(clean), None, None, None, 0, clean.n)]
     for kind in KINDS:
         for share in SHARES:
             answers = found.kinds[kind, share]
             pair = _pair(found, own, found.scores(answers), f"missing={kind}&share={share:g}")
             measures += pair
-            rows.append((SAID[kind], share, *_shown(pair), _changed(found.clean, answers), pair[0].n))
-    columns = ("missing", "share of values", *_columns(found), "other answers", "n")
+            rows.append((f"{SAID[kind]}, {share:.0%}", *_shown(pair), _changed(found.clean, answers), pair[0].n))
+    columns = ("missing", *_columns(found), "other answers", "n")
     return measures, Table(f"{_what(found).capitalize()} with missing values", columns, tuple(rows))
 
 
@@ -56,8 +56,8 @@ def column_figures(found: Answers, names: Sequence[str], shown: Sequence[str]) -
     rows.sort(key=lambda row: (-_number(row[5]), -_number(row[8])))
     what = _change(found)
     columns = (
-        "column", "filled with", f"{what}, {SHARES[-1]:.0%} of rows lack it", "low", "high",
-        f"{what}, all rows lack it", "low", "high", "other answers then", "n",
+        "column", "filled with", f"{what}, {SHARES[-1]:.0%} of rows", "low", "high", f"{what}, all rows", "low",
+        "high", "other answers", "n",
     )  # fmt: skip
     return measures, Table("One column missing, the costliest first", columns, tuple(rows))
 
