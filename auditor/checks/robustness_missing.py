@@ -104,7 +104,9 @@ def _caveats(ctx: Context, found: Answers, given: list[GivenNaN], how: How, fill
     if odd:
         said.append(f"{odd:,} rows have no finite answer as they are; they count as wrong, with missing values or not.")
     if len(found.y) < FEW:
-        said.append(f"On {len(found.y):,} rows only the largest falls can be seen: take more samples.")
+        said.append(
+            f"With fewer than {FEW} rows ({len(found.y):,}) only the largest falls can be seen: take more samples."
+        )
     if not found.values:
         said += _unskilled(found)
     return said

@@ -55,7 +55,7 @@ def estimated_shift(reference: Counts, audited: Counts, seed: int) -> LabelShift
     if present.sum() < 2:
         return "the reference holds one class only"
     if fewest < FEWEST:
-        return f"a class has {fewest} reference rows; at least {FEWEST} of each are needed"
+        return f"the rarest class has {fewest} of the reference rows; at least {FEWEST} of each are needed"
     if np.linalg.svd(_given_class(reference)[:, present], compute_uv=False)[-1] < SINGULAR:
         return "the model's answers do not tell all classes of the reference apart"
     return _with_interval(reference, audited, _solved, seed)

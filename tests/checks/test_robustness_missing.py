@@ -193,7 +193,7 @@ def test_one_row_one_class_and_a_constant_model() -> None:
     result = result_of(single, CHECK)
     assert measures(result, "missing_accuracy")["missing=random&share=0.4"].n == 1
     assert any("no more than if the commonest class were always named" in c for c in result.caveats)
-    assert any("On 1 rows" in c for c in result.caveats)
+    assert any("With fewer than 30 rows (1)" in c for c in result.caveats)
 
     always = result_of(classifier(lambda x: 1 + 0 * x[:, 0], normal(60, 3)), CHECK)
     assert all(m.value == 0 for m in measures(always, "accuracy_fall").values())
