@@ -19,9 +19,10 @@ from torch import Tensor, as_tensor, no_grad
 
 from auditor.contingency import Contingency, count
 from auditor.errors import NotApplicable, UsageError
+from auditor.scores import SCORED_ROWS, Scored, as_scores, score_key
 from auditor.settings import Profile, sizes, validated
 from auditor.subject import Column, Data, Given, Integers, Model
-from auditor.types import Result, Setting
+from auditor.types import Measure, Result, Setting
 
 __all__ = ["CHECKS", "Check", "Context", "check", "sizes"]
 
@@ -182,6 +183,22 @@ class Context:
         name = f"{folder or self.check}/{key}"
         self.evidence[name] = array
         return name
+
+    def keep_scores(self, row_ids: Integers, scores: Mapping[Measure, Any]) -> None:
+        """Keep what each of the rows counts in each measure of the check: (n,) from 0 to 1, NaN where it has no part.
+
+        Two audits of the same rows are compared by them, and `fairness.robustness` compares groups. Once for a check.
+        """
+        self.keep(SCORED_ROWS, row_ids)
+        for m, values in scores.items():
+            found = Scored(self.check, m.name, m.slice, m.better, row_ids, as_scores(values))
+            self.keep(score_key(m.name, m.slice), found.scores)
+            self.scored.append(found)
+
+    @property
+    def scored(self) -> list[Scored]:
+        """The scores that the checks of this audit have kept so far."""
+        return cast("list[Scored]", self.shared.setdefault("scored", []))
 
 
 def _softmax(logits: np.ndarray[Any, np.dtype[np.float32]]) -> Probabilities:

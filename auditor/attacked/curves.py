@@ -45,6 +45,8 @@ def norm_curve(
     ctx.keep("epsilons", np.asarray(ladder))
     ctx.keep("rows", data.row_ids)
     ctx.keep("distance", found.distance.numpy())
+    standing = [~found.wrong, *(found.index > k for k in range(len(ladder)))]
+    ctx.keep_scores(data.row_ids, dict(zip(measures, standing, strict=False)))
     tables, images = pictured(ctx, model, found, ladder, norm, shown)
     caveats = [
         *doubts(ctx, data, seen, found, steps),

@@ -56,6 +56,8 @@ def table_curve(ctx: Context, model: Model, *, ladder: Sequence[float], samples:
     ctx.keep("epsilons", np.asarray(ladder))
     ctx.keep("rows", found.rows)
     ctx.keep("distance", found.distance)
+    standing = [found.right, *(found.index > k for k in range(len(ladder)))]
+    ctx.keep_scores(found.rows, dict(zip((clean, *robust), standing, strict=True)))
     examples = [_changes(ctx, seen.model, found, *e) for e in _chosen(found, ladder, shown)]
     caveats = [*of_sight(seen), *caveats_of(ctx, ball, found.x, found.free, int(found.blind.sum()), ladder)]
     caveats += beyond_reach("linf", ladder, ball.reach(decoded(found.x, ctx.data.columns)))

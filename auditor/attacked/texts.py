@@ -60,6 +60,7 @@ def text_curve(
     ctx.keep("epsilons", np.asarray(ladder, np.float64))
     ctx.keep("rows", drawn.row_ids)
     ctx.keep("distance", words)
+    ctx.keep_scores(drawn.row_ids, {m: words > k for k, m in zip((0, *ladder), robust, strict=True)})
     ctx.keep("passes", np.array([t.passes for t in turned]))
     attack = AttackedTexts(asked, drawn, texts, y, sets)
     shown_ones = examples(ctx, attack, ladder) if shown else []

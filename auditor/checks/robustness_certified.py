@@ -73,6 +73,8 @@ def by_bounds(
         _need_agreement(index, stands, ladder)
     attacked = [int((stands > k).sum()) for k in range(len(ladder))] if bool((index > 0).any()) else None
     measures, table = _figures(index, right, attacked, ladder)
+    standing = [right, *(index > k for k in range(len(ladder)))]
+    ctx.keep_scores(data.row_ids, dict(zip(measures, standing, strict=False)))
     return Result(measures, (table,), (), tuple(_caveats(ctx, model, [f for f, _ in found], index, ladder)))
 
 

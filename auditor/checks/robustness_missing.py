@@ -9,15 +9,13 @@ import numpy as np
 
 from auditor.errors import NotApplicable
 from auditor.missing.answers import Answers, answers_of
+from auditor.missing.doubts import doubts
 from auditor.missing.figures import column_figures, group_figures, kind_figures, nan_figures
-from auditor.missing.fill import Fill, How, fill_of
-from auditor.missing.nan import GivenNaN, given_nan
+from auditor.missing.fill import How, fill_of
+from auditor.missing.nan import given_nan
 from auditor.registry import Context, check, sizes
 from auditor.tabular import labels_of, need_columns
 from auditor.types import Result
-
-FEW = 30
-NAMED = 5
 
 
 @check(
@@ -75,7 +73,7 @@ def missing(
     _keep(ctx, found)
     measures = tuple(m for measured, _ in parts for m in measured)
     return Result(
-        measures, tuple(t for _, t in parts), (), tuple(_caveats(ctx, found, given, fill, stand_in, len(chosen)))
+        measures, tuple(t for _, t in parts), (), tuple(doubts(ctx, found, given, fill, stand_in, len(chosen)))
     )
 
 
@@ -85,54 +83,3 @@ def _keep(ctx: Context, found: Answers) -> None:
     ctx.keep("clean", found.scores(found.clean))
     for (kind, share), answers in found.kinds.items():
         ctx.keep(f"{kind}-{round(100 * share)}", found.scores(answers))
-
-
-def _caveats(ctx: Context, found: Answers, given: list[GivenNaN], how: How, fill: Fill, looked: int) -> list[str]:
-    imputed = (
-        f"What is missing is filled in, numbers with the {how} and others with the commonest value of {fill.made_of}: "
-        "another imputation has other figures."
-    )
-    said = [imputed]
-    if ctx.reference is None:
-        said.append("There is no reference data: what is filled in is known from the very rows that are judged.")
-    said += _silent(given, found.values)
-    if looked < len(ctx.columns):
-        said.append(f"{looked:,} of {len(ctx.columns):,} columns were made to be missing alone; more with `columns`.")
-    if ctx.data.relations:
-        said.append("Values filled in do not keep the relations of the audit file.")
-    odd = int(np.isnan(found.clean).sum())
-    if odd:
-        said.append(f"{odd:,} rows have no finite answer as they are; they count as wrong, with missing values or not.")
-    if len(found.y) < FEW:
-        said.append(
-            f"With fewer than {FEW} rows ({len(found.y):,}) only the largest falls can be seen: take more samples."
-        )
-    if not found.values:
-        said += _unskilled(found)
-    return said
-
-
-def _silent(given: list[GivenNaN], values: bool) -> list[str]:
-    one, every, *alone = given
-    answer = "a value" if values else "a class"
-    said = [
-        f"With NaN in {g.where} the model gives {answer} for {g.silent:,} of {g.n:,} rows, silently."
-        for g in (one, every)
-        if g.silent
-    ]
-    blind = [g.where for g in alone if g.silent]
-    if blind:
-        more = f" and {len(blind) - NAMED:,} more" if len(blind) > NAMED else ""
-        said.append(f"NaN in these columns is answered as if nothing were missing: {', '.join(blind[:NAMED])}{more}.")
-    return said
-
-
-def _unskilled(found: Answers) -> list[str]:
-    right, commonest = int((found.clean == found.y).sum()), int(np.unique(found.y, return_counts=True)[1].max())
-    if right > commonest:
-        return []
-    said = (
-        f"{right:,} of {len(found.y):,} rows are right as they are, no more than if the commonest class were always "
-        f"named ({commonest:,}): what such a model loses says little."
-    )
-    return [said]

@@ -8,6 +8,7 @@ from auditor.errors import NotApplicable
 from auditor.registry import Context, check, sizes
 from auditor.shifted.accuracies import accuracies
 from auditor.shifted.columns import ColumnShift, column_shifts
+from auditor.shifted.doubts import doubts
 from auditor.shifted.labels import label_measures
 from auditor.shifted.sides import Sides, View, sides_of
 from auditor.shifted.two_sample import FEWEST, two_sample
@@ -16,8 +17,6 @@ from auditor.types import Measure, Result, Scalar, Table
 
 CLEARLY = 0.55
 SIGNIFICANT = 0.05
-COPIES = 0.01
-FEW = 30
 
 
 @check(
@@ -57,14 +56,14 @@ def shift(
     """
     sides = sides_of(ctx, samples, rows)
     measures: list[Measure] = []
-    tables, caveats = [_told_apart(ctx, sides, measures)] if sides.views else [], _caveats(sides)
+    tables, caveats = [_told_apart(ctx, sides, measures)] if sides.views else [], doubts(sides)
     tables += [_columns(view, measures) for view in sides.views if view.columns]
     if sides.reference is not None and sides.audited is not None:
-        labels, doubts = label_measures(sides.reference, sides.audited, len(ctx.classes), ctx.seed)
+        labels, unknown = label_measures(sides.reference, sides.audited, len(ctx.classes), ctx.seed)
         found = accuracies(sides.reference, sides.audited, ctx.seed)
         measures += [*found.measures, *labels]
         tables.insert(0, found.table)
-        caveats += [*found.caveats, *doubts]
+        caveats += [*found.caveats, *unknown]
     if sides.values is not None:
         for name, (values, y) in zip(("reference", "audited"), sides.values, strict=True):
             measures.append(mean("mean_absolute_error", np.abs(values - y), slice=f"data={name}", better="lower"))
@@ -109,27 +108,3 @@ def _shown(f: ColumnShift) -> tuple[str, str]:
         return f.reference, f.audited
     first, second = (f"{s}, {share:.1%} missing" for s, share in zip((f.reference, f.audited), f.missing, strict=True))
     return first.removeprefix(", "), second.removeprefix(", ")
-
-
-def _caveats(sides: Sides) -> list[str]:
-    said = []
-    if sides.reference is not None:
-        said.append(
-            "Estimated label shift and foretold accuracy hold as far as the reference rows are none that the model was "
-            "fitted to, which the auditor cannot know."
-        )
-    compared, looked = (len(sides.views[-1].reference), len(sides.views[-1].audited)) if sides.views else (0, 0)
-    if sides.views and min(compared, looked) < FEW:
-        said.append(
-            f"{compared:,} reference rows are compared with {looked:,} audited ones: with fewer than {FEW} only the "
-            "largest shifts are seen, and that none is shown says next to nothing."
-        )
-    if sides.shared > COPIES * looked:
-        said.append(
-            f"{sides.shared:,} of {looked:,} audited rows have the very inputs of one of the {compared:,} reference "
-            "rows compared: what is learnt from one is known of the other."
-        )
-    for side, odd in zip(("reference", "audited"), sides.odd, strict=True):
-        if odd:
-            said.append(f"{odd:,} {side} rows have answers that are NaN or infinity; they are left out.")
-    return said

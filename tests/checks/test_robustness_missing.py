@@ -208,6 +208,12 @@ def test_rows_without_an_answer_are_counted_and_a_model_without_any_does_not_app
     assert any("5 rows have no finite answer" in c for c in result.caveats)
     assert measures(result, "nan_answered")["nan=all"].n == 35
 
+    values = regression(lambda x: x[:, 0], x)
+    found = CHECKS[CHECK].run(Context(values.model, values.data), samples=0, columns=0)
+    assert measures(found, "clean_error")[""].value is None
+    assert measures(found, "error_rise")["missing=random&share=0.1"].value is None
+    assert any("figures with them are not known" in c for c in found.caveats)
+
     x[:, 0] = torch.nan
     one = classifier(lambda x: x[:, 0], x)
     with pytest.raises(NotApplicable, match="a finite answer to none of 40 rows"):

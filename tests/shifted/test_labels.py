@@ -63,9 +63,7 @@ def test_what_cannot_be_estimated_says_why() -> None:
     audited = drawn(100, (0.3, 0.3, 0.4), draw)
 
     assert "one class only" in estimated_shift(np.diag([90, 0, 0]), audited, 0)
-    assert "the rarest class has 2 of the reference rows; at least 5" in estimated_shift(
-        np.diag([90, 40, 2]), audited, 0
-    )
+    assert "the rarest class has 2 of the reference rows" in estimated_shift(np.diag([90, 40, 2]), audited, 0)
     assert "do not tell all classes" in estimated_shift(np.array([[9, 9, 9], [9, 9, 9], [9, 9, 9]]), audited, 0)
 
 
