@@ -15,7 +15,7 @@ from auditor.missing.fill import How, fill_of
 from auditor.missing.nan import given_nan
 from auditor.registry import Context, check, sizes
 from auditor.tabular import labels_of, need_columns
-from auditor.types import Result
+from auditor.types import Measure, Result
 
 
 @check(
@@ -70,16 +70,17 @@ def missing(
     if data.groups:
         parts.append(group_figures(found, data.groups))
     parts += [nan_figures(given, values=found.values), column_figures(found, [c.name for c in named], stand_in.shown)]
-    _keep(ctx, found)
+    _keep(ctx, found, parts[0][0])
     measures = tuple(m for measured, _ in parts for m in measured)
     return Result(
         measures, tuple(t for _, t in parts), (), tuple(doubts(ctx, found, given, fill, stand_in, len(chosen)))
     )
 
 
-def _keep(ctx: Context, found: Answers) -> None:
-    """Per row, so that another audit of the same rows can be compared with this one."""
-    ctx.keep("rows", found.row_ids)
-    ctx.keep("clean", found.scores(found.clean))
-    for (kind, share), answers in found.kinds.items():
-        ctx.keep(f"{kind}-{round(100 * share)}", found.scores(answers))
+def _keep(ctx: Context, found: Answers, measures: list[Measure]) -> None:
+    """What each row counts in the accuracies; errors of values are no scores from 0 to 1."""
+    if found.values:
+        return
+    levels = [m for m in measures if m.name != "accuracy_fall"]
+    answers = [found.clean, *found.kinds.values()]
+    ctx.keep_scores(found.row_ids, {m: found.scores(a) for m, a in zip(levels, answers, strict=True)})

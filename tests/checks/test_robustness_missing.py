@@ -13,6 +13,7 @@ from torch import Tensor
 from auditor.audit import run
 from auditor.errors import NotApplicable
 from auditor.registry import CHECKS, Context
+from auditor.scores import SCORED_ROWS, score_key
 from auditor.selection import Selection
 from auditor.subject import Data, Given, Model, Relation
 from auditor.types import Result
@@ -252,15 +253,22 @@ def test_pictures_texts_and_predictions_alone_do_not_apply() -> None:
 def test_every_row_is_kept_and_the_same_seed_says_the_same() -> None:
     one = hangs_on_one()
     first, again = (arrays_of(one.model, one.data, CHECK, samples=60) for _ in range(2))
+    result = result_of(one, CHECK, samples=60)
 
-    assert {k.removeprefix(f"{CHECK}/") for k in first} == {
-        "rows", "clean", *(f"{kind}-{s}" for kind in ("random", "column-block", "row-block") for s in (5, 10, 20, 40))
-    }  # fmt: skip
+    assert set(first) == set(again)
+    assert len(first) == 1 + 1 + 3 * 4  # the rows; none missing; three kinds at four shares
     assert all(np.array_equal(first[k], again[k]) for k in first)
-    assert first[f"{CHECK}/rows"].shape == first[f"{CHECK}/random-40"].shape == (60,)
-    assert set(np.unique(first[f"{CHECK}/random-40"])) <= {0.0, 1.0}
-    left = measures(result_of(one, CHECK, samples=60), "missing_accuracy")["missing=random&share=0.4"]
-    assert left.counts == (int(first[f"{CHECK}/random-40"].sum()), 60)
+    assert first[f"{CHECK}/{SCORED_ROWS}"].shape == (60,)
+    left = measures(result, "missing_accuracy")
+    for kind in ("random", "column-block", "row-block"):
+        for share in SHARES:
+            where = f"missing={kind}&share={share}"
+            scores = first[f"{CHECK}/{score_key('missing_accuracy', where)}"]
+            assert set(np.unique(scores)) <= {0.0, 1.0}
+            assert left[where].counts == (int(scores.sum()), 60)
+    assert first[f"{CHECK}/{score_key('clean_accuracy', '')}"].all()
+    values = regression(lambda x: x[:, 0], normal(20, 2))
+    assert not arrays_of(values.model, values.data, CHECK)
 
 
 def test_no_more_rows_than_a_batch_are_asked_at_once() -> None:
