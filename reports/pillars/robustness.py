@@ -17,7 +17,10 @@ from reports.words import change_words, epsilons, number
 
 __all__ = ["robustness"]
 
-TABLE_FIRST = ("robustness.trust", "robustness.foolbox", "robustness.ood", "robustness.detection")
+TABLE_FIRST = (
+    "robustness.trust", "robustness.foolbox", "robustness.ood", "robustness.detection", "robustness.shift",
+    "robustness.missing",
+)  # fmt: skip
 
 
 def robustness(record: Record) -> Section | None:
