@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,7 +51,11 @@ def defend_file(
     report = report or out.with_name(f"{out.stem}-report")
     checkpoint = out.with_name(f"{out.name}.checkpoint")
     out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(report) as fresh, tempfile.TemporaryDirectory(dir=out.parent, prefix=".hardened-") as beside:
+    with (
+        _saying(checkpoint),
+        replacing(report) as fresh,
+        tempfile.TemporaryDirectory(dir=out.parent, prefix=".hardened-") as beside,
+    ):
         weights = Path(beside) / out.name
         notes = _trained(file, folder, method, weights, checkpoint, place)
         before = _written(place.audit(file, folder), fresh / "before")
@@ -86,16 +92,22 @@ def _trained(
 ) -> tuple[str, ...]:
     with Progress(console=Console(stderr=True), disable=not os.isatty(2), transient=True) as bar:
         task = bar.add_task("training", total=None)
-        try:
-            return place.harden(
-                file, folder, method, weights,
-                on_epoch=lambda done, of: bar.update(task, completed=done, total=of), checkpoint=checkpoint,
-            )  # fmt: skip
-        except KeyboardInterrupt:
-            if checkpoint.is_file():
-                said = f"the training so far is kept in {checkpoint.name}; the same command goes on with it"
-                Console(stderr=True).print(said, markup=False)
-            raise
+        return place.harden(
+            file, folder, method, weights,
+            on_epoch=lambda done, of: bar.update(task, completed=done, total=of), checkpoint=checkpoint,
+        )  # fmt: skip
+
+
+@contextmanager
+def _saying(checkpoint: Path) -> Iterator[None]:
+    """Whoever stops it is told that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if checkpoint.is_file():
+            said = f"the training so far is kept in {checkpoint.name}; the same command goes on with it"
+            Console(stderr=True, soft_wrap=True).print(said, markup=False, highlight=False)
+        raise
 
 
 def _written(record: Record, folder: Path) -> Record:
