@@ -176,6 +176,7 @@ def test_ctrl_c_in_a_defence_leaves_the_training_alone(tmp_path: Path, monkeypat
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*before, "hard.safetensors.checkpoint"])
 
 
+@pytest.mark.apart
 def test_a_training_that_was_stopped_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
