@@ -92,7 +92,9 @@ def demo(
 def defend(
     audit_file: AuditPath,
     method: Annotated[str, typer.Option("--method", metavar="M", help="The defence, such as pgd.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the hardened weights go (.safetensors).")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Where the weights go (.safetensors), or the wrapper (.json).")
+    ],
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Where the two audits go (default: FILE-report).")
     ] = None,
@@ -107,7 +109,7 @@ def defend(
     before, after, comparison = defend_file(audit_file, method, out, report, profile=profile, place=place)
     for label, audit in (("before", before), ("after", after)):
         _print(f"{label}: {audit.verdict}")
-    _print(f"hardened weights: {out}\ncomparison: {comparison}")
+    _print(f"{'wrapper' if out.suffix == '.json' else 'hardened weights'}: {out}\ncomparison: {comparison}")
     return 0
 
 

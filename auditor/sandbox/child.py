@@ -26,6 +26,7 @@ __all__ = ["main"]
 
 DIE_WITH_PARENT = 1
 OUT, SCRATCH, JOB = "out", "scratch", "job.json"  # in the folder of a job
+HARDENED, WRAPPER = "hardened.safetensors", "wrapper.json"  # what a defence leaves in OUT
 
 
 def main(folder: Path) -> None:
@@ -62,13 +63,14 @@ def _do(job: dict[str, Any], out: Path, tell: Any) -> None:
         return
     from auditor import performing
     from auditor.config import AuditFile
+    from auditor.intake.wrapper import KINDS
     from auditor.sandbox.messages import Trained
 
     file, folder = AuditFile.model_validate_json(json.dumps(job["file"])), Path(job["folder"])
     if job["method"] is None:
         performing.audit(file, folder, _listener(out, tell), uploaded=job["uploaded"])
     else:
-        to = out / "hardened.safetensors"
+        to = out / (WRAPPER if job["method"] in KINDS else HARDENED)
         performing.harden(file, folder, job["method"], to, lambda done, of: tell(Trained(done, of)))
 
 

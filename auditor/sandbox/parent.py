@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from auditor.config import AuditFile
 from auditor.errors import LoadError
 from auditor.intake.header import described_safetensors
+from auditor.intake.unwrapping import write_wrapper
+from auditor.intake.wrapper import KINDS, read_wrapper
 from auditor.progress import NOBODY, Listener
 from auditor.sandbox import messages
 from auditor.sandbox.attempts import ATTEMPTS
+from auditor.sandbox.child import HARDENED, WRAPPER
 from auditor.sandbox.isolation import Isolation, available, need_isolation
 from auditor.sandbox.limits import Limits
 from auditor.sandbox.process import Stopped, process
@@ -40,7 +43,10 @@ def audit_apart(
 
 
 def harden_apart(file: AuditFile, folder: Path, method: str, to: Path, *, progress: Callable[[int, int], None]) -> None:
-    """Write to `to` the weights that the defence `method` trained, in a process of its own; errors as `audit_apart`."""
+    """Write to `to` the weights that the defence `method` trained, or its wrapper, in a process of its own.
+
+    Errors as `audit_apart`.
+    """
     isolation = _isolation_for(file)
     with process(file, folder, isolation, None, method=method) as running:
         try:
@@ -52,8 +58,23 @@ def harden_apart(file: AuditFile, folder: Path, method: str, to: Path, *, progre
             raise LoadError(msg) from None
         from auditor.sandbox.evidence import MOST_ARRAYS, read_text
 
-        to.write_bytes(read_text(running.out / "hardened.safetensors", MOST_ARRAYS))
-    described_safetensors(to)  # `to` itself, which nobody else writes
+        to.write_bytes(read_text(running.out / (WRAPPER if method in KINDS else HARDENED), MOST_ARRAYS))
+    if method in KINDS:
+        _settle_wrapper(to, method, file, folder)
+    else:
+        described_safetensors(to)  # `to` itself, which nobody else writes
+
+
+def _settle_wrapper(to: Path, method: str, file: AuditFile, folder: Path) -> None:
+    """Write the wrapper in `to` again, around the model that the audit file names: a process says only what it fitted.
+
+    LoadError when it is none, or one of another kind.
+    """
+    found = read_wrapper(to)
+    if found.kind != method:
+        msg = f"the defence {method!r} left a wrapper of another kind, {found.kind!r}; it is not used"
+        raise LoadError(msg)
+    write_wrapper(to, found.kind, found.settings, file, folder)
 
 
 def denied() -> tuple[Isolation, tuple[str, ...]]:

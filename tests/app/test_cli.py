@@ -161,7 +161,7 @@ BAD: dict[str, tuple[Edit, str]] = {
     "a model that is no model": (lambda f: (f / "m.safetensors").write_text("hello"), "is no model file"),
     "an unknown policy": (replaced("[checks]", "[policy]\npath = 'x.toml'\n[checks]"), "'x.toml' cannot be read"),
     "a setting of a defence": (replaced("[checks]", "[defend.pgd]\nepoch = 3\n[checks]"), "defend.pgd has no setting"),
-    "an unknown defence": (replaced("[checks]", "[defend.magic]\n[checks]"), "no defence 'magic'; known: pgd"),
+    "an unknown defence": (replaced("[checks]", "[defend.magic]\n[checks]"), "no defence 'magic'; known: "),
     "a reference of another shape": (
         lambda f: [replaced('target = "y"', 'target = "y"\nreference = "r.csv"')(f),
                    (f / "r.csv").write_text("a,b,y\n1,2,0\n")], "'r.csv' has no column 'c', which is its input column",

@@ -78,10 +78,10 @@ def test_a_program_cannot_be_trained() -> None:
 
 
 def test_defences_are_found_by_name() -> None:
-    assert DEFENCES == ("pgd",)
+    assert "pgd" in DEFENCES
     assert defence("pgd") is pgd
-    with pytest.raises(UsageError, match="no defence 'fgsm'; known: pgd"):
-        defence("fgsm")
+    with pytest.raises(UsageError, match=f"no defence 'magic'; known: {', '.join(DEFENCES)}"):
+        defence("magic")
 
 
 def test_numpy_and_torch_draw_as_before_after_training() -> None:
