@@ -14,7 +14,7 @@ from auditor.attacked.found import search_view
 from auditor.attacked.sandwich import figures
 from auditor.attacked.sizes import doubts_of_size
 from auditor.attacks.curve import Frontiers
-from auditor.attacks.goals import AnotherClass
+from auditor.attacks.goals import another_class
 from auditor.attacks.strongest import found_by_all
 from auditor.certify.smoothed import Sampling, at_most, certified_by_draws, hits_at
 from auditor.registry import Context
@@ -68,7 +68,7 @@ def certified_by_noise(
 def _rows(
     ctx: Context, model: Model, smoothed: Smoothed, data: Data, ladder: Sequence[float], steps: int, how: Sampling
 ) -> Rows:
-    seen = search_view(ctx, model, data, AnotherClass(), lambda batch, _: batch.y)
+    seen = search_view(ctx, model, data, another_class(model), lambda batch, _: batch.y)
     parts = []
     for batch in data.batches(max(1, ctx.batch_size // SLOPES)):  # a pass with gradients holds so many times as much
         sure = certified_by_draws(smoothed, batch.x, batch.y, batch.row_ids, ladder, how)

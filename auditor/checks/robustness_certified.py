@@ -14,7 +14,7 @@ from auditor.attacked.found import search_view
 from auditor.attacked.sandwich import figures
 from auditor.attacked.sizes import doubts_of_size, ladder_of
 from auditor.attacked.smoothed import certified_by_noise
-from auditor.attacks.goals import AnotherClass
+from auditor.attacks.goals import another_class
 from auditor.attacks.strongest import found_by_all
 from auditor.certify.margins import Certified, certified
 from auditor.errors import NotApplicable
@@ -70,6 +70,9 @@ def by_bounds(
     if not bool(torch.as_tensor(model.unit).any()):
         msg = "no element of the input may change by any amount and either way"
         raise NotApplicable(msg)
+    if model.rejects:
+        msg = "the model may reject an input; no bounds are known of what it rejects"
+        raise NotApplicable(msg)
     if isinstance(model.module, Smoothed):
         lengths = ladder_of(ctx, model, "l2", epsilons)
         return certified_by_noise(
@@ -81,7 +84,7 @@ def by_bounds(
     index, right = torch.cat([f.index for f, _ in found]), torch.cat([r for _, r in found])
     stands = torch.full_like(index, len(ladder))
     if bool((index > 0).any()):
-        seen = search_view(ctx, model, data, AnotherClass(), lambda batch, _: batch.y)
+        seen = search_view(ctx, model, data, another_class(model), lambda batch, _: batch.y)
         left = [found_by_all(seen, b.x, b.y, ladder, steps=steps, seed=ctx.seed).index
                 for b in data.batches(ctx.batch_size)]  # fmt: skip
         stands = torch.cat(left)

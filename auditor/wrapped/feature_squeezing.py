@@ -43,6 +43,10 @@ def within(low: Ends, high: Ends) -> Range:
 class Squeezed(Behind):
     """The model with its inputs made coarser."""
 
+    low: Tensor
+    high: Tensor
+    free: Tensor
+
     def __init__(self, model: Model, bits: int, ends: Range, *, median: bool) -> None:
         super().__init__(model)
         self.bits, self.median = bits, median
@@ -51,6 +55,5 @@ class Squeezed(Behind):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, C), or values (N,), for inputs (N, ...)."""
-        ends: Range = Range(self.low, self.high, self.free)  # type: ignore[arg-type]
-        coarse = reduced(x, ends, self.bits)
+        coarse = reduced(x, Range(self.low, self.high, self.free), self.bits)
         return self.asked(median_of(coarse) if self.median else coarse)
