@@ -193,6 +193,16 @@ def test_groups_are_told_how_rejections_count() -> None:
         assert any("The model may reject a row" in c for c in result_of(around, check).caveats)
 
 
+def test_being_rejected_is_no_other_answer_to_aim_for() -> None:
+    """Rejected rows lie around the border, nearer than the other class."""
+    case = zoo.linear_table()
+    around = rejecting(Case(case.model, replace(case.data, positive=None)), rejected=0.3)
+    ways = [t for t in result_of(around, "explain.counterfactuals").tables if t.columns[:2] == ("way", "called")]
+    called = {row[1] for table in ways for row in table.rows}
+
+    assert called and called <= {"no", "yes"}
+
+
 def test_what_it_does_not_apply_to() -> None:
     texts, table = zoo.texts(), zoo.linear_table()
     values = Model(nn.Linear(3, 1), (), output="value")
