@@ -31,17 +31,19 @@ def rejection(
     on_epoch: Callable[[int, int], None] = lambda _done, _of: None,
     *,
     rejected: Share = 0.05,
+    median: bool = True,
 ) -> Wrapping:
     """A wrapper that gives no answer where the softmax moves far when the input is made coarser.
 
     Xu et al. 2018, arXiv:1704.01155, section V: the largest L1 distance over 4 and 5 bits and, of pictures, the median
-    of 2 x 2 pixels. How far is far is found on the rows of `data`, of which at most a share of `rejected` lies beyond.
+    of 2 x 2 pixels, unless `median` is false: where it leaves little of small pictures, nothing stands out. How far is
+    far is found on the rows of `data`, of which at most a share of `rejected` lies beyond.
     Nothing is trained, so that it also fits programs. An attack that knows of it goes around it (Tramer et al. 2020,
     arXiv:2002.08347): the audit's attacks do. NotApplicable for texts and for models that return a value.
     """
     need_numbers(data, "rejection by feature squeezing")
     need_classes(model, "rejection")
-    (low, high), median = ends_of(model, data), is_picture(data)
+    (low, high), median = ends_of(model, data), median and is_picture(data)
     model, _ = settle(model, data)
     apart = _distances(model, Rejecting(model, within(tuple(low), tuple(high)), median=median), data)
     threshold = float(apart.sort(descending=True).values[int(rejected * len(apart))])
