@@ -92,7 +92,9 @@ def demo(
 def defend(
     audit_file: AuditPath,
     method: Annotated[str, typer.Option("--method", metavar="M", help="The defence, such as pgd.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the hardened weights go (.safetensors).")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Where the weights go (.safetensors), or the wrapper (.json).")
+    ],
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Where the two audits go (default: FILE-report).")
     ] = None,
@@ -108,7 +110,7 @@ def defend(
     for note in done.notes:
         _print(f"note: {note}")
     _print(f"before: {done.before.verdict}\nafter: {done.after.verdict}")
-    _print(f"hardened weights: {out}\ncomparison: {done.comparison}")
+    _print(f"{'wrapper' if out.suffix == '.json' else 'hardened weights'}: {out}\ncomparison: {done.comparison}")
     return 0
 
 

@@ -17,6 +17,7 @@ from app.running import overridden
 from auditor.config import AuditFile, load_audit_file
 from auditor.errors import UsageError
 from auditor.folders import COMPARISON, replacing
+from auditor.intake.wrapper import KINDS
 from auditor.policy import was_interrupted
 from auditor.store import Record
 from auditor.types import Audit
@@ -42,12 +43,14 @@ def defend_file(
 ) -> Defended:  # fmt: skip
     """Train a hardened copy of the audit file's model with the defence `method`, settings from its [defend.METHOD].
 
-    Writes the new weights to `out` (safetensors), and to `report` (`out` without its ending and -report, where None)
-    the folders before and after, two ordinary audits, with their comparison. While it trains, its state is kept beside
-    `out` (OUT.checkpoint), from which the same call goes on after it was stopped.
+    Writes the new weights to `out` (safetensors; JSON for a wrapper, which trains nothing), and to `report` (`out`
+    without its ending and -report, where None) the folders before and after, two ordinary audits, with their
+    comparison. While it trains, its state is kept beside `out` (OUT.checkpoint), from which the same call goes on after
+    it was stopped.
     """
     file, folder = overridden(load_audit_file(audit_file), profile=profile), audit_file.parent
     _need_defensible(file, folder, out)
+    _need_ending(method, out)
     report = report or out.with_name(f"{out.stem}-report")
     checkpoint = out.with_name(f"{out.name}.checkpoint")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -79,11 +82,16 @@ def _need_defensible(file: AuditFile, folder: Path, out: Path) -> None:
             f"[data] reference is {file.data.reference!r}, the audited data; a defence never trains on the audited rows"
         )
         raise UsageError(msg)
-    if out.suffix != ".safetensors" or out.is_dir():
-        msg = f"--out {str(out)!r} must be a file that ends in .safetensors"
-        raise UsageError(msg)
     if out.resolve() == (folder / file.model.path).resolve():
         msg = f"--out {str(out)!r} is the model itself, which is never overwritten; give another file"
+        raise UsageError(msg)
+
+
+def _need_ending(method: str, out: Path) -> None:
+    """UsageError for a file that is not called as what the defence gives: weights, or a wrapper."""
+    ending = ".json" if method in KINDS else ".safetensors"
+    if out.suffix != ending or out.is_dir():
+        msg = f"--out {str(out)!r} must be a file that ends in {ending}"
         raise UsageError(msg)
 
 
@@ -126,13 +134,14 @@ def _of_hardened(file: AuditFile, weights: Path, out: Path, folder: Path, place:
 
 
 def _hardened(file: AuditFile, out: Path, folder: Path) -> AuditFile:
-    """The same audit file with the new weights."""
+    """The same audit file with the new weights, or with the wrapper, around what it describes."""
     assert file.model is not None  # noqa: S101 - see _need_defensible
     version = f"{file.subject.version}, hardened".removeprefix(", ")
     path = os.path.relpath(out.resolve(), folder.resolve())
+    trust = file.model.trust if out.suffix == ".json" else "data"
     return file.model_copy(
         update={
-            "model": file.model.model_copy(update={"path": path, "trust": "data"}),
+            "model": file.model.model_copy(update={"path": path, "trust": trust}),
             "subject": file.subject.model_copy(update={"version": version}),
         }
     )

@@ -71,12 +71,18 @@ def _side(record: Record, label: str) -> Side:
     return Side(label, subject_name(audit), str(audit.verdict), VERDICT[audit.verdict], facts)
 
 
+def _model(audit: Audit) -> dict[str, Any]:
+    found: dict[str, Any] = audit.subject.get("model", {})
+    return found
+
+
 def _same_words(a: Audit, b: Audit) -> str:
     def same(part: str, digest: str) -> bool:
         first, second = (x.subject.get(part, {}).get(digest) for x in (a, b))
         return bool(first) and first == second
 
-    models = "The same model" if same("model", "weights_sha256") else "Two models"
+    first, second = ((m.get("wrapper"), m.get("sha256") if m.get("wrapper") else "") for m in (_model(a), _model(b)))
+    models = "The same model" if same("model", "weights_sha256") and first == second else "Two models"
     if not any(x.subject.get("model", {}).get("weights_sha256") for x in (a, b)):
         models = "Two sets of predictions"
     if same("data", "sha256") and same("data", "rows_sha256"):

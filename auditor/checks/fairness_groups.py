@@ -70,7 +70,7 @@ def groups(ctx: Context, *, smallest_group: Annotated[int, Field(ge=1)] = 10) ->
             if len(crossed) == 1:
                 measures += _gaps(crossed[0], table, about, smallest_group)
             tables.append(_shown(crossed, table, about))
-    caveats = _small(ctx, attributes)
+    caveats = [*_refusals(ctx), *_small(ctx, attributes)]
     return Result(tuple(measures), tuple(tables), (), tuple(caveats))
 
 
@@ -119,6 +119,13 @@ def _shown(attributes: tuple[str, ...], table: Contingency, about: str) -> Table
 def _share(counts: tuple[int, int]) -> float | None:
     k, n = counts
     return k / n if n else None
+
+
+def _refusals(ctx: Context) -> list[str]:
+    """How the answers of a model are counted that may refuse to give one."""
+    if ctx.model is None or not ctx.model.rejects:
+        return []
+    return ["The model may reject a row: that counts as an answer other than the favourable one, and as a wrong one."]
 
 
 def _small(ctx: Context, attributes: tuple[str, ...]) -> list[str]:

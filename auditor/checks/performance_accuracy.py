@@ -20,7 +20,8 @@ def accuracy(ctx: Context) -> Result:
     What it measures: `accuracy`, the share of rows classified correctly; `majority_share`, what always naming the
     commonest class would reach (None where the data hold one class only); for each class `recall`, the share of its
     rows that are found, and `precision`, the share of rows given its name that are its own. 1 is perfect, 0 always
-    wrong; None where there are no such rows.
+    wrong; None where there are no such rows. Of a model that may reject an input also `rejected_share`, the share of
+    rows that it rejects, which count as wrong, and `answered_accuracy`, the share of the others that are right.
 
     How to read it: an accuracy whose interval does not clear `majority_share` shows no skill. A class with low recall
     is one the model overlooks.
@@ -38,8 +39,14 @@ def accuracy(ctx: Context) -> Result:
         rate("accuracy", int(right.sum()), n),
         Measure("majority_share", "", float(actual.max()) / n if np.count_nonzero(actual) > 1 else None, n),
     ]
+    shown = np.flatnonzero(actual + named)
+    if ctx.model is not None and ctx.model.rejects:
+        rejected = int(named[-1])
+        measures.append(rate("rejected_share", rejected, n, better="lower"))
+        measures.append(rate("answered_accuracy", int(right.sum()), n - rejected))
+        shown = shown[shown != k - 1]
     rows: list[tuple[Scalar, ...]] = []
-    for c in np.flatnonzero(actual + named):
+    for c in shown:
         name = ctx.classes[c]
         recall = rate("recall", int(right[c]), int(actual[c]), slice=f"class={name}")
         precision = rate("precision", int(right[c]), int(named[c]), slice=f"class={name}")

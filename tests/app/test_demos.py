@@ -130,7 +130,7 @@ def test_defend_writes_weights_two_audits_and_their_comparison(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "arguments", "message"),
     [
-        (DEFEND, ["--method", "magic"], "no defence 'magic'; known: distillation, "),
+        (DEFEND, ["--method", "magic"], "no defence 'magic'; known: "),
         (
             DEFEND.replace('reference = "r.csv"\n', ""),
             [],
