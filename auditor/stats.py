@@ -1,8 +1,8 @@
 """Intervals and tests, and the measures that carry them.
 
-Rates: Wilson. Differences of rates: Newcombe. Ratios of rates: MOVER-R. Means: Student's t. Never Wald (at n = 10 its
-95 % interval holds the truth 18 % of the time). Each method is a function of its counts alone, so a stored measure can
-be judged at any confidence without the model.
+Rates: Wilson. Differences of rates: Newcombe, of the same rows his paired one. Ratios of rates: MOVER-R. Means:
+Student's t. Never Wald (at n = 10 its 95 % interval holds the truth 18 % of the time). Each method is a function of its
+counts alone, so a stored measure can be judged at any confidence without the model.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from statistics import NormalDist
 from auditor.types import Better, Measure
 
 __all__ = [
-    "METHODS", "Interval", "difference", "holm", "interval", "mean", "rank_correlation", "rate", "ratio",
-    "simultaneous", "tails", "wilcoxon",
+    "METHODS", "Interval", "difference", "holm", "interval", "mean", "paired", "rank_correlation", "rate",
+    "ratio", "share", "simultaneous", "tails", "wilcoxon",
 ]  # fmt: skip
 
 
@@ -103,9 +103,30 @@ def student(n: float, average: float, deviation: float, confidence: float = 0.95
     return Interval(average, average - half, average + half)
 
 
+def newcombe_paired(k1: float, k2: float, both: float, n: float, confidence: float = 0.95) -> Interval:
+    """Difference k1 / n - k2 / n of two rates of the same n rows, `both` of which are counted by both.
+
+    Newcombe 1998, Stat. Med. 17:2635, method 10: two Wilson intervals, and the correlation of the pairs, corrected for
+    continuity where it is positive. Parts of a row may count: with scores from 0 to 1 the sums take the place of k1 and
+    k2, and the sum of the products that of `both`.
+    """
+    if n <= 0:
+        return UNKNOWN
+    (p, p_low, p_high), (q, q_low, q_high) = _rates(k1, n, k2, n, confidence)
+    spread = math.sqrt(max(0.0, k1 * (n - k1) * k2 * (n - k2)))
+    excess = n * both - k1 * k2
+    together = 0.0 if spread == 0 else (max(excess - n / 2, 0.0) if excess > 0 else excess) / spread
+
+    def half(a: float, b: float) -> float:
+        return math.sqrt(max(0.0, a * a - 2 * together * a * b + b * b))
+
+    return Interval(p - q, p - q - half(p - p_low, q_high - q), p - q + half(p_high - p, q - q_low))
+
+
 METHODS: dict[str, Callable[..., Interval]] = {
     "wilson": wilson,
     "newcombe": newcombe,
+    "newcombe-paired": newcombe_paired,
     "mover-r": mover_r,
     "student": student,
     # of areas under curves (auditor.outliers.auroc): the counts are those of rates that would be known as well
@@ -205,6 +226,31 @@ def difference(name: str, first: tuple[int, int], second: tuple[int, int], *, sl
     counts = (*map(int, first), *map(int, second))
     i = newcombe(*counts)
     return Measure(name, slice, i.value, counts[1] + counts[3], i.low, i.high, "newcombe", counts, "lower")
+
+
+def paired(
+    name: str,
+    first: Sequence[float],
+    second: Sequence[float],
+    *,
+    slice: str = "",  # noqa: A002
+    better: Better = "lower",
+) -> Measure:
+    """Measure of the mean of `first` minus that of `second`, scores from 0 to 1 of the same rows."""
+    n, both = len(first), math.fsum(a * b for a, b in zip(first, second, strict=True))
+    counts = (math.fsum(first), math.fsum(second), both, n)
+    i = newcombe_paired(*counts)
+    return Measure(name, slice, i.value, n, i.low, i.high, "newcombe-paired", counts, better)
+
+
+def share(name: str, scores: Sequence[float], *, slice: str = "", better: Better = "higher") -> Measure:  # noqa: A002
+    """Measure of the mean of `scores`, each from 0 to 1, with Wilson's interval.
+
+    It is wider than need be where scores lie between 0 and 1, and never as narrow as their spread where all agree.
+    """
+    k, n = math.fsum(scores), len(scores)
+    i = wilson(k, n)
+    return Measure(name, slice, i.value, n, i.low, i.high, "wilson", (k, n), better)
 
 
 def ratio(name: str, first: tuple[int, int], second: tuple[int, int], *, slice: str = "") -> Measure:  # noqa: A002

@@ -17,9 +17,12 @@ from auditor.stats import (
     mean,
     mover_r,
     newcombe,
+    newcombe_paired,
+    paired,
     rank_correlation,
     rate,
     ratio,
+    share,
     student,
     tails,
     wilson,
@@ -74,6 +77,40 @@ def test_mover_limits_solve_the_equation_they_come_from(first: tuple[int, int], 
     assert found.low <= found.value <= found.high
 
 
+# both, the first alone, the second alone, neither; the interval: Newcombe 1998, Stat. Med. 17:2635, table II, method 10
+@pytest.mark.parametrize(("pairs", "low", "high"), [((36, 12, 2, 0), 0.0569, 0.3404)])
+def test_paired_differences_are_the_published_ones(pairs: tuple[int, int, int, int], low: float, high: float) -> None:
+    both, first, second, neither = pairs
+    found = newcombe_paired(both + first, both + second, both, both + first + second + neither)
+
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 1 / 3, 2 / 3, 1]), st.integers(0, 1)), min_size=1, max_size=40))
+def test_paired_differences_turn_round_and_lie_within_those_of_other_rows(pairs: list[tuple[float, int]]) -> None:
+    first, second = [a for a, _ in pairs], [b for _, b in pairs]
+    there, back = paired("d", first, second), paired("d", second, first)
+    apart = newcombe(sum(first), len(pairs), sum(second), len(pairs))
+
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low), abs=1e-9)
+    assert there.low <= there.value <= there.high
+    if len(pairs) * sum(a * b for a, b in pairs) > sum(first) * sum(second):  # rows go together
+        assert there.low >= apart.low - 1e-9
+        assert there.high <= apart.high + 1e-9
+
+
+def test_paired_differences_of_parts_of_rows_hold_the_truth_as_often_as_they_say() -> None:
+    """Rows that are clean at random and stand each of three severities at random, less often where they are not."""
+    random, held, rounds, n = np.random.default_rng(0), 0, 2000, 40
+    for _ in range(rounds):
+        clean = random.random(n) < 0.9
+        stands = (random.random((n, 3)) < np.where(clean, 0.7, 0.1)[:, None]).mean(1)
+        found = paired("d", (1 - stands).tolist(), (1.0 - clean).tolist())
+        held += found.low <= (1 - (0.9 * 0.7 + 0.1 * 0.1)) - 0.1 <= found.high
+
+    assert held / rounds > 0.94
+
+
 @given(st.lists(st.floats(-100, 100), min_size=5, max_size=30))
 def test_student_is_scipys(values: list[float]) -> None:
     array = np.array(values)
@@ -117,11 +154,21 @@ def test_rates_without_samples_have_no_value() -> None:
 
 
 def test_measures_can_be_recomputed_from_their_counts() -> None:
-    for m in (rate("a", 3, 17), difference("b", (3, 17), (9, 20)), ratio("c", (3, 17), (9, 20)), mean("d", range(9))):
+    halves = paired("e", [0.5, 1, 0, 0.25], [0, 1, 1, 0]), share("f", [0.5, 1, 0, 0.25])
+    plain = rate("a", 3, 17), difference("b", (3, 17), (9, 20)), ratio("c", (3, 17), (9, 20)), mean("d", range(9))
+    for m in (*plain, *halves):
         again = interval(m.method, m.counts)
 
         assert (m.value, m.low, m.high) == (again.value, again.low, again.high)
-    assert set(METHODS) == {"wilson", "newcombe", "mover-r", "student", "delong", "delong-difference"}
+    assert set(METHODS) == {
+        "wilson",
+        "newcombe",
+        "newcombe-paired",
+        "mover-r",
+        "student",
+        "delong",
+        "delong-difference",
+    }
 
 
 def test_a_mean_of_a_few_values_claims_no_interval() -> None:
