@@ -15,7 +15,7 @@ from reports.comparing.summary import Judged, Summed, Word
 from reports.parts import Chart, Folded, Grid, Heading, Prose, Section, icon
 from reports.words import counted
 
-__all__ = ["MARKS", "Moved", "MovedRow", "summary_section"]
+__all__ = ["MARKS", "Counts", "Moved", "MovedRow", "summary_section"]
 
 MARKS = {Word.IMPROVED: "pass", Word.WORSE: "fail", Word.UNMOVED: "inconclusive", Word.UNSAID: "measured"}
 MOST = 3  # figures of a word that a pillar shows unfolded
@@ -43,6 +43,16 @@ class Moved:
     kind: ClassVar[str] = "moved"
     title: str
     rows: Sequence[MovedRow]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many figures of each pillar have each word, with its mark; none where nothing of the pillar was measured."""
+
+    kind: ClassVar[str] = "counts"
+    caption: str
+    words: Sequence[tuple[str, str]]
+    rows: Sequence[tuple[str, Sequence[int]]]
 
 
 def summary_section(summed: Sequence[Summed]) -> Section:
@@ -79,13 +89,9 @@ def _how_judged(n: int) -> str:
     )
 
 
-def _counts(summed: Sequence[Summed]) -> Grid:
-    rows = []
-    for s in summed:
-        figures = [str(len(s.of(word))) for word in Word] if s.figures else ["not measured", "", "", ""]
-        rows.append([s.pillar.title, *figures])
-    columns = ("pillar", *(Markup("{} {}").format(icon(MARKS[word]), word) for word in Word))
-    return Grid("How many figures of each pillar moved", columns, rows, frozenset({1, 2, 3, 4}))
+def _counts(summed: Sequence[Summed]) -> Counts:
+    rows = [(s.pillar.title, [len(s.of(word)) for word in Word] if s.figures else []) for s in summed]
+    return Counts("How many figures of each pillar moved", [(MARKS[word], str(word)) for word in Word], rows)
 
 
 def _pillar(s: Summed) -> list[Any]:
@@ -114,7 +120,7 @@ def _grid(caption: str, figures: Sequence[Judged]) -> Grid:
         word = Markup('<span class="tag {0}">{1} {2}</span>').format(MARKS[j.word], icon(MARKS[j.word]), j.word)
         name = " ".join(words for words in (figure_words(c.name), about_words(c)) if words)
         rows.append([name, word, *values_words(c), change_words(c), interval_of(c), n_words(c)])
-    columns = ("figure", "", "before", "after", "change", "95 % interval", "rows")
+    columns = ("figure", "moved", "before", "after", "change", "95 % interval", "rows")
     return Grid(caption, columns, rows, frozenset({2, 3, 4, 5}))
 
 

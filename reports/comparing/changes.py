@@ -16,6 +16,7 @@ from reports.comparing.sides import FEWEST, independent, of_gaps, of_scores
 __all__ = ["Change", "changes", "same_rows"]
 
 SIZES = frozenset({"samples", "shown"})  # settings that say of how many rows a figure is, not of what
+SWAPPED = "no interval: the groups with the highest and the lowest rate changed places"
 Key = tuple[str, str, str]
 
 
@@ -112,7 +113,8 @@ def _paired(known: Change, before: Measure, after: Measure, of: tuple[Record, Re
         return _of_shared(known, first, second, before.method)
     ends = [groups_of(r, known.check, m) for r, m in zip(of, (before, after), strict=True)]
     if ends[0] and ends[1]:
-        return _with(known, of_gaps(ends[0], ends[1]), paired=True)
+        moved = of_gaps(ends[0], ends[1])
+        return _with(known if moved else replace(known, doubt=known.doubt or SWAPPED), moved, paired=True)
     return None
 
 

@@ -38,25 +38,29 @@ def about_words(c: Change) -> str:
     return words.removeprefix("method = ")
 
 
-def change_words(c: Change, digits: int = 3) -> str:
+def change_words(c: Change) -> str:
     """`+0.120`, with a real minus; "" where one side is missing."""
-    return "" if c.value is None else signed(c.value, digits)
+    return "" if c.value is None else signed(c.value, _digits(c))
 
 
-def interval_of(c: Change, digits: int = 3) -> str:
+def interval_of(c: Change) -> str:
     """`-0.020 to +0.140`; "" without one."""
     ends = c.ends
-    return "" if ends is None else f"{signed(ends[0], digits)} to {signed(ends[1], digits)}"
+    return "" if ends is None else f"{signed(ends[0], _digits(c))} to {signed(ends[1], _digits(c))}"
 
 
-def values_words(c: Change, digits: int = 3) -> tuple[str, str]:
+def values_words(c: Change) -> tuple[str, str]:
     """The figure before and after."""
+    before, after = (number(v, _digits(c)) for v in (c.before, c.after))
     if c.doubt.startswith("not measured"):
         gone = "not measured"
-        return (gone if c.doubt.endswith("before") else number(c.before, digits)), (
-            gone if c.doubt.endswith("after") else number(c.after, digits)
-        )
-    return number(c.before, digits), number(c.after, digits)
+        return (gone, after) if c.doubt.endswith("before") else (before, gone)
+    return before, after
+
+
+def _digits(c: Change) -> int:
+    """Decimals: none of what is counted."""
+    return 0 if c.name == "rules_fired" else 3
 
 
 def n_words(c: Change) -> str:

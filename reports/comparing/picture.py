@@ -10,35 +10,40 @@ from reports.charts import WIDE, Dot, Draw, line, text, whisker
 
 __all__ = ["moves"]
 
-TOP, STEP, FOOT = 30, 40, 24
+TOP, FOOT = 30, 24
 
 
 def moves(dots: Sequence[Dot]) -> Draw:
-    """Dot and whisker, a row each under its label, around a line at no change; worse to its left, better to its right.
+    """Dot and whisker, a row each, around a line at no change: worse to its left, better to its right.
 
-    Values are changes for the better; `text` of a dot is the change as it is.
+    Values are changes for the better; `text` of a dot is the change as it is. On a phone labels stand above their dots.
     """
     reach = max(0.05, *(max(abs(d.low), abs(d.high)) for d in dots))
 
     def draw(width: int) -> tuple[float, Markup]:
-        height, left, right = TOP + STEP * len(dots) + FOOT, 8, width - (70 if width == WIDE else 58)
-        most = int((width - 8) / 6.6)
+        wide = width == WIDE
+        step, down, left, right = (30, 14, 258, width - 62) if wide else (42, 26, 6, width - 56)
+        height, most = TOP + step * len(dots) + FOOT, int(((left if wide else width) - 8) / 6.2)
 
         def at(v: float) -> float:
             return (left + right) / 2 + v / reach * (right - left) / 2
 
-        zero = at(0)
-        parts = [text(zero - 8, 12, "worse", "lab", "end"), text(zero + 8, 12, "better", "lab")]
-        parts.append(line(zero, 18, zero, height - FOOT, "axis"))
-        for v in (-reach, reach):
-            parts += [line(at(v), TOP, at(v), height - FOOT, "grid")]
-            parts.append(text(at(v), height - 6, f"{abs(v):.2g}", "", "start" if v < 0 else "end"))
-        parts.append(text(zero, height - 6, "no change", "", "middle"))
+        parts = [text(at(0) - 8, 12, "worse", "lab", "end"), text(at(0) + 8, 12, "better", "lab")]
+        for v, anchor in ((-reach, "start"), (reach, "end")):
+            parts.append(text(at(v), height - 6, f"{abs(v):.2g}", "", anchor))
+        parts.append(text(at(0), height - 6, "no change", "", "middle"))
         for i, d in enumerate(dots):
-            y = TOP + STEP * i
+            y = TOP + step * i
             label = d.label if len(d.label) <= most else f"{d.label[: most - 1]}…"
-            parts += [text(0, y + 8, label, "lab over"), whisker(at(d.value), y + 22, at(d.low), at(d.high), d.status)]
-            parts.append(text(width, y + 26, d.text, "val", "end"))
+            parts += [
+                line(at(v), y + down - 14, at(v), y + down + 16, "axis" if v == 0 else "grid")
+                for v in (-reach, 0, reach)
+            ]
+            parts += [
+                text(0, y + (down + 4 if wide else 8), label, "lab"),
+                text(width, y + down + 4, d.text, "val", "end"),
+            ]
+            parts.append(whisker(at(d.value), y + down, at(d.low), at(d.high), d.status))
         return height, Markup("").join(parts)
 
     return draw

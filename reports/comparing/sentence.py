@@ -10,18 +10,15 @@ from reports.words import counted, number
 
 __all__ = ["answer"]
 
-OTHERS = 2  # pillars beyond the first three that the sentence has room for
+SMALL = 0.1  # below it a figure needs a third decimal
+ELSEWHERE, OTHERS = ("bounds", "corruption", "calibration", "explanations"), 2  # and how many there is room for
 
 
 def answer(summed: Sequence[Summed]) -> str:
     """The most telling figure of robustness, accuracy and fairness, and of others where it moved."""
     pillars = {s.pillar.key: s for s in summed}
     said = [_attacked(pillars["robustness"]), _first(pillars["performance"]), _fairness(pillars["fairness"])]
-    others = [
-        s.figures[0]
-        for s in summed
-        if s.pillar.key in ("bounds", "corruption", "calibration", "explanations") and s.figures
-    ]
+    others = [pillars[key].figures[0] for key in ELSEWHERE if pillars[key].figures]
     moved = sorted((j for j in others if j.word in (Word.WORSE, Word.IMPROVED)), key=lambda j: j.word is not Word.WORSE)
     said += [clause(j) for j in moved[:OTHERS]]
     known = [words for words in said if words]
@@ -37,14 +34,15 @@ def clause(j: Judged) -> str:
     separator = " " if about.startswith("by ") else ", "
     name = f"{figure_words(c.name)}{separator}{about}" if about else figure_words(c.name)
     name = f"{name}," if separator == ", " and about else name
-    values = f"from {number(c.before)} to {number(c.after)}"
+    digits = 3 if max(abs(c.before or 0.0), abs(c.after or 0.0)) < SMALL else 2
+    before, after = number(c.before, digits), number(c.after, digits)
     if j.word is Word.UNSAID:
         return f"of {name.rstrip(',')} it cannot be said how it moved" if c.value is None else (
-            f"{name} went {values}, which may mean nothing"
+            f"{name} went from {before} to {after}, which may mean nothing"
         )  # fmt: skip
     if j.word is Word.UNMOVED:
-        return f"{name} did not move measurably ({number(c.before)} before, {number(c.after)} after)"
-    return f"{name} {'rose' if (c.value or 0) > 0 else 'fell'} {values}"
+        return f"{name} did not move measurably ({before} before, {after} after)"
+    return f"{name} {'rose' if (c.value or 0) > 0 else 'fell'} from {before} to {after}"
 
 
 def _attacked(s: Summed) -> str:
