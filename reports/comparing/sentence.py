@@ -21,10 +21,7 @@ def answer(summed: Sequence[Summed]) -> str:
     others = [pillars[key].figures[0] for key in ELSEWHERE if pillars[key].figures]
     moved = sorted((j for j in others if j.word in (Word.WORSE, Word.IMPROVED)), key=lambda j: j.word is not Word.WORSE)
     said += [clause(j) for j in moved[:OTHERS]]
-    known = [words for words in said if words]
-    if not known:
-        return "Neither audit has a figure that the other could be compared with."
-    text = "; ".join(known)
+    text = "; ".join(said)
     return f"{text[0].upper()}{text[1:]}."
 
 
@@ -38,7 +35,7 @@ def clause(j: Judged) -> str:
     before, after = number(c.before, digits), number(c.after, digits)
     if j.word is Word.UNSAID:
         return f"of {name.rstrip(',')} it cannot be said how it moved" if c.value is None else (
-            f"{name} went from {before} to {after}, which may mean nothing"
+            f"{name} went from {before} to {after} ({c.doubt}), of which nothing can be said"
         )  # fmt: skip
     if j.word is Word.UNMOVED:
         return f"{name} did not move measurably ({before} before, {after} after)"
@@ -52,7 +49,7 @@ def _attacked(s: Summed) -> str:
 
 
 def _first(s: Summed) -> str:
-    return clause(s.figures[0]) if s.figures else ""
+    return clause(s.figures[0]) if s.figures else "accuracy was not measured"
 
 
 def _fairness(s: Summed) -> str:
