@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.stats import newcombe, newcombe_paired, student, wilson
+from auditor.stats import Interval, newcombe, newcombe_paired, student, wilson
 from auditor.sums import Part, Sum
 
 
-def ends(found: object) -> tuple[float, float, float]:
-    return found.value, found.low, found.high  # type: ignore[attr-defined]
+def ends(found: Interval) -> tuple[float | None, float | None, float | None]:
+    return found.value, found.low, found.high
 
 
 @given(st.integers(0, 30), st.integers(0, 20))

@@ -114,7 +114,9 @@ def _paired(known: Change, before: Measure, after: Measure, of: tuple[Record, Re
     ends = [groups_of(r, known.check, m) for r, m in zip(of, (before, after), strict=True)]
     if ends[0] and ends[1]:
         moved = of_gaps(ends[0], ends[1])
-        return _with(known if moved else replace(known, doubt=known.doubt or SWAPPED), moved, paired=True)
+        if moved is None:
+            return replace(known, doubt=known.doubt or SWAPPED)
+        return _with(known, moved, paired=any(p.method == "newcombe-paired" for p in moved.parts))
     return None
 
 

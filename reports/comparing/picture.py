@@ -22,7 +22,8 @@ def moves(dots: Sequence[Dot]) -> Draw:
 
     def draw(width: int) -> tuple[float, Markup]:
         wide = width == WIDE
-        step, down, left, right = (30, 14, 258, width - 62) if wide else (42, 26, 6, width - 56)
+        step, down, left, right = (30, 14, 290, width - 62) if wide else (44, 27, 6, width - 56)
+        above, below = (14, 16) if wide else (11, 9)
         height, most = TOP + step * len(dots) + FOOT, int(((left if wide else width) - 8) / 6.2)
 
         def at(v: float) -> float:
@@ -36,7 +37,7 @@ def moves(dots: Sequence[Dot]) -> Draw:
             y = TOP + step * i
             label = d.label if len(d.label) <= most else f"{d.label[: most - 1]}…"
             parts += [
-                line(at(v), y + down - 14, at(v), y + down + 16, "axis" if v == 0 else "grid")
+                line(at(v), y + down - above, at(v), y + down + below, "axis" if v == 0 else "grid")
                 for v in (-reach, 0, reach)
             ]
             parts += [

@@ -213,6 +213,16 @@ def test_rates_of_other_rows_count_as_independent() -> None:
     assert found.ends == pytest.approx(squared(1 / 6, *alone, reach(pairs(LOW, LOW))[::-1]))
 
 
+def test_a_gap_of_other_rates_is_not_paired() -> None:
+    """As where the gap is one of true positives before, and one of false positives afterwards."""
+    about = [1, 1, 1, 0, 0, 0] * 2
+    found = only(gap(HALVES, HIGH + LOW, about), gap(HALVES, HIGH + LOW, [1 - a for a in about]))
+
+    assert found.value == pytest.approx((2 / 3 - 1 / 3) - (1 - 1 / 3))
+    assert found.ends is not None and not found.paired
+    assert n_words(found) == "n = 6, unpaired"
+
+
 def test_partly_the_same_rows_that_changed_places_have_no_interval() -> None:
     about = [1] * 5 + [0] + [1] * 5 + [0]
     found = only(gap(HALVES, HIGH + LOW), gap(HALVES, LOW + HIGH, about))
@@ -247,8 +257,9 @@ def test_intervals_of_gaps_hold_the_truth_as_often_as_they_say(name: str) -> Non
         first = random.random(n)
         second = np.where(random.random(n) < kept, first, random.random(n))
         sides = [gap(groups, (u < np.array(p)[groups]).tolist()) for u, p in ((first, before), (second, after))]
-        low, high = only(*sides).ends
-        held += low <= truth <= high
+        ends = only(*sides).ends
+        assert ends is not None
+        held += ends[0] <= truth <= ends[1]
 
     assert 0.93 <= held / rounds <= 0.985
 
