@@ -83,7 +83,7 @@ def _how_judged(n: int) -> str:
     return (
         f"The words hold together: each of the {counted(n, 'figure')} is tested by the interval of its change, with "
         "Holm's correction over all of them, so that the chance that any is called improved or worse though it did not "
-        "move is at most 5 %. The intervals printed are those of each figure alone, at 95 %: one may lie off 0 beside "
+        "move is about 5 % at most. The intervals printed are those of each figure alone, at 95 %: one may lie off 0 beside "
         "“did not move”. That a figure did not move means that these rows show no change, not that there is none: its "
         "interval says how large one could be."
     )
@@ -100,7 +100,8 @@ def _pillar(s: Summed) -> list[Any]:
     shown = [j for word in (Word.WORSE, Word.IMPROVED, Word.UNMOVED, Word.UNSAID) for j in s.of(word)[:MOST]]
     blocks: list[Any] = [Moved(s.pillar.title, [_row(j) for j in shown])]
     if len(shown) < len(s.figures):
-        blocks.append(Folded(f"All {len(s.figures)} figures of this pillar", [_grid(s.pillar.title, s.figures)]))
+        every = _grid(f"{s.pillar.title}: every figure", s.figures)
+        blocks.append(Folded(f"All {len(s.figures)} figures of this pillar", [every]))
     return blocks
 
 
