@@ -98,7 +98,7 @@ PILLARS = (
 
 
 def summary(found: Sequence[Change], a: Audit, b: Audit) -> tuple[Summed, ...]:
-    """Every pillar with its figures, judged together: one is called moved that is not in 5 % at most.
+    """Every pillar with its figures, judged together: in about 5 % at most is any wrongly said to have moved.
 
     Holm's correction runs over the figures of all pillars, each with the p-value at which its interval leaves 0 out.
     """
