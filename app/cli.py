@@ -104,10 +104,11 @@ def defend(
     from app.places import APART, HERE
 
     place = HERE if no_sandbox else APART
-    before, after, comparison = defend_file(audit_file, method, out, report, profile=profile, place=place)
-    for label, audit in (("before", before), ("after", after)):
-        _print(f"{label}: {audit.verdict}")
-    _print(f"hardened weights: {out}\ncomparison: {comparison}")
+    done = defend_file(audit_file, method, out, report, profile=profile, place=place)
+    for note in done.notes:
+        _print(f"note: {note}")
+    _print(f"before: {done.before.verdict}\nafter: {done.after.verdict}")
+    _print(f"hardened weights: {out}\ncomparison: {done.comparison}")
     return 0
 
 

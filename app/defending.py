@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -21,30 +21,43 @@ from auditor.types import Audit
 from reports.bundle import write
 from reports.compare import render
 
-__all__ = ["defend_file"]
+__all__ = ["Defended", "defend_file"]
+
+
+@dataclass(frozen=True)
+class Defended:
+    """The audits before and after, their comparison, and what must be known of the training, a sentence each."""
+
+    before: Audit
+    after: Audit
+    comparison: Path
+    notes: tuple[str, ...]
 
 
 def defend_file(
     audit_file: Path, method: str, out: Path, report: Path | None = None, *,
     place: Place, profile: str | None = None,
-) -> tuple[Audit, Audit, Path]:  # fmt: skip
+) -> Defended:  # fmt: skip
     """Train a hardened copy of the audit file's model with the defence `method`, settings from its [defend.METHOD].
 
     Writes the new weights to `out` (safetensors), and to `report` (`out` without its ending and -report, where None)
-    the folders before and after, two ordinary audits, with their comparison. Gives the two audits and the comparison.
+    the folders before and after, two ordinary audits, with their comparison. While it trains, its state is kept beside
+    `out` (OUT.checkpoint), from which the same call goes on after it was stopped.
     """
     file, folder = overridden(load_audit_file(audit_file), profile=profile), audit_file.parent
     _need_defensible(file, folder, out)
     report = report or out.with_name(f"{out.stem}-report")
+    checkpoint = out.with_name(f"{out.name}.checkpoint")
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(report) as fresh, tempfile.TemporaryDirectory(dir=out.parent, prefix=".hardened-") as beside:
         weights = Path(beside) / out.name
-        _train(file, folder, method, weights, place)
+        notes = _trained(file, folder, method, weights, checkpoint, place)
         before = _written(place.audit(file, folder), fresh / "before")
         after = _written(_of_hardened(file, weights, out, folder, place), fresh / "after")
         (fresh / COMPARISON).write_text(render(before, after), "utf-8")
         weights.replace(out)
-    return before.audit, after.audit, report / COMPARISON
+    checkpoint.unlink(missing_ok=True)
+    return Defended(before.audit, after.audit, report / COMPARISON, notes)
 
 
 def _need_defensible(file: AuditFile, folder: Path, out: Path) -> None:
@@ -68,12 +81,21 @@ def _need_defensible(file: AuditFile, folder: Path, out: Path) -> None:
         raise UsageError(msg)
 
 
-def _train(file: AuditFile, folder: Path, method: str, weights: Path, place: Place) -> None:
+def _trained(
+    file: AuditFile, folder: Path, method: str, weights: Path, checkpoint: Path, place: Place
+) -> tuple[str, ...]:
     with Progress(console=Console(stderr=True), disable=not os.isatty(2), transient=True) as bar:
         task = bar.add_task("training", total=None)
-        place.harden(
-            file, folder, method, weights, progress=lambda done, of: bar.update(task, completed=done, total=of)
-        )
+        try:
+            return place.harden(
+                file, folder, method, weights,
+                on_epoch=lambda done, of: bar.update(task, completed=done, total=of), checkpoint=checkpoint,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            if checkpoint.is_file():
+                said = f"the training so far is kept in {checkpoint.name}; the same command goes on with it"
+                Console(stderr=True).print(said, markup=False)
+            raise
 
 
 def _written(record: Record, folder: Path) -> Record:

@@ -38,11 +38,11 @@ def demonstrate(name: str, out: Path, place: Place, say: Callable[[str], None]) 
 def _before_and_after(audit_file: Path, folder: Path, place: Place, say: Callable[[str], None]) -> list[Audit]:
     """The digits demo shows the plain network and the adversarially trained one side by side."""
     report = folder / "report"
-    before, after, comparison = defend_file(audit_file, "pgd", folder / "hardened.safetensors", report, place=place)
-    for label, audit in (("before", before), ("after", after)):
+    done = defend_file(audit_file, "fgsm_rs", folder / "hardened.safetensors", report, place=place)
+    for label, audit in (("before", done.before), ("after", done.after)):
         _say(f"digits, {label}", audit, report / label / "report.html", say)
-    say(f"  side by side: {comparison}")
-    return [before, after]
+    say(f"  side by side: {done.comparison}")
+    return [done.before, done.after]
 
 
 def _say(name: str, audit: Audit, report: Path, say: Callable[[str], None]) -> None:

@@ -27,12 +27,13 @@ class Perform(Protocol):
 
 
 class Harden(Protocol):
-    """Writes to `to` the weights that the defence `method` trained."""
+    """Writes to `to` the weights that the defence `method` trained; gives what must be known of them."""
 
     def __call__(
-        self, file: AuditFile, folder: Path, method: str, to: Path, *, progress: Callable[[int, int], None]
-    ) -> None:
-        """As the audit file's [defend.METHOD] says."""
+        self, file: AuditFile, folder: Path, method: str, to: Path, *,
+        on_epoch: Callable[[int, int], None], checkpoint: Path,
+    ) -> tuple[str, ...]:  # fmt: skip
+        """As the audit file's [defend.METHOD] says; a training that was stopped goes on from `checkpoint`."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,13 @@ def _audit_here(file: AuditFile, folder: Path, *, tell: Listener = NOBODY) -> Re
     return Record(found, arrays, {"started": started, "finished": ended, "checks": costs})
 
 
-def _harden_here(file: AuditFile, folder: Path, method: str, to: Path, *, progress: Callable[[int, int], None]) -> None:
+def _harden_here(
+    file: AuditFile, folder: Path, method: str, to: Path, *, on_epoch: Callable[[int, int], None], checkpoint: Path
+) -> tuple[str, ...]:
     from auditor.performing import harden
 
     _need_readable_here(file)
-    harden(file, folder, method, to, progress)
+    return harden(file, folder, method, to, on_epoch=on_epoch, checkpoint=checkpoint)
 
 
 def _need_readable_here(file: AuditFile) -> None:

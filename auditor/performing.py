@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from auditor.audit import plan, run
 from auditor.config import AuditFile
@@ -14,6 +18,8 @@ from auditor.opening import open_audit
 from auditor.progress import Listener
 from auditor.selection import Selection
 from auditor.settings import validated
+from auditor.training.leaks import leaks
+from auditor.training.watch import OnEpoch, Watch
 from auditor.types import Audit
 
 __all__ = ["audit", "harden"]
@@ -28,7 +34,9 @@ def audit(file: AuditFile, folder: Path, tell: Listener, *, uploaded: bool = Fal
     checks = file.checks
     planned = plan(Selection(checks.profile, checks.only, checks.skip, checks.settings), checks.seed, checks.device)
     for method, given in file.defend.items():
-        validated(defence(method), given, f"defend.{method}")
+        own = {name: value for name, value in given.items() if name != "seed"}
+        _seed(given.get("seed", 0), method)
+        validated(defence(method), own, f"defend.{method}")
     tell.planned(planned)
     opened = open_audit(file, folder, uploaded=uploaded)
     return run(
@@ -37,14 +45,19 @@ def audit(file: AuditFile, folder: Path, tell: Listener, *, uploaded: bool = Fal
     )  # fmt: skip
 
 
-def harden(file: AuditFile, folder: Path, method: str, to: Path, progress: Callable[[int, int], None]) -> None:
+def harden(
+    file: AuditFile, folder: Path, method: str, to: Path, *, on_epoch: OnEpoch, checkpoint: Path | None
+) -> tuple[str, ...]:
     """Write to `to` (safetensors) the weights of the model that the defence `method` trained on [data] reference.
 
-    `progress` is told how many steps of how many are done. UsageError for settings that the defence does not have, and
+    Gives what must be known of the training, a sentence each. `on_epoch` is told how many epochs of how many are done;
+    a training that was stopped goes on from `checkpoint`. UsageError for settings that the defence does not have, and
     for reference data that is the audited data.
     """
     function = defence(method)
-    settings = validated(function, file.defend.get(method, {}), f"defend.{method}")
+    given = dict(file.defend.get(method, {}))
+    seed = _seed(given.pop("seed", file.checks.seed), method)
+    settings = validated(function, given, f"defend.{method}")
     opened = open_audit(file, folder)
     if opened.model is None or opened.reference is None:
         msg = "a defence needs [model] and [data] reference"
@@ -53,4 +66,21 @@ def harden(file: AuditFile, folder: Path, method: str, to: Path, progress: Calla
     if data["sha256"] == data["reference_sha256"]:
         msg = f"[data] reference is {data['reference']!r}, the audited data; a defence never trains on the audited rows"
         raise UsageError(msg)
-    write_weights(function(opened.model, opened.reference, opened.seed, progress, **settings), to)
+    watch = Watch(on_epoch, checkpoint, _fingerprint(opened.subject, method, seed, settings))
+    hardened = function(opened.model, opened.reference, seed, watch, **settings)
+    write_weights(hardened.module, to)
+    return (*leaks(opened.data, opened.reference), *hardened.notes)
+
+
+def _seed(given: Any, method: str) -> int:
+    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
+        msg = f"defend.{method}.seed = {given!r}: expected a whole number from 0 on"
+        raise UsageError(msg)
+    return given
+
+
+def _fingerprint(subject: dict[str, Any], method: str, seed: int, settings: dict[str, Any]) -> str:
+    """What a training depends on: one that was stopped goes on only where all of it is the same."""
+    model, data = subject["model"], subject["data"]
+    parts = [model.get("weights_sha256"), data["reference_sha256"], torch.__version__, method, seed, settings]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

@@ -15,8 +15,8 @@ from statistics import NormalDist
 from auditor.types import Better, Measure
 
 __all__ = [
-    "METHODS", "Interval", "difference", "holm", "interval", "mean", "paired", "rank_correlation", "rate",
-    "ratio", "share", "simultaneous", "tails", "wilcoxon",
+    "METHODS", "Interval", "auc", "difference", "holm", "interval", "mean", "paired", "rank_correlation", "rate",
+    "ratio", "share", "simultaneous", "tails", "tails_of", "wilcoxon",
 ]  # fmt: skip
 
 
@@ -90,6 +90,32 @@ def _known(i: Interval) -> tuple[float, float, float]:
     return i.value, i.low, i.high
 
 
+def mann_whitney(wins: float, n: float, m: float, confidence: float = 0.95) -> Interval:
+    """Area under the ROC curve wins / n of n scores against m (Newcombe 2006, Stat. Med. 25:559, method 5).
+
+    The ends solve |area - end| = z s(end) with the standard error s of Hanley & McNeil 1982, so that they stay inside
+    0 and 1 and do not vanish where all scores lie apart.
+    """
+    if n <= 0 or m <= 0:
+        return UNKNOWN
+    found, z, mean_size = wins / n, _z(confidence), (n + m) / 2 - 1
+
+    def beyond(end: float) -> bool:
+        """Whether the area found is too far from `end` for chance."""
+        spread = (1 - end) / (2 - end) + end / (1 + end)
+        variance = end * (1 - end) * (1 + mean_size * spread) / (n * m)
+        return abs(found - end) > z * math.sqrt(max(0.0, variance))
+
+    def limit(extreme: float) -> float:
+        inside, outside = found, extreme
+        for _ in range(60):
+            middle = (inside + outside) / 2
+            inside, outside = (inside, middle) if beyond(middle) else (middle, outside)
+        return (inside + outside) / 2
+
+    return Interval(found, limit(0.0), limit(1.0))
+
+
 def student(n: float, average: float, deviation: float, confidence: float = 0.95) -> Interval:
     """Mean of n values with standard deviation `deviation` (n - 1 in its denominator), by Student's t.
 
@@ -132,6 +158,7 @@ METHODS: dict[str, Callable[..., Interval]] = {
     # of areas under curves (auditor.outliers.auroc): the counts are those of rates that would be known as well
     "delong": wilson,
     "delong-difference": newcombe,
+    "mann-whitney": mann_whitney,
 }
 
 
@@ -263,6 +290,13 @@ def ratio(name: str, first: tuple[int, int], second: tuple[int, int], *, slice: 
     counts = (*map(int, first), *map(int, second))
     i = mover_r(*counts)
     return Measure(name, slice, i.value, counts[1] + counts[3], i.low, i.high, "mover-r", counts, "higher")
+
+
+def auc(name: str, area: float, n: int, m: int, *, slice: str = "", better: Better = "higher") -> Measure:  # noqa: A002
+    """Measure of an area under the ROC curve between n and m scores: .5 is chance, 1 tells all of them apart."""
+    counts = (area * n, int(n), int(m))
+    i = mann_whitney(*counts)
+    return Measure(name, slice, i.value, int(n + m), i.low, i.high, "mann-whitney", counts, better)
 
 
 def mean(name: str, values: Iterable[float], *, slice: str = "", better: Better = "neither") -> Measure:  # noqa: A002

@@ -93,8 +93,8 @@ class Image:
     """A picture: `array` names a uint8 array (H, W, 3) or a float map (H, W) among the evidence.
 
     Pictures of one sample share their `title`. `role` is what the picture shows of it: `original`, `map` (drawn over
-    the original), `features` (how strongly a layer answers, whatever the class), `adversarial` or `change`. `alt` is
-    what a screen reader says.
+    the original), `features` (how strongly a layer answers, whatever the class), `adversarial`, `change` or
+    `corrupted`. `alt` is what a screen reader says.
     """
 
     title: str

@@ -168,6 +168,7 @@ def test_measures_can_be_recomputed_from_their_counts() -> None:
         "student",
         "delong",
         "delong-difference",
+        "mann-whitney",
     }
 
 

@@ -254,7 +254,7 @@ def texts() -> Case:
         return [Words(tuple(row), np.where(of_token < len(row), of_token, -1)) for row in held]
 
     def ids(texts: Sequence[str]) -> Tensor:
-        held = [[int(w.removeprefix("word")) for w in text.split()] for text in texts]
+        held = [[int(digit) for digit in text if digit.isdigit()][:6] for text in texts]  # however words are written
         return torch.tensor([row + [-1] * (6 - len(row)) for row in held])
 
     texts = lambda rows: [" ".join(row.words) for row in words(rows)]  # noqa: E731

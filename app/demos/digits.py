@@ -44,7 +44,7 @@ epsilons = [0.05, 0.1, 0.15, 0.2, 0.3]
 samples = 200
 steps = 20
 
-[defend.pgd]
+[defend.fgsm_rs]
 epsilon = 0.15
 """
 

@@ -58,7 +58,7 @@ def _typed(func: Callable[..., Any], t: Tensor, rest: Sequence[Any], keywords: M
 
 
 def _double(value: Any) -> Any:
-    return value.detach().double() if isinstance(value, Tensor) and value.is_floating_point() else value
+    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
 
 
 def _weighted(x: Region, name: str, func: Callable[..., Any], rest: Sequence[Any], keywords: dict[str, Any]) -> Region:
@@ -84,10 +84,10 @@ def _normed(x: Region, name: str, func: Any, rest: Sequence[Any], keywords: dict
     said = {"eps": 1e-5, "weight": None, "bias": None, **dict(zip(names, rest, strict=False)), **keywords}
     if said.get("training") or said["running_mean"] is None:
         raise unbounded("batch normalisation by the batch itself")
-    scale = (said["running_var"].detach().double() + said["eps"]).rsqrt()
-    scale = scale if said["weight"] is None else scale * said["weight"].detach().double()
-    shift = -said["running_mean"].detach().double() * scale
-    shift = shift if said["bias"] is None else shift + said["bias"].detach().double()
+    scale = (said["running_var"].double() + said["eps"]).rsqrt()
+    scale = scale if said["weight"] is None else scale * said["weight"].double()
+    shift = -said["running_mean"].double() * scale
+    shift = shift if said["bias"] is None else shift + said["bias"].double()
     wide = (1, -1, *[1] * (x.ndim - 2))
     return _scaled(x, scale.view(wide), shift.view(wide))
 
@@ -102,7 +102,7 @@ def _arithmetic(x: Region, name: str, func: Any, rest: Sequence[Any], keywords: 
         if name not in {"add", "sub"} or abs(sign) != 1:
             raise unbounded(name, "of two parts")
         return x.plus(other, sign)
-    constant = torch.as_tensor(other, dtype=torch.float64).detach()
+    constant = torch.as_tensor(other, dtype=torch.float64)
     if name in {"add", "sub"}:
         return x.weighted(lambda t: t + sign * constant, lambda t: t + 0 * constant, lambda t: t + 0 * constant)
     return _scaled(x, constant if name == "mul" else 1 / constant)

@@ -15,7 +15,7 @@ from auditor.certify.zonotope import Zonotope
 from auditor.errors import NotApplicable, reason, without_machine
 from auditor.subject import Model
 
-__all__ = ["Certified", "certified", "ends", "least_margins", "outputs_of"]
+__all__ = ["Certified", "certified", "ends", "least_margins", "outputs_of", "worst_logits"]
 
 ROUNDING = 1e-4  # of the largest output: what float32 may move
 
@@ -58,6 +58,18 @@ def ends(model: Model, x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
 def least_margins(model: Model, low: Tensor, high: Tensor, y: Tensor) -> Tensor:
     """(N,) by how much class `y` (N,) leads at least, whatever lies between `low` and `high` (N, ...)."""
     return _margins(model, Interval(low.double(), high.double()), y)
+
+
+def worst_logits(model: Model, low: Tensor, high: Tensor, y: Tensor) -> Tensor:
+    """(N, C) logits of which cross-entropy is the worst that intervals allow: minus the least leads, 0 for class `y`.
+
+    They have a gradient to the weights.
+    """
+    found = outputs_of(model, Interval(low.double(), high.double()))
+    if not isinstance(found, Interval) or found.low.ndim != 2 or found.low.shape[1] < 2:
+        msg = "the model gives one output; bounds are trained on two or more"
+        raise NotApplicable(msg)
+    return -found.margins(y).scatter(1, y[:, None], 0.0)
 
 
 def outputs_of(model: Model, region: Region) -> Region:

@@ -10,16 +10,15 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any
 
-from torch import nn
-
 from auditor.errors import UsageError
+from auditor.training.watch import Hardened
 
 __all__ = ["DEFENCES", "defence"]
 
 DEFENCES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
-def defence(name: str) -> Callable[..., nn.Module]:
+def defence(name: str) -> Callable[..., Hardened]:
     """The defence `name`; UsageError that lists those there are."""
     if name not in DEFENCES:
         msg = f"no defence {name!r}; known: {', '.join(DEFENCES)}"

@@ -42,7 +42,8 @@ def answered(model: Model, x: Tensor) -> Answers:
     passed: list[tuple[nn.Module, Tensor]] = []
     with _watched(model.module, passed):
         outputs = model(x)
-    longer = [(m, t) for m, t in passed if t.ndim == 2 and len(t) == len(x) and t.shape[1] > outputs.shape[-1]]
+    width = outputs[0].numel()  # 1 of a model that gives values (N,)
+    longer = [(m, t) for m, t in passed if t.ndim == 2 and len(t) == len(x) and t.shape[1] > width]
     if not longer:
         return Answers(outputs.cpu(), outputs.cpu())
     layer, last = longer[-1]

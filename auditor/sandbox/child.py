@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 DIE_WITH_PARENT = 1
+HARDENED, CHECKPOINT = "hardened.safetensors", "checkpoint.pt"  # in OUT
 OUT, SCRATCH, JOB = "out", "scratch", "job.json"  # in the folder of a job
 
 
@@ -62,14 +63,18 @@ def _do(job: dict[str, Any], out: Path, tell: Any) -> None:
         return
     from auditor import performing
     from auditor.config import AuditFile
-    from auditor.sandbox.messages import Trained
+    from auditor.sandbox.messages import Noted, Trained
 
     file, folder = AuditFile.model_validate_json(json.dumps(job["file"])), Path(job["folder"])
     if job["method"] is None:
         performing.audit(file, folder, _listener(out, tell), uploaded=job["uploaded"])
     else:
-        to = out / "hardened.safetensors"
-        performing.harden(file, folder, job["method"], to, lambda done, of: tell(Trained(done, of)))
+        notes = performing.harden(
+            file, folder, job["method"], out / HARDENED,
+            on_epoch=lambda done, of: tell(Trained(done, of)), checkpoint=out / CHECKPOINT,
+        )  # fmt: skip
+        for note in notes:
+            tell(Noted(note))
 
 
 def _listener(out: Path, tell: Any) -> Listener:

@@ -11,8 +11,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from auditor.errors import LoadError
 
 __all__ = [
-    "Begun", "Done", "Ended", "Failed", "Message", "Planned", "Refused", "Started", "Tested", "Trained", "line",
-    "parsed",
+    "Begun", "Done", "Ended", "Failed", "Message", "Noted", "Planned", "Refused", "Started", "Tested", "Trained",
+    "line", "parsed",
 ]  # fmt: skip
 
 Name = Annotated[str, Field(max_length=100)]
@@ -74,6 +74,14 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Noted:
+    """Something that must be known of a defence."""
+
+    line: Line
+    kind: Literal["noted"] = "noted"
+
+
+@dataclass(frozen=True)
 class Refused:
     """The model or data cannot be audited (`usage`: the audit file asks for what does not exist)."""
 
@@ -97,7 +105,7 @@ class Done:
     kind: Literal["done"] = "done"
 
 
-Message = Tested | Planned | Begun | Started | Ended | Trained | Refused | Failed | Done
+Message = Tested | Planned | Begun | Started | Ended | Trained | Noted | Refused | Failed | Done
 
 
 @cache

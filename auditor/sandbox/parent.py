@@ -12,9 +12,10 @@ from auditor.intake.header import described_safetensors
 from auditor.progress import NOBODY, Listener
 from auditor.sandbox import messages
 from auditor.sandbox.attempts import ATTEMPTS
+from auditor.sandbox.child import CHECKPOINT, HARDENED
 from auditor.sandbox.isolation import Isolation, available, need_isolation
 from auditor.sandbox.limits import Limits
-from auditor.sandbox.process import Stopped, process
+from auditor.sandbox.process import Process, Stopped, process
 
 if TYPE_CHECKING:
     from auditor.store import Record
@@ -39,21 +40,39 @@ def audit_apart(
         return record_of(running, file, folder, isolation, tell)
 
 
-def harden_apart(file: AuditFile, folder: Path, method: str, to: Path, *, progress: Callable[[int, int], None]) -> None:
-    """Write to `to` the weights that the defence `method` trained, in a process of its own; errors as `audit_apart`."""
-    isolation = _isolation_for(file)
-    with process(file, folder, isolation, None, method=method) as running:
+def harden_apart(
+    file: AuditFile, folder: Path, method: str, to: Path, *, on_epoch: Callable[[int, int], None], checkpoint: Path
+) -> tuple[str, ...]:
+    """Write to `to` the weights that the defence `method` trained, in a process of its own; what must be known of them.
+
+    After every epoch the training's state is in `checkpoint`, from which it goes on. Errors as `audit_apart`.
+    """
+    isolation, notes = _isolation_for(file), []
+    with process(file, folder, isolation, None, method=method, checkpoint=checkpoint) as running:
+        from auditor.sandbox.evidence import MOST_ARRAYS, read_text
+
         try:
             for message in running.messages():
                 if isinstance(message, messages.Trained):
-                    progress(message.done, message.of)
+                    _take_over(running, checkpoint)
+                    on_epoch(message.done, message.of)
+                elif isinstance(message, messages.Noted):
+                    notes.append(message.line)
         except Stopped as stopped:
             msg = f"the defence was stopped: {stopped}"
             raise LoadError(msg) from None
-        from auditor.sandbox.evidence import MOST_ARRAYS, read_text
-
-        to.write_bytes(read_text(running.out / "hardened.safetensors", MOST_ARRAYS))
+        to.write_bytes(read_text(running.out / HARDENED, MOST_ARRAYS))
     described_safetensors(to)  # `to` itself, which nobody else writes
+    return tuple(notes)
+
+
+def _take_over(running: Process, checkpoint: Path) -> None:
+    """What the process keeps of its training, out of a folder that goes with it; it is read by such a process alone."""
+    from auditor.sandbox.evidence import read_text
+
+    fresh = checkpoint.with_name(f"{checkpoint.name}.fresh")
+    fresh.write_bytes(read_text(running.out / CHECKPOINT, running.limits.disk))
+    fresh.replace(checkpoint)
 
 
 def denied() -> tuple[Isolation, tuple[str, ...]]:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from auditor.errors import LoadError, UsageError, one_line
 from auditor.folders import remove
 from auditor.sandbox import messages
 from auditor.sandbox.bubblewrap import wrapped
-from auditor.sandbox.child import JOB, OUT, SCRATCH
+from auditor.sandbox.child import CHECKPOINT, JOB, OUT, SCRATCH
 from auditor.sandbox.isolation import LOCKED, Isolation
 from auditor.sandbox.limits import GB, HOUR, Limits
 from auditor.sandbox.reach import devices, files_of_audit, files_of_python
@@ -116,9 +117,12 @@ class Process:
 @contextmanager
 def process(
     file: AuditFile | None, folder: Path, isolation: Isolation, limits: Limits | None, *,
-    uploaded: bool = False, method: str | None = None,
+    uploaded: bool = False, method: str | None = None, checkpoint: Path | None = None,
 ) -> Iterator[Process]:  # fmt: skip
-    """A process that does the job among the files it needs; it is gone on leaving, with all that it left."""
+    """A process that does the job among the files it needs; it is gone on leaving, with all that it left.
+
+    A defence goes on from `checkpoint`, where there is such a file.
+    """
     device = file.checks.device if file else "cpu"
     limits = limits or Limits.of_this_machine(device)
     readable = files_of_python() + (files_of_audit(file, folder) if file else [])
@@ -126,6 +130,8 @@ def process(
     try:
         for name in (OUT, SCRATCH):
             (place / name).mkdir()
+        if checkpoint is not None and checkpoint.is_file():
+            shutil.copyfile(checkpoint, place / OUT / CHECKPOINT)
         writable = [place / OUT, place / SCRATCH]
         own = [Path("/dev/null"), Path("/proc/self/clear_refs"), *devices(device)]
         job = {

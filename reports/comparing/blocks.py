@@ -19,7 +19,9 @@ __all__ = ["MARKS", "Counts", "Moved", "MovedRow", "summary_section"]
 
 MARKS = {Word.IMPROVED: "pass", Word.WORSE: "fail", Word.UNMOVED: "inconclusive", Word.UNSAID: "measured"}
 MOST = 3  # figures of a word that a pillar shows unfolded
-NO_SHARES = frozenset({"max_sensitivity", "rules_fired", "corruption_error"})  # of no scale from 0 to 1
+NO_SHARES = frozenset(
+    {"max_sensitivity", "rules_fired", "corruption_error", "missing_error"}
+)  # of no scale from 0 to 1
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ NAMES = {
     "brier": "Brier score",
     "certified_accuracy": "accuracy proved by bounds",
     "attacked_accuracy": "accuracy under attack",
+    "corruption_accuracy": "accuracy under corruption",
+    "missing_accuracy": "accuracy with values missing",
     "consensus": "agreement of methods",
     "max_sensitivity": "largest change of an explanation",
     "sensitivity_n": "faithfulness (sensitivity-n)",

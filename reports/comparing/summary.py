@@ -73,7 +73,9 @@ def _attacked(name: str, about: str) -> bool:
 
 
 def _corrupted(name: str, about: str) -> bool:
-    """Over all severities, not at each."""
+    """Over all severities, not at each; of missing values those that are missing at random."""
+    if name in ("missing_accuracy", "missing_error"):
+        return about.startswith("missing=random&")
     return name in ("corruption_accuracy", "corruption_error", "spatial_accuracy") and "&" not in about
 
 
@@ -85,7 +87,7 @@ PILLARS = (
     Pillar("performance", "Performance", ("performance.accuracy",), _named("accuracy")),
     Pillar("robustness", "Robustness", ("robustness.curve", "robustness.trust"), _attacked),
     Pillar("bounds", "Bounds", ("robustness.certified",), _at_sizes("certified_accuracy")),
-    Pillar("corruption", "Corruption", ("robustness.corruption",), _corrupted),
+    Pillar("corruption", "Corruption", ("robustness.corruption", "robustness.missing"), _corrupted),
     Pillar("calibration", "Calibration", ("performance.accuracy", "performance.calibration"), _named("brier")),
     Pillar(
         "explanations",

@@ -9,6 +9,7 @@ from auditor.types import Outcome
 from reports.findings import most_telling_size
 from reports.parts import CheckHead, Folded, Section, grid_of, measures_grid
 from reports.pillars.common import plain_blocks, ran, section_note
+from reports.pillars.corruption import corruption_answer, corruption_blocks
 from reports.pillars.frontier import curve_chart, robust_measures
 from reports.pillars.sandwich import sandwich
 from reports.pillars.turned import turned
@@ -16,7 +17,10 @@ from reports.words import change_words, epsilons, number
 
 __all__ = ["robustness"]
 
-TABLE_FIRST = ("robustness.trust", "robustness.foolbox", "robustness.ood", "robustness.detection")
+TABLE_FIRST = (
+    "robustness.trust", "robustness.foolbox", "robustness.ood", "robustness.detection", "robustness.shift",
+    "robustness.missing",
+)  # fmt: skip
 
 
 def robustness(record: Record) -> Section | None:
@@ -34,6 +38,9 @@ def robustness(record: Record) -> Section | None:
                 curve_chart(o, answer, _distances(record, o), _unit(record)),
                 *turned(record, o),
             ]
+        elif o.check == "robustness.corruption":
+            answer = answer or corruption_answer(o)
+            blocks += corruption_blocks(record, o)
         elif o.check == "robustness.certified":
             blocks += sandwich(o)
         elif o.check in TABLE_FIRST:

@@ -67,7 +67,10 @@ def summary_of(html: str) -> str:
 
 
 def test_the_summary_lists_every_pillar_and_why_one_has_nothing() -> None:
-    words = summary_of(render(record("biased_table"), record("biased_table")))
+    whole = record("biased_table")
+    outcomes = tuple(o for o in whole.audit.outcomes if o.check not in ("robustness.corruption", "robustness.missing"))
+    alone = replace(whole, audit=replace(whole.audit, outcomes=outcomes))
+    words = summary_of(render(alone, alone))
 
     for pillar in PILLARS:
         assert pillar.title in words

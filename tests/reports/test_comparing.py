@@ -342,9 +342,21 @@ def test_plain_accuracy_single_groups_and_severities_are_left_out_of_the_summary
         outcome(CURVE, rate("robust_accuracy", 5, 10, slice="linf@0"), rate("noise_accuracy", 5, 10, slice="linf@0.1")),
         outcome(GROUPS, rate("tpr", 5, 10, slice="sex=f")),
         outcome("robustness.corruption", rate("corruption_accuracy", 5, 10, slice="corruption=fog&severity=1")),
+        outcome("robustness.missing", rate("missing_accuracy", 5, 10, slice="missing=group&sex=f&share=0.1")),
     ]
 
     assert words(record(*listed), record(*listed)) == {}
+
+
+def test_corruptions_and_values_missing_at_random_are_in_the_summary() -> None:
+    key = {"robustness.corruption": ("corruption_accuracy", "corruption=fog"),
+           "robustness.missing": ("missing_accuracy", "missing=random&share=0.1")}  # fmt: skip
+    sides = [
+        record(*(outcome(check, rate(name, sum(s), 100, slice=about)) for check, (name, about) in key.items()))
+        for s in (MANY, FEW)
+    ]
+
+    assert words(*sides) == dict.fromkeys(key.values(), Word.WORSE)
 
 
 # ---- the sentence ------------------------------------------------------------------------------------------------

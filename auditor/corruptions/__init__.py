@@ -1,0 +1,1 @@
+"""What befalls inputs without an enemy: noise, blur, weather, compression; mistakes in tables; untidy texts."""

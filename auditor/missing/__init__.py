@@ -1,0 +1,1 @@
+"""Values that are missing: which, what is put in their place, and what the model says then."""

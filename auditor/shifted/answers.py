@@ -1,0 +1,27 @@
+"""What a classifier said of one side, with the labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Answers"]
+
+Values = np.ndarray[Any, np.dtype[np.float64]]
+Integers = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was answered for N rows: classes (N,), probabilities (N, C) where they are known, and the labels (N,)."""
+
+    predicted: Integers
+    probabilities: Values | None
+    y: Integers
+
+    @property
+    def right(self) -> Values:
+        """(N,) 1 where the answer is the label, else 0."""
+        return np.asarray(self.predicted == self.y, np.float64)

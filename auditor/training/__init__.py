@@ -1,0 +1,1 @@
+"""How a copy of a model is trained further: the loop that all defences by training share."""

@@ -1,0 +1,201 @@
+"""Training a copy of a model by a recipe; the epoch after which most rows held out stand is kept."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from auditor.errors import NotApplicable, UsageError
+from auditor.guard import isolated
+from auditor.registry import derive_seed
+from auditor.subject import Data, Integers, Model
+from auditor.training.checkpoint import keep, kept
+from auditor.training.notes import notes_of
+from auditor.training.watch import Hardened, Schedule, Watch
+
+__all__ = ["Moment", "Recipe", "trained"]
+
+HELD_OUT, MOST_HELD_OUT, FEWEST = 0.1, 200, 50  # share of the rows, and the most; below so many rows none
+MOST_AT_ONCE = 64  # rows that are held in memory together, as in training by default
+COLLAPSE = 0.2  # below the best so far: catastrophic overfitting (Wong et al. 2020, arXiv:2001.03994)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where a training stands: `progress` from 0 to 1, and what it draws its numbers from."""
+
+    progress: float
+    random: torch.Generator
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is made small on a batch, and which of its rows (N,) count as standing afterwards."""
+
+    loss: Callable[[Model, Tensor, Tensor, Moment], Tensor]
+    stands: Callable[[Model, Tensor, Tensor, torch.Generator], Tensor]
+
+
+@dataclass
+class _State:
+    """A training after some epochs; `standing` are the shares of rows held out that stood, the first before any."""
+
+    standing: list[float] = field(default_factory=list)
+    best: dict[str, Tensor] | None = None
+    best_epoch: int = 0
+    seconds: float = 0.0
+    ended: str = ""  # why, where it was not because all epochs are done
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        return len(self.standing) - 1
+
+
+def trained(
+    model: Model, data: Data, seed: int, watch: Watch, schedule: Schedule, recipe: Recipe, *, phase: str = ""
+) -> Hardened:
+    """A copy of the model's module trained by `recipe`.
+
+    A tenth of the rows, at most 200, are held out; after each epoch it is counted which of them stand, and the weights
+    after the epoch of most are given back (Rice et al. 2020, arXiv:2002.11569). Training ends where that share is more
+    than .2 below the best two epochs in a row, and where the loss is no longer a number. Every epoch draws from a seed
+    of its own, so that a training that was stopped goes on as if it never had been; `phase` names this one among
+    several of a defence. NotApplicable for programs, which cannot be trained; UsageError when the loss is no number
+    before any epoch is over.
+    """
+    _need_trainable(model)
+    training = _Training(replace(model, module=copy.deepcopy(model.module)), data, seed, schedule, recipe)
+    training.go_on_from(kept(watch, phase))
+    state = training.state
+    while state.epoch < schedule.epochs and not state.ended:
+        if _too_late(state, schedule):
+            state.ended = f"the {schedule.minutes:g} minutes that it was given were over"
+        elif training.epoch():
+            keep(watch, phase, training.kept())
+            watch.on_epoch(state.epoch, schedule.epochs)
+        else:
+            state.ended = "the loss was no longer a number; a lower rate or epsilon may help"
+    if state.best is None:
+        msg = f"training stopped in epoch {state.epoch + 1}: {state.ended}"
+        raise UsageError(msg)
+    module = training.held.module
+    module.load_state_dict(state.best)
+    module.train(mode=model.module.training)
+    return Hardened(module, notes_of(state.standing, state.best_epoch, len(training.out), schedule, state.ended))
+
+
+def _need_trainable(model: Model) -> None:
+    if not any(p.requires_grad for p in model.module.parameters()) or isinstance(model.module, torch.jit.ScriptModule):
+        msg = (
+            "the model has no weights that can be trained; training needs weights in an architecture, "
+            "while a defence that wraps a model takes any"
+        )
+        raise NotApplicable(msg)
+
+
+def _too_late(state: _State, schedule: Schedule) -> bool:
+    """Whether the next epoch would not end in time; the first one runs whatever it takes."""
+    if not schedule.minutes or state.epoch == 0:
+        return False
+    return state.seconds * (1 + 1 / state.epoch) > 60 * schedule.minutes
+
+
+class _Training:
+    """A model while it is trained: `out` are the rows held out."""
+
+    def __init__(self, held: Model, data: Data, seed: int, schedule: Schedule, recipe: Recipe) -> None:
+        self.held, self.data, self.seed, self.schedule, self.recipe = held, data, seed, schedule, recipe
+        self.rows, self.out = _split(len(data), derive_seed(seed, "held out"))
+        self.steps = -(-len(self.rows) // schedule.batch)
+        self.optimizer = torch.optim.Adam(held.module.parameters(), lr=schedule.rate)
+        total = schedule.epochs * self.steps
+        self.rates = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, schedule.rate, total_steps=total)
+        self.state = _State()
+
+    def go_on_from(self, found: dict[str, Any] | None) -> None:
+        """Where nothing was kept the rows held out are counted for the first time."""
+        if found is None:
+            self.state.standing.append(self.standing())
+            return
+        for name, part in self._parts().items():
+            part.load_state_dict(found[name])
+        self.state.__dict__.update(found["state"])
+
+    def kept(self) -> dict[str, Any]:
+        """All that `go_on_from` needs."""
+        return {"state": vars(self.state), **{name: part.state_dict() for name, part in self._parts().items()}}
+
+    def _parts(self) -> dict[str, Any]:
+        return {"module": self.held.module, "optimizer": self.optimizer, "rates": self.rates}
+
+    def epoch(self) -> bool:
+        """One pass over the rows in random order; False, and no step more, where the loss or an answer is no number."""
+        start, state, total = time.monotonic(), self.state, self.schedule.epochs * self.steps
+        seed = derive_seed(self.seed, f"epoch {state.epoch}")
+        random = torch.Generator().manual_seed(seed)
+        with isolated(seed):
+            for i, (x, y) in enumerate(_shuffled(self.data, self.rows, self.schedule.batch, random)):
+                progress = (state.epoch * self.steps + i) / total
+                loss = self.recipe.loss(self.held, x, y, Moment(progress, random))
+                if not bool(loss.isfinite()):
+                    return False
+                self.optimizer.zero_grad()
+                loss.backward()
+                self.optimizer.step()
+                self.rates.step()
+            if not _is_sound(self.held, x):
+                return False
+        state.standing.append(self.standing())
+        _judge(state, self.held)
+        state.seconds += time.monotonic() - start
+        return True
+
+    def standing(self) -> float:
+        """The share of the rows held out that stand; 0 where none are, so that the last epoch is kept."""
+        if not len(self.out):
+            return 0.0
+        seed = derive_seed(self.seed, f"standing {len(self.state.standing)}")
+        random = torch.Generator().manual_seed(seed)
+        with isolated(seed), self.held.frozen():
+            parts = [self.out[i : i + MOST_AT_ONCE] for i in range(0, len(self.out), MOST_AT_ONCE)]
+            batches = ((self.data.read(p), torch.from_numpy(self.data.y[p])) for p in parts)
+            found = [self.recipe.stands(self.held, x, y, random) for x, y in batches]
+        return float(torch.cat(found).float().mean())
+
+
+def _split(n: int, seed: int) -> tuple[Integers, Integers]:
+    """Rows to train on, and those held out."""
+    order = np.random.default_rng(seed).permutation(n)
+    out = min(MOST_HELD_OUT, int(HELD_OUT * n)) if n >= FEWEST else 0
+    return np.sort(order[out:]), np.sort(order[:out])
+
+
+def _shuffled(data: Data, rows: Integers, batch: int, random: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    """Inputs and targets of the rows in random order."""
+    order = rows[torch.randperm(len(rows), generator=random).numpy()]
+    for i in range(0, len(order), batch):
+        some = np.sort(order[i : i + batch])
+        yield data.read(some), torch.from_numpy(data.y[some])
+
+
+def _is_sound(held: Model, x: Tensor) -> bool:
+    """Whether the model still says numbers."""
+    with torch.no_grad(), held.frozen():
+        return bool(held(x).isfinite().all())
+
+
+def _judge(state: _State, held: Model) -> None:
+    """Keep the weights where they are the best so far; the training ends where they stay far worse."""
+    latest, highest = state.standing[-1], max(state.standing[1:])
+    if latest >= highest:
+        state.best, state.best_epoch = copy.deepcopy(held.module.state_dict()), state.epoch
+    elif state.epoch > 1 and max(state.standing[-2:]) < highest - COLLAPSE:
+        state.ended = f"the share of rows held out that stand fell from {highest:.2f} to {latest:.2f} and stayed there"

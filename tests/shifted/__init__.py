@@ -1,0 +1,1 @@
+"""Tests of what two samples are compared by."""

@@ -1,0 +1,252 @@
+"""The loop of every training defence: what it keeps, when it ends, what it says, and how it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from auditor.errors import NotApplicable, UsageError
+from auditor.subject import Data, Model
+from auditor.training import loop
+from auditor.training.loop import Moment, Recipe, trained
+from auditor.training.watch import Schedule, Watch
+
+ROWS = 100
+
+
+def patient() -> tuple[Model, Data]:
+    """A linear model that knows nothing yet, and rows that a line parts."""
+    x = torch.randn(ROWS, 2, generator=torch.Generator().manual_seed(0))
+    module = nn.Sequential(nn.Dropout(0.1), nn.Linear(2, 2))
+    module[1].weight.data.zero_()
+    module[1].bias.data = torch.tensor([0.1, 0.0])
+    return Model(module, ("a", "b"), bounds=(-9.0, 9.0)), Data.of(x, (x[:, 0] > 0).long())
+
+
+def plain_loss(held: Model, x: Tensor, y: Tensor, _now: Moment) -> Tensor:
+    held.module.train()
+    return functional.cross_entropy(held(x), y)
+
+
+def right(held: Model, x: Tensor, y: Tensor, _random: torch.Generator) -> Tensor:
+    with torch.no_grad():
+        return held(x).argmax(1) == y
+
+
+PLAIN = Recipe(plain_loss, right)
+SCHEDULE = Schedule(epochs=6, batch=20, rate=0.1)
+
+
+def told_to(shares: list[float]) -> Recipe:
+    """A recipe whose rows held out stand as `shares` say, one after the other."""
+    left = iter(shares)
+
+    def stands(_held: Model, x: Tensor, _y: Tensor, _random: torch.Generator) -> Tensor:
+        standing = torch.zeros(len(x), dtype=torch.bool)
+        standing[: round(next(left) * len(x))] = True
+        return standing
+
+    return Recipe(plain_loss, stands)
+
+
+def weights_of(module: nn.Module) -> Tensor:
+    return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+
+class TestKeeps:
+    def test_the_weights_of_the_best_epoch(self) -> None:
+        model, data = patient()
+        seen: list[Tensor] = []
+
+        def watched(held: Model, x: Tensor, y: Tensor, now: Moment) -> Tensor:
+            if now.random.initial_seed() not in starts:
+                starts.append(now.random.initial_seed())
+                seen.append(weights_of(held.module).clone())  # as every epoch begins
+            return plain_loss(held, x, y, now)
+
+        starts: list[int] = []
+        recipe = replace(told_to([0.0, 0.3, 0.8, 0.7, 0.7, 0.7, 0.7]), loss=watched)
+        done = trained(model, data, 0, Watch(), SCHEDULE, recipe)
+
+        assert torch.equal(weights_of(done.module), seen[2])  # what epoch 3 began with is what epoch 2 ended with
+        assert any("The weights after epoch 2 are kept" in note for note in done.notes)
+
+    def test_the_given_model_as_it_is(self) -> None:
+        model, data = patient()
+        before, mode = weights_of(model.module).clone(), model.module.training
+
+        done = trained(model, data, 0, Watch(), SCHEDULE, PLAIN)
+
+        assert torch.equal(weights_of(model.module), before)
+        assert not torch.equal(weights_of(done.module), before)
+        assert done.module.training == mode
+        assert all(p.requires_grad for p in done.module.parameters())
+
+    def test_rows_held_out_from_the_training(self) -> None:
+        model, data = patient()
+        trained_on: set[bytes] = set()
+        held_out: set[bytes] = set()
+
+        def loss(held: Model, x: Tensor, y: Tensor, now: Moment) -> Tensor:
+            trained_on.update(row.numpy().tobytes() for row in x)
+            return plain_loss(held, x, y, now)
+
+        def stands(held: Model, x: Tensor, y: Tensor, random: torch.Generator) -> Tensor:
+            held_out.update(row.numpy().tobytes() for row in x)
+            return right(held, x, y, random)
+
+        trained(model, data, 0, Watch(), SCHEDULE, Recipe(loss, stands))
+
+        assert len(held_out) == ROWS // 10 and len(trained_on) == ROWS - ROWS // 10
+        assert not held_out & trained_on
+
+
+class TestEnds:
+    def test_where_rows_held_out_stay_far_below_the_best(self) -> None:
+        model, data = patient()
+        recipe = told_to([0.0, 0.7, 0.8, 0.1, 0.1, 0.9, 0.9])
+
+        done = trained(model, data, 0, Watch(), SCHEDULE, recipe)
+
+        assert done.notes[0].startswith("Training stopped after 4 of 6 epochs: the share of rows held out that stand")
+        assert "from 0.80 to 0.10" in done.notes[0]
+
+    def test_not_for_a_fall_that_is_made_up_for(self) -> None:
+        model, data = patient()
+        epochs: list[int] = []
+
+        watch = Watch(on_epoch=lambda n, _of: epochs.append(n))
+        done = trained(model, data, 0, watch, SCHEDULE, told_to([0.0, 0.7, 0.8, 0.1, 0.9, 0.9, 0.9]))
+
+        assert epochs == [1, 2, 3, 4, 5, 6]
+        assert done.notes == ()
+
+    def test_with_the_last_good_weights_where_the_loss_is_no_number(self) -> None:
+        model, data = patient()
+        calls: list[int] = []
+
+        def breaks(held: Model, x: Tensor, y: Tensor, now: Moment) -> Tensor:
+            calls.append(1)
+            return plain_loss(held, x, y, now) * (torch.nan if now.progress > 0.5 else 1)
+
+        done = trained(model, data, 0, Watch(), SCHEDULE, Recipe(breaks, right))
+
+        assert weights_of(done.module).isfinite().all()
+        assert done.notes[0].startswith("Training stopped after 3 of 6 epochs: the loss was no longer a number")
+        assert len(calls) == 3 * 5 + 2  # five batches an epoch; 15 of 30 is not beyond one half
+
+    def test_with_an_error_where_it_never_was_one(self) -> None:
+        model, data = patient()
+
+        with pytest.raises(UsageError, match="stopped in epoch 1: the loss was no longer a number; a lower rate"):
+            trained(model, data, 0, Watch(), SCHEDULE, Recipe(lambda *_: torch.tensor(torch.nan), right))
+
+    def test_in_the_minutes_that_it_was_given(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        model, data = patient()
+        clock = iter(range(0, 10_000, 60))  # each look is a minute later, an epoch takes one
+        monkeypatch.setattr(loop.time, "monotonic", lambda: next(clock))
+
+        done = trained(model, data, 0, Watch(), replace(SCHEDULE, minutes=3.5), PLAIN)
+
+        assert done.notes[0].startswith("Training stopped after 3 of 6 epochs: the 3.5 minutes that it was given")
+
+
+class TestSays:
+    @pytest.mark.parametrize(
+        ("shares", "said"),
+        [
+            ([0.5, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4], "gained nothing: of 10 rows held out 0.50 stood before, 0.40 after"),
+            ([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7], "too small to converge"),
+            ([0.0, 0.1, 0.2, 0.3, 0.7, 0.7, 0.7], ""),
+        ],
+    )
+    def test_whether_more_would_gain_more(self, shares: list[float], said: str) -> None:
+        model, data = patient()
+
+        notes = trained(model, data, 0, Watch(), SCHEDULE, told_to(shares)).notes
+
+        assert said in " ".join(notes) if said else notes == ()
+
+    def test_that_few_rows_are_not_held_out(self) -> None:
+        model, data = patient()
+
+        notes = trained(model, data.take(40, 0), 0, Watch(), SCHEDULE, PLAIN).notes
+
+        assert notes == (
+            "There are too few reference rows to hold any out: the last epoch is kept, whatever it is like.",
+        )
+
+
+class TestGoesOn:
+    @staticmethod
+    def stopped_after(epochs: int) -> Callable[[int, int], None]:
+        def on_epoch(done: int, _of: int) -> None:
+            if done == epochs:
+                raise KeyboardInterrupt
+
+        return on_epoch
+
+    def test_as_if_it_had_never_been_stopped(self, tmp_path: Path) -> None:
+        model, data = patient()
+        whole = trained(model, data, 0, Watch(), SCHEDULE, PLAIN)
+        kept = Watch(self.stopped_after(4), tmp_path / "c.pt", "a training")
+        with pytest.raises(KeyboardInterrupt):
+            trained(model, data, 0, kept, SCHEDULE, PLAIN)
+
+        epochs: list[int] = []
+        rest = trained(model, data, 0, replace(kept, on_epoch=lambda n, _: epochs.append(n)), SCHEDULE, PLAIN)
+
+        assert epochs == [5, 6]
+        assert torch.equal(weights_of(rest.module), weights_of(whole.module))
+        assert rest.notes == whole.notes
+
+    @pytest.mark.parametrize("spoilt", ["another training", "cut", "nonsense"])
+    def test_not_with_what_is_not_its_own(self, tmp_path: Path, spoilt: str) -> None:
+        model, data = patient()
+        path, epochs = tmp_path / "c.pt", list[int]()
+        with pytest.raises(KeyboardInterrupt):
+            trained(model, data, 0, Watch(self.stopped_after(4), path, "a training"), SCHEDULE, PLAIN)
+        if spoilt != "another training":
+            path.write_bytes(path.read_bytes()[:500] if spoilt == "cut" else b"nonsense")
+        fingerprint = "another" if spoilt == "another training" else "a training"
+
+        trained(model, data, 0, Watch(lambda n, _: epochs.append(n), path, fingerprint), SCHEDULE, PLAIN)
+
+        assert epochs == [1, 2, 3, 4, 5, 6]
+
+    def test_phase_by_phase(self, tmp_path: Path) -> None:
+        model, data = patient()
+        epochs: list[int] = []
+        watch = Watch(lambda n, _: epochs.append(n), tmp_path / "c.pt", "two")
+
+        first = [trained(model, data, 0, watch, SCHEDULE, PLAIN, phase=p) for p in ("teacher", "student")]
+        epochs.clear()
+        again = [trained(model, data, 0, watch, SCHEDULE, PLAIN, phase=p) for p in ("teacher", "student")]
+
+        assert epochs == []
+        assert all(torch.equal(weights_of(a.module), weights_of(b.module)) for a, b in zip(first, again, strict=True))
+
+
+def test_the_same_seed_trains_the_same_weights() -> None:
+    model, data = patient()
+
+    first, again, other = (
+        weights_of(trained(model, data, seed, Watch(), SCHEDULE, PLAIN).module) for seed in (0, 0, 1)
+    )
+
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_program_cannot_be_trained() -> None:
+    program = torch.jit.script(nn.Sequential(nn.Linear(2, 2)))
+    _, data = patient()
+
+    with pytest.raises(NotApplicable, match="no weights that can be trained.*a defence that wraps a model takes any"):
+        trained(Model(program, ("a", "b")), data, 0, Watch(), SCHEDULE, PLAIN)
