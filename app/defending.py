@@ -22,7 +22,7 @@ from auditor.policy import was_interrupted
 from auditor.store import Record
 from auditor.types import Audit
 from reports.bundle import write
-from reports.compare import render
+from reports.compare import write as write_comparison
 
 __all__ = ["Defended", "defend_file"]
 
@@ -63,7 +63,7 @@ def defend_file(
         notes = _trained(file, folder, method, weights, checkpoint, place)
         before = _written(place.audit(file, folder), fresh / "before")
         after = _written(_of_hardened(file, weights, out, folder, place), fresh / "after")
-        (fresh / COMPARISON).write_text(render(before, after), "utf-8")
+        write_comparison(before, after, fresh)
         weights.replace(out)
     checkpoint.unlink(missing_ok=True)
     return Defended(before.audit, after.audit, report / COMPARISON, notes)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from auditor.config import AuditFile
 from auditor.errors import LoadError
 from auditor.intake.header import described_safetensors
+from auditor.intake.unwrapping import write_wrapper
+from auditor.intake.wrapper import KINDS, read_wrapper
 from auditor.progress import NOBODY, Listener
 from auditor.sandbox import messages
 from auditor.sandbox.attempts import ATTEMPTS
-from auditor.sandbox.child import CHECKPOINT, HARDENED
+from auditor.sandbox.child import CHECKPOINT, HARDENED, WRAPPER
 from auditor.sandbox.isolation import Isolation, available, need_isolation
 from auditor.sandbox.limits import Limits
 from auditor.sandbox.process import Process, Stopped, process

@@ -112,6 +112,9 @@ def test_a_stored_audit_is_judged_again_and_compared(
     assert (folder / "audit.json").read_bytes() == before
     assert invoke(["compare", str(folder), str(folder), "--out", str(tmp_path / "cmp")]) == 0
     assert "Every check ends as before." in (tmp_path / "cmp" / "compare.html").read_text()
+    changes = json.loads((tmp_path / "cmp" / "compare.json").read_bytes())["changes"]
+    assert changes and {c["change"] for c in changes} <= {0.0, None}
+    assert {c["paired"] for c in changes if c["name"] == "accuracy"} == {True}
 
 
 def test_checks_are_listed_with_their_settings(
