@@ -12,12 +12,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from app.hardened import as_audited, laid_out, need_place
 from app.places import Place
 from app.running import overridden
 from auditor.config import AuditFile, load_audit_file
 from auditor.errors import UsageError
 from auditor.folders import COMPARISON, replacing
-from auditor.intake.wrapper import KINDS
 from auditor.policy import was_interrupted
 from auditor.store import Record
 from auditor.types import Audit
@@ -43,14 +43,14 @@ def defend_file(
 ) -> Defended:  # fmt: skip
     """Train a hardened copy of the audit file's model with the defence `method`, settings from its [defend.METHOD].
 
-    Writes the new weights to `out` (safetensors; JSON for a wrapper, which trains nothing), and to `report` (`out`
-    without its ending and -report, where None) the folders before and after, two ordinary audits, with their
-    comparison. While it trains, its state is kept beside `out` (OUT.checkpoint), from which the same call goes on after
-    it was stopped.
+    Writes the new weights to `out` (safetensors, a new directory where the model is one; JSON for a wrapper, which
+    trains nothing), and to `report` (`out` without its ending and -report, where None) the folders before and after,
+    two ordinary audits, with their comparison. While it trains, its state is kept beside `out` (OUT.checkpoint), from
+    which the same call goes on after it was stopped.
     """
     file, folder = overridden(load_audit_file(audit_file), profile=profile), audit_file.parent
-    _need_defensible(file, folder, out)
-    _need_ending(method, out)
+    _need_defensible(file, folder)
+    need_place(file, folder, method, out)
     report = report or out.with_name(f"{out.stem}-report")
     checkpoint = out.with_name(f"{out.name}.checkpoint")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -59,18 +59,19 @@ def defend_file(
         replacing(report) as fresh,
         tempfile.TemporaryDirectory(dir=out.parent, prefix=".hardened-") as beside,
     ):
-        weights = Path(beside) / out.name
-        notes = _trained(file, folder, method, weights, checkpoint, place)
+        made = Path(beside) / "made"
+        notes = _trained(file, folder, method, made, checkpoint, place)
+        made = laid_out(file, folder, method, made, out)
         before = _written(place.audit(file, folder), fresh / "before")
-        after = _written(_of_hardened(file, weights, out, folder, place), fresh / "after")
-        write_comparison(before, after, fresh)
-        weights.replace(out)
+        after = _written(_of_hardened(file, made, out, folder, place), fresh / "after")
+        write_comparison(before, after, fresh, notes=notes)
+        made.replace(out)
     checkpoint.unlink(missing_ok=True)
     return Defended(before.audit, after.audit, report / COMPARISON, notes)
 
 
-def _need_defensible(file: AuditFile, folder: Path, out: Path) -> None:
-    """UsageError for what no defence can be trained on, or written to."""
+def _need_defensible(file: AuditFile, folder: Path) -> None:
+    """UsageError for what no defence can be trained on."""
     if file.model is None:
         msg = "a defence needs [model]; this audit file has predictions only"
         raise UsageError(msg)
@@ -81,17 +82,6 @@ def _need_defensible(file: AuditFile, folder: Path, out: Path) -> None:
         msg = (
             f"[data] reference is {file.data.reference!r}, the audited data; a defence never trains on the audited rows"
         )
-        raise UsageError(msg)
-    if out.resolve() == (folder / file.model.path).resolve():
-        msg = f"--out {str(out)!r} is the model itself, which is never overwritten; give another file"
-        raise UsageError(msg)
-
-
-def _need_ending(method: str, out: Path) -> None:
-    """UsageError for a file that is not called as what the defence gives: weights, or a wrapper."""
-    ending = ".json" if method in KINDS else ".safetensors"
-    if out.suffix != ending or out.is_dir():
-        msg = f"--out {str(out)!r} must be a file that ends in {ending}"
         raise UsageError(msg)
 
 
@@ -126,22 +116,8 @@ def _written(record: Record, folder: Path) -> Record:
     return record
 
 
-def _of_hardened(file: AuditFile, weights: Path, out: Path, folder: Path, place: Place) -> Record:
-    """The audit of the new `weights`, described as they will stand when they are moved to `out`."""
-    record = place.audit(_hardened(file, weights, folder), folder)
-    settled = {"audit_file_sha256": _hardened(file, out, folder).digest()}
+def _of_hardened(file: AuditFile, made: Path, out: Path, folder: Path, place: Place) -> Record:
+    """The audit of what was `made`, described as it will stand when it is moved to `out`."""
+    record = place.audit(as_audited(file, made, folder), folder)
+    settled = {"audit_file_sha256": as_audited(file, out, folder).digest()}
     return replace(record, audit=replace(record.audit, subject=record.audit.subject | settled))
-
-
-def _hardened(file: AuditFile, out: Path, folder: Path) -> AuditFile:
-    """The same audit file with the new weights, or with the wrapper, around what it describes."""
-    assert file.model is not None  # noqa: S101 - see _need_defensible
-    version = f"{file.subject.version}, hardened".removeprefix(", ")
-    path = os.path.relpath(out.resolve(), folder.resolve())
-    trust = file.model.trust if out.suffix == ".json" else "data"
-    return file.model_copy(
-        update={
-            "model": file.model.model_copy(update={"path": path, "trust": trust}),
-            "subject": file.subject.model_copy(update={"version": version}),
-        }
-    )

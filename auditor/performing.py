@@ -13,6 +13,8 @@ from auditor.audit import plan, run
 from auditor.config import AuditFile
 from auditor.defend import defence
 from auditor.errors import UsageError
+from auditor.guard import isolated
+from auditor.intake.outputs import settle
 from auditor.intake.unwrapping import unwrapped, write_wrapper
 from auditor.intake.weights import write_weights
 from auditor.opening import open_audit
@@ -71,10 +73,9 @@ def harden(
         msg = f"[data] reference is {data['reference']!r}, the audited data; a defence never trains on the audited rows"
         raise UsageError(msg)
     watch = Watch(on_epoch, checkpoint, _fingerprint(opened.subject, method, seed, settings))
-    made, shared = (
-        function(opened.model, opened.reference, seed, watch, **settings),
-        leaks(opened.data, opened.reference),
-    )
+    with isolated(seed):
+        model, _ = settle(opened.model, opened.data)
+    made, shared = function(model, opened.reference, seed, watch, **settings), leaks(opened.data, opened.reference)
     if isinstance(made, Wrapping):
         write_wrapper(to, made.kind, made.settings, file, folder)
         return shared

@@ -57,19 +57,26 @@ def render(before: Record, after: Record, labels: tuple[str, str] = ("Before", "
     return _page(before, after, found, summary(found, before.audit, after.audit), labels)
 
 
-def write(before: Record, after: Record, folder: Path, labels: tuple[str, str] = ("Before", "After")) -> Path:
-    """Write compare.html and compare.json into `folder`, which exists; the path of the page."""
+def write(
+    before: Record, after: Record, folder: Path, labels: tuple[str, str] = ("Before", "After"), *,
+    notes: Sequence[str] = (),
+) -> Path:  # fmt: skip
+    """Write compare.html and compare.json into `folder`, which exists; the path of the page.
+
+    `notes` are sentences on how the second came about.
+    """
     found = changes(before, after)
     summed = summary(found, before.audit, after.audit)
     machine = as_json(found, summed, same_rows=same_rows(before.audit, after.audit))
     (folder / COMPARISON_JSON).write_bytes(machine)
-    (folder / COMPARISON).write_text(_page(before, after, found, summed, labels), "utf-8")
+    (folder / COMPARISON).write_text(_page(before, after, found, summed, labels, notes), "utf-8")
     return folder / COMPARISON
 
 
 def _page(
-    before: Record, after: Record, found: Sequence[Change], summed: Sequence[Summed], labels: tuple[str, str]
-) -> str:
+    before: Record, after: Record, found: Sequence[Change], summed: Sequence[Summed], labels: tuple[str, str],
+    notes: Sequence[str] = (),
+) -> str:  # fmt: skip
     before, after = (replace(r, audit=legible(r.audit)) for r in (before, after))
     a, b, found, summed = before.audit, after.audit, legible(found), legible(summed)
     sections = [
@@ -83,6 +90,7 @@ def _page(
         title=f"{labels[0]} and {labels[1].lower()}: two audits compared",
         answer=answer(summed),
         same=_same_words(a, b),
+        notes=legible(tuple(notes)),
         sides=[_side(r, label) for r, label in zip((before, after), labels, strict=True)],
         sections=[s for s in sections if s is not None],
         policy=content_security_policy(),

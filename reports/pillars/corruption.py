@@ -67,7 +67,13 @@ def _pictures(record: Record, o: Outcome) -> list[Pictures]:
     for image in o.result.images if o.result else ():
         pixels = record.arrays[image.array]
         name, _, called = image.alt.partition(", ")
-        cell = Picture(photo(pixels), image.alt, f"{name[:1].upper()}{name[1:]}", called, max(pixels.shape) <= SMALL)
+        cell = Picture(
+            photo(pixels),
+            f"{image.alt} ({image.title})",
+            f"{name[:1].upper()}{name[1:]}",
+            called,
+            max(pixels.shape) <= SMALL,
+        )
         titles.setdefault(image.title, []).append(cell)
     return [Pictures(f"{title[0].upper()}{title[1:]}", cells) for title, cells in titles.items()]
 

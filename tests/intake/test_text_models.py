@@ -120,8 +120,8 @@ def test_pictures_are_not_given_to_a_text_model(folder: Path) -> None:
         open_audit(parse_audit_file({"model": given, "data": {"path": "d.npz"}}), folder)
 
 
-def test_texts_are_not_hardened(folder: Path) -> None:
+def test_texts_are_not_hardened_without_an_embedding(folder: Path) -> None:
     found = opened(folder, path="w.pt", architecture="archs:Ids")
 
-    with pytest.raises(NotApplicable, match="a text has no small changes"):
+    with pytest.raises(NotApplicable, match="the model shows no embedding of its tokens"):
         pgd(model_of(found), found.data, seed=0)

@@ -43,7 +43,7 @@ def test_an_audit_apart_is_the_audit_here(folder: Path) -> None:
     assert apart.audit.environment.pop("tried in it and denied") == ", ".join(ATTEMPTS)
     assert here.audit.environment.pop("isolation") == "none, as asked for"
     assert audit_to_json(apart.audit) == audit_to_json(here.audit)
-    assert apart.arrays.keys() == here.arrays.keys() and len(apart.arrays) == 3
+    assert apart.arrays.keys() == here.arrays.keys() and len(apart.arrays) > 3
     assert all(np.array_equal(apart.arrays[k], here.arrays[k]) for k in apart.arrays)
     assert apart.run["checks"].keys() == here.run["checks"].keys()
     assert told[:3] == ["7 to run", "intake.preflight", "intake.preflight: measured"] and len(told) == 15

@@ -95,7 +95,7 @@ def test_an_audit_that_brings_code_reads_its_folder_and_the_package_that_it_name
 
 def test_the_shards_of_an_index_are_read_with_it(folder: Path) -> None:
     audits = folder / "audits"
-    for name in ("a-1.safetensors", "a-2.safetensors", "w.pt"):
+    for name in ("m.safetensors.index.json", "a-1.safetensors", "a-2.safetensors", "w.pt"):
         (audits / name).write_bytes(b"")
     given = {"model": {"path": "m.safetensors.index.json", "architecture": "mlp:1-2"}, "data": {"path": "d.csv"}}
 
