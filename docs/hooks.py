@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from typing import Any
@@ -10,17 +11,33 @@ from typer.main import get_command
 
 from app.cli import cli
 from auditor.catalogue import catalogue
+from auditor.defend import DEFENCES, defence
+from auditor.settings import json_schema
 
-CHECKS, COMMANDS = "<!-- every check -->", "<!-- every command -->"
+CHECKS, COMMANDS, METHODS = "<!-- every check -->", "<!-- every command -->", "<!-- every defence -->"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """The page with its placeholder replaced by every check, or every command."""
+    """The page with its placeholder replaced by every check, every command, or every defence."""
     if CHECKS in markdown:
         return markdown.replace(CHECKS, "\n\n".join(section(check) for check in catalogue()))
     if COMMANDS in markdown:
         return markdown.replace(COMMANDS, "\n\n".join(command(name, c) for name, c in commands().items()))
+    if METHODS in markdown:
+        return markdown.replace(METHODS, "\n\n".join(method(name) for name in DEFENCES))
     return markdown
+
+
+def method(name: str) -> str:
+    """A defence as Markdown: what its docstring says, and a table of its settings."""
+    function = defence(name)
+    return "\n\n".join([f"### {name}", inspect.getdoc(function) or "", *settings(json_schema(function))])
+
+
+def settings(schemas: dict[str, Any]) -> list[str]:
+    """A table of settings; nothing where there are none."""
+    rows = [f"| `{name}` | {kind(schema)} | {shown(schema['default'])} |" for name, schema in schemas.items()]
+    return ["\n".join(["| setting | kind | default |", "| --- | --- | --- |", *rows])] if rows else []
 
 
 def commands() -> dict[str, Any]:
@@ -49,13 +66,7 @@ def option(parameter: Any) -> str:
 def section(check: dict[str, Any]) -> str:
     """A check as Markdown: what its docstring says, and a table of its settings."""
     doc = re.sub(r"(What it measures|How to read it|When it misleads):", r"**\1.**", check["doc"])
-    parts = [f"## {check['id']}", doc, f"*Source:* {check['source']}"]
-    if check["settings"]:
-        rows = [
-            f"| `{name}` | {kind(schema)} | {shown(schema['default'])} |" for name, schema in check["settings"].items()
-        ]
-        parts.append("\n".join(["| setting | kind | default |", "| --- | --- | --- |", *rows]))
-    return "\n\n".join(parts)
+    return "\n\n".join([f"## {check['id']}", doc, f"*Source:* {check['source']}", *settings(check["settings"])])
 
 
 def kind(schema: dict[str, Any]) -> str:
