@@ -92,7 +92,9 @@ def demo(
 def defend(
     audit_file: AuditPath,
     method: Annotated[str, typer.Option("--method", metavar="M", help="The defence, such as pgd.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the hardened weights go (.safetensors).")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Where the weights go (.safetensors), or the wrapper (.json).")
+    ],
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Where the two audits go (default: FILE-report).")
     ] = None,
@@ -108,7 +110,7 @@ def defend(
     for note in done.notes:
         _print(f"note: {note}")
     _print(f"before: {done.before.verdict}\nafter: {done.after.verdict}")
-    _print(f"hardened weights: {out}\ncomparison: {done.comparison}")
+    _print(f"{'wrapper' if out.suffix == '.json' else 'hardened weights'}: {out}\ncomparison: {done.comparison}")
     return 0
 
 
@@ -173,24 +175,24 @@ def judge(
 def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="A finished audit.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where compare.html goes.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where compare.html and compare.json go.")],
 ) -> int:
-    """Write a page that shows two audits side by side."""
-    from auditor.folders import COMPARISON, holds_audit
+    """Say how far every figure of two audits moved: a page, and the same as JSON."""
+    from auditor.folders import holds_audit
     from auditor.store import load
-    from reports.compare import render
+    from reports.compare import write
 
     if holds_audit(out):
         msg = f"--out {str(out)!r} holds an audit, to which nothing is added; give another folder"
         raise UsageError(msg)
-    page = render(load(first), load(second), ("First", "Second"))
+    before, after = load(first), load(second)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / COMPARISON).write_text(page, "utf-8")
+        page = write(before, after, out, ("First", "Second"))
     except OSError as e:
         msg = f"--out {str(out)!r:.200} cannot be written ({e.strerror}); give a folder"
         raise UsageError(msg) from None
-    _print(str(out / COMPARISON))
+    _print(str(page))
     return 0
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from auditor.subject import Labels
 
-__all__ = ["Cell", "Contingency", "count"]
+__all__ = ["Cell", "Contingency", "count", "rows_of"]
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 MISSING = "(missing)"
@@ -90,6 +90,18 @@ class Contingency:
     def n(self) -> int:
         """Rows in all groups."""
         return sum(cell.n for cell in self.cells)
+
+
+def rows_of(rate: str, predicted: Flags, actual: Flags) -> tuple[Flags, Flags]:
+    """The rows (N,) that a rate of `Cell` is about, and those of them that it counts, by its name."""
+    every = np.ones_like(predicted)
+    return {
+        "selection_rate": (every, predicted),
+        "tpr": (actual, predicted),
+        "fpr": (~actual, predicted),
+        "ppv": (predicted, actual),
+        "accuracy": (every, predicted == actual),
+    }[rate]
 
 
 def count(predicted: Flags, actual: Flags, groups: Sequence[Labels]) -> Contingency:

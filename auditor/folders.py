@@ -15,12 +15,13 @@ from pathlib import Path
 
 from auditor.errors import UsageError
 
-__all__ = ["COMPARISON", "MANIFEST", "holds_audit", "may_replace", "remove", "replacing"]
+__all__ = ["COMPARISON", "COMPARISON_JSON", "MANIFEST", "holds_audit", "may_replace", "remove", "replacing"]
 
 SIGNATURE = "attestation.dsse.json"
 MANIFEST = "manifest.json"
 PARTS = ("", "before", "after")  # a folder holds one audit, or two side by side with their comparison
 COMPARISON = "compare.html"
+COMPARISON_JSON = "compare.json"
 
 
 @contextmanager
@@ -89,7 +90,7 @@ def _hidden_beside(folder: Path, parent: Path) -> Path:
 
 def _foreign(folder: Path) -> list[str]:
     """The files of `folder` that no manifest in it lists."""
-    known = {COMPARISON}
+    known = {COMPARISON, COMPARISON_JSON}
     for part in PARTS:
         try:
             listed = json.loads((folder / part / MANIFEST).read_bytes())

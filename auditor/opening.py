@@ -10,12 +10,18 @@ from auditor.config import AuditFile
 from auditor.data.read import read_data
 from auditor.data.targets import favourable
 from auditor.errors import LoadError
+from auditor.guard import isolated
 from auditor.intake.completing import completed
-from auditor.intake.load import load_model, locate
+from auditor.intake.load import load_model
+from auditor.intake.located import locate
+from auditor.intake.outputs import settle
+from auditor.intake.unwrapping import facts_of, unwrapped
+from auditor.intake.wrapper import Written
 from auditor.policy import BUILT_IN, load_policy
 from auditor.selection import Selection
 from auditor.subject import Data, Model
 from auditor.types import Policy
+from auditor.wrapped.wrapping import Wrapping, wrapped
 
 __all__ = ["Opened", "open_audit"]
 
@@ -42,7 +48,8 @@ def open_audit(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Open
     if uploaded and file.policy.path not in BUILT_IN:
         locate(file.policy.path, folder, "policy file", uploaded=True)
     policy = load_policy(file.policy.path, folder)
-    given, file = file, completed(file, folder, uploaded=uploaded)
+    given, (inner, wrapper) = file, unwrapped(file, folder, uploaded=uploaded)
+    file = completed(inner, folder, uploaded=uploaded)
     read = read_data(file, folder, uploaded=uploaded)
     model, facts = None, {"format": "predictions only", "evidence_grade": "data"}
     classes, caveats = read.classes or (), read.data.caveats
@@ -53,6 +60,9 @@ def open_audit(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Open
         )  # fmt: skip
         model, facts, classes = loaded.model, loaded.facts, loaded.model.classes
         caveats += loaded.caveats
+        if wrapper is not None:
+            model, said = _behind(wrapper, model, read.data, file.checks.seed)
+            facts, caveats = {**facts, **facts_of(given, folder, wrapper)}, caveats + said
     if model is not None and read.reference is not None:
         _need_fitting(read.reference, read.data, classes)
     positive = favourable(file.data.positive, classes) if classes else None
@@ -68,6 +78,16 @@ def open_audit(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Open
     checks = file.checks
     selection = Selection(checks.profile, checks.only, checks.skip, checks.settings)
     return Opened(model, data, read.reference, subject, file.statements, selection, policy, checks.seed)
+
+
+def _behind(wrapper: Written, model: Model, data: Data, seed: int) -> tuple[Model, tuple[str, ...]]:
+    """The handle of the wrapper around `model`, driven as its outputs ask for, and what has to be said of that."""
+    if data.texts is not None:
+        msg = f"the wrapper {wrapper.kind} is for inputs that are numbers; these are texts"
+        raise LoadError(msg)
+    with isolated(seed):
+        model, said = settle(model, data)
+    return wrapped(model, Wrapping(wrapper.kind, wrapper.settings)), said
 
 
 def _need_fitting(reference: Data, data: Data, classes: tuple[str, ...]) -> None:

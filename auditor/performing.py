@@ -13,6 +13,7 @@ from auditor.audit import plan, run
 from auditor.config import AuditFile
 from auditor.defend import defence
 from auditor.errors import UsageError
+from auditor.intake.unwrapping import unwrapped, write_wrapper
 from auditor.intake.weights import write_weights
 from auditor.opening import open_audit
 from auditor.progress import Listener
@@ -21,6 +22,7 @@ from auditor.settings import validated
 from auditor.training.leaks import leaks
 from auditor.training.watch import OnEpoch, Watch
 from auditor.types import Audit
+from auditor.wrapped.wrapping import Wrapping
 
 __all__ = ["audit", "harden"]
 
@@ -50,14 +52,16 @@ def harden(
 ) -> tuple[str, ...]:
     """Write to `to` (safetensors) the weights of the model that the defence `method` trained on [data] reference.
 
-    Gives what must be known of the training, a sentence each. `on_epoch` is told how many epochs of how many are done;
-    a training that was stopped goes on from `checkpoint`. UsageError for settings that the defence does not have, and
-    for reference data that is the audited data.
+    Of a defence that needs no training, the wrapper (JSON) that it gives. Gives what must be known of the training, a
+    sentence each. `on_epoch` is told how many epochs of how many are done; a training that was stopped goes on from
+    `checkpoint`. UsageError for settings that the defence does not have, for reference data that is the audited data,
+    and for a model behind a wrapper.
     """
     function = defence(method)
     given = dict(file.defend.get(method, {}))
     seed = _seed(given.pop("seed", file.checks.seed), method)
     settings = validated(function, given, f"defend.{method}")
+    _need_bare(file, folder)
     opened = open_audit(file, folder)
     if opened.model is None or opened.reference is None:
         msg = "a defence needs [model] and [data] reference"
@@ -67,9 +71,23 @@ def harden(
         msg = f"[data] reference is {data['reference']!r}, the audited data; a defence never trains on the audited rows"
         raise UsageError(msg)
     watch = Watch(on_epoch, checkpoint, _fingerprint(opened.subject, method, seed, settings))
-    hardened = function(opened.model, opened.reference, seed, watch, **settings)
-    write_weights(hardened.module, to)
-    return (*leaks(opened.data, opened.reference), *hardened.notes)
+    made, shared = (
+        function(opened.model, opened.reference, seed, watch, **settings),
+        leaks(opened.data, opened.reference),
+    )
+    if isinstance(made, Wrapping):
+        write_wrapper(to, made.kind, made.settings, file, folder)
+        return shared
+    write_weights(made.module, to)
+    return (*shared, *made.notes)
+
+
+def _need_bare(file: AuditFile, folder: Path) -> None:
+    """UsageError for a model behind a wrapper: what would be trained or wrapped is not the file that is named."""
+    _, wrapper = unwrapped(file, folder)
+    if wrapper is not None:
+        msg = f"[model] path is a wrapper ({wrapper.kind}); a defence needs the model itself, {wrapper.model!r:.100}"
+        raise UsageError(msg)
 
 
 def _seed(given: Any, method: str) -> int:

@@ -185,9 +185,10 @@ class Context:
         return name
 
     def keep_scores(self, row_ids: Integers, scores: Mapping[Measure, Any]) -> None:
-        """Keep what each of the rows counts in each measure of the check: (n,) from 0 to 1, NaN where it has no part.
+        """Keep what each of the rows counts in each measure of the check: (n,), NaN where it has no part.
 
-        Two audits of the same rows are compared by them, and `fairness.robustness` compares groups. Once for a check.
+        That is from 0 to 1 in a rate, and any number in a mean. Two audits of the same rows are compared by them, and
+        `fairness.robustness` compares groups. Once for a check.
         """
         self.keep(SCORED_ROWS, row_ids)
         for m, values in scores.items():

@@ -1,4 +1,7 @@
-"""What each row counts in a measure, kept so that two audits of the same rows can be paired, and groups be compared."""
+"""What each row counts in a measure, kept so that two audits of the same rows can be paired, and groups be compared.
+
+A gap between groups has no score a row: of it is kept which group each row is in and which outcome it has.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,16 @@ import numpy as np
 
 from auditor.types import Better
 
-__all__ = ["SCORED_ROWS", "Scored", "as_scores", "score_key"]
+__all__ = ["SCORED_ROWS", "Scored", "as_scores", "group_key", "grouped", "score_key"]
 
 SCORED_ROWS = "scored-rows"  # the evidence under which a check keeps the ids of the rows
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A rate or mean of `check` and what each row counts in it: `scores` (n,) from 0 to 1, NaN where it has no part.
+    """A rate or mean of `check` and what each row counts in it: `scores` (n,), NaN where it has no part.
 
-    `rows` (n,) are the ids of the rows.
+    They lie between 0 and 1 of a rate, and are any numbers of a mean. `rows` (n,) are the ids of the rows.
     """
 
     check: str
@@ -40,8 +43,28 @@ def score_key(name: str, about: str) -> str:
 
     A digest, as slices hold the names of classes and groups, which may be anything.
     """
-    digest = hashlib.sha256(f"{name}\t{about}".encode()).hexdigest()
-    return f"scores-{digest[:16]}"
+    return f"scores-{_digest(name, about)}"
+
+
+def group_key(name: str, about: str) -> str:
+    """The evidence under which a check keeps the groups and outcomes of the gap `name` in the slice `about`."""
+    return f"groups-{_digest(name, about)}"
+
+
+def _digest(name: str, about: str) -> str:
+    return hashlib.sha256(f"{name}\t{about}".encode()).hexdigest()[:16]
+
+
+def grouped(
+    groups: np.ndarray[Any, np.dtype[np.int64]],
+    outcome: np.ndarray[Any, np.dtype[np.bool_]],
+    about: np.ndarray[Any, np.dtype[np.bool_]],
+) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    """What a gap between rates is made of: twice the group's number of each row, and 1 more where `outcome` is so.
+
+    -1 where the rates are not `about` the row. All are (n,).
+    """
+    return np.where(about, groups * 2 + outcome, -1).astype(np.int32)
 
 
 def as_scores(values: Any) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

@@ -16,7 +16,7 @@ from auditor.types import Better, Measure
 
 __all__ = [
     "METHODS", "Interval", "auc", "difference", "fall_difference", "holm", "interval", "mean", "paired",
-    "rank_correlation", "rate", "ratio", "share", "simultaneous", "tails", "wilcoxon",
+    "rank_correlation", "rate", "ratio", "share", "simultaneous", "tails", "tails_of", "wilcoxon",
 ]  # fmt: skip
 
 
@@ -188,11 +188,16 @@ def tails(method: str, counts: Sequence[float], bound: float) -> tuple[float, fl
     The first is small when the figure lies significantly above `bound`, the second when below. Both are 1.0 when the
     counts give no interval.
     """
-    if interval(method, counts).low is None:
+    return tails_of(lambda confidence: interval(method, counts, confidence), bound)
+
+
+def tails_of(of: Callable[[float], Interval], bound: float) -> tuple[float, float]:
+    """`tails` of whatever has the interval `of` a confidence."""
+    if of(0.95).low is None:
         return 1.0, 1.0
 
     def excluded(confidence: float) -> tuple[bool, bool]:
-        i = interval(method, counts, confidence)
+        i = of(confidence)
         return (i.low is not None and i.low > bound), (i.high is not None and i.high < bound)
 
     def smallest(side: int) -> float:

@@ -51,7 +51,8 @@ class Model:
     what nobody may change. `output` says what the module returns: logits, probabilities, or one value (regression);
     `part` where they stand in what it returns, None where that is the tensor itself. `batch` is the only number of
     samples that the module takes at once, None where it takes any. `feed` makes what the module is called with of the
-    normalised tensor: another tensor, or arguments by name or position.
+    normalised tensor: another tensor, or arguments by name or position. `rejects` says whether the last class means
+    that the model does not answer; no row is of that class.
     """
 
     module: nn.Module
@@ -64,6 +65,7 @@ class Model:
     part: str | int | None = None
     batch: int | None = None
     feed: Callable[[Tensor], Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]] = as_it_is
+    rejects: bool = False
 
     def raw(self, x: Tensor) -> Tensor:
         """What the module returns for `x` (N, ...), as float32: (N, C), (N, 1) or (N,)."""

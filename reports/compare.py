@@ -1,16 +1,24 @@
-"""Two audits side by side as one page: verdicts, figures, and the two curves of robust accuracy."""
+"""Two audits side by side as one page: what moved, the two curves of robust accuracy, verdicts, every figure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from auditor.stats import newcombe
+from auditor.folders import COMPARISON, COMPARISON_JSON
 from auditor.store import Record
 from auditor.types import Audit, Measure, Outcome, Status
-from reports.charts import MINUS, Line, curve, figure_svg
+from reports.charts import Line, curve, figure_svg
+from reports.comparing.blocks import summary_section
+from reports.comparing.changes import Change, changes, same_rows
+from reports.comparing.machine import as_json
+from reports.comparing.naming import change_words, figure_words, interval_of, n_words
+from reports.comparing.sentence import answer
+from reports.comparing.summary import Summed, summary
 from reports.html import measured_on
 from reports.legible import legible
 from reports.parts import (
@@ -27,9 +35,9 @@ from reports.parts import (
 from reports.pillars.frontier import robust_measures
 from reports.words import STATUS, VERDICT, number, size, slice_words, subject_name
 
-__all__ = ["Side", "render"]
+__all__ = ["Side", "render", "write"]
 
-NAMES = ("accuracy", "robust_accuracy", "impact_ratio", "demographic_parity_difference", "equalized_odds_difference")
+LONGEST = 200  # figures of a check
 
 
 @dataclass(frozen=True)
@@ -45,12 +53,35 @@ class Side:
 
 def render(before: Record, after: Record, labels: tuple[str, str] = ("Before", "After")) -> str:
     """compare.html for two audits; `labels` say which is which."""
+    found = changes(before, after)
+    return _page(before, after, found, summary(found, before.audit, after.audit), labels)
+
+
+def write(before: Record, after: Record, folder: Path, labels: tuple[str, str] = ("Before", "After")) -> Path:
+    """Write compare.html and compare.json into `folder`, which exists; the path of the page."""
+    found = changes(before, after)
+    summed = summary(found, before.audit, after.audit)
+    machine = as_json(found, summed, same_rows=same_rows(before.audit, after.audit))
+    (folder / COMPARISON_JSON).write_bytes(machine)
+    (folder / COMPARISON).write_text(_page(before, after, found, summed, labels), "utf-8")
+    return folder / COMPARISON
+
+
+def _page(
+    before: Record, after: Record, found: Sequence[Change], summed: Sequence[Summed], labels: tuple[str, str]
+) -> str:
     before, after = (replace(r, audit=legible(r.audit)) for r in (before, after))
-    a, b = before.audit, after.audit
-    sections = [_curves(a, b, labels), _key_figures(a, b, labels), _verdicts(a, b, labels), _all_figures(a, b, labels)]
+    a, b, found, summed = before.audit, after.audit, legible(found), legible(summed)
+    sections = [
+        summary_section(summed),
+        _curves(a, b, found, labels),
+        _verdicts(a, b, labels),
+        _all_figures(a, b, found, labels),
+    ]
     template = environment().get_template("compare.html.j2")
     return template.render(
         title=f"{labels[0]} and {labels[1].lower()}: two audits compared",
+        answer=answer(summed),
         same=_same_words(a, b),
         sides=[_side(r, label) for r, label in zip((before, after), labels, strict=True)],
         sections=[s for s in sections if s is not None],
@@ -71,12 +102,18 @@ def _side(record: Record, label: str) -> Side:
     return Side(label, subject_name(audit), str(audit.verdict), VERDICT[audit.verdict], facts)
 
 
+def _model(audit: Audit) -> dict[str, Any]:
+    found: dict[str, Any] = audit.subject.get("model", {})
+    return found
+
+
 def _same_words(a: Audit, b: Audit) -> str:
     def same(part: str, digest: str) -> bool:
         first, second = (x.subject.get(part, {}).get(digest) for x in (a, b))
         return bool(first) and first == second
 
-    models = "The same model" if same("model", "weights_sha256") else "Two models"
+    first, second = ((m.get("wrapper"), m.get("sha256") if m.get("wrapper") else "") for m in (_model(a), _model(b)))
+    models = "The same model" if same("model", "weights_sha256") and first == second else "Two models"
     if not any(x.subject.get("model", {}).get("weights_sha256") for x in (a, b)):
         models = "Two sets of predictions"
     if same("data", "sha256") and same("data", "rows_sha256"):
@@ -86,9 +123,9 @@ def _same_words(a: Audit, b: Audit) -> str:
 
 
 # ---- sections ----------------------------------------------------------------------------------------------------
-def _curves(a: Audit, b: Audit, labels: tuple[str, str]) -> Section | None:
-    found = [audit.outcome("robustness.curve") for audit in (a, b)]
-    curves = [robust_measures(o) for o in found if o is not None and o.result is not None]
+def _curves(a: Audit, b: Audit, found: Sequence[Change], labels: tuple[str, str]) -> Section | None:
+    outcomes = [audit.outcome("robustness.curve") for audit in (a, b)]
+    curves = [robust_measures(o) for o in outcomes if o is not None and o.result is not None]
     if len(curves) < 2 or list(curves[0]) != list(curves[1]):
         return None
     first, second = curves
@@ -100,7 +137,8 @@ def _curves(a: Audit, b: Audit, labels: tuple[str, str]) -> Section | None:
     said = said if gains[at] else "Both stand the same at every size."
     title = "Accuracy under the strongest attack found."
     draw = curve([size(e) for e in first], lines, "largest change of an input, one step an audited size")
-    rows = [[size(e), *_pair(first[e], second[e])] for e in first]
+    moved = {(c.name, c.slice): c for c in found if c.check == "robustness.curve"}
+    rows = [[size(e), *_pair(m, second[e], moved.get((m.name, m.slice)))] for e, m in first.items()]
     grid = Grid("Robust accuracy by largest change", ("change", *_pair_columns(labels)), rows, frozenset(range(1, 6)))
     chart = Chart(title, said, figure_svg("c-two", title, said, draw), grid, "The bands are 95 % intervals.")
     return Section("robustness", "Robustness", said, [chart])
@@ -119,19 +157,16 @@ def _pair_columns(labels: tuple[str, str]) -> tuple[str, ...]:
     return (first, "95 % interval", second, "95 % interval", "difference")
 
 
-def _pair(a: Measure | None, b: Measure | None) -> list[str]:
-    return [*_side_cells(a), *_side_cells(b), _difference(a, b)]
+def _pair(a: Measure | None, b: Measure | None, c: Change | None) -> list[str]:
+    return [*_side_cells(a), *_side_cells(b), _difference(c)]
 
 
-def _difference(a: Measure | None, b: Measure | None) -> str:
-    """Second minus first; of two rates with the interval of independent samples."""
-    if a is None or b is None or a.value is None or b.value is None:
+def _difference(c: Change | None) -> str:
+    """Second minus first with its interval."""
+    if c is None or c.value is None:
         return ""
-    words = f"{b.value - a.value:+.3f}"
-    if a.method == b.method == "wilson":
-        i = newcombe(*b.counts, *a.counts)
-        words += f" ({i.low:+.3f} to {i.high:+.3f})"
-    return words.replace("-", MINUS)
+    interval = interval_of(c)
+    return f"{change_words(c)} ({interval})" if interval else change_words(c)
 
 
 def _side_cells(m: Measure | None) -> list[str]:
@@ -142,42 +177,27 @@ def _measures(audit: Audit) -> dict[tuple[str, str, str], Measure]:
     return {(o.check, m.name, m.slice): m for o in audit.outcomes if o.result for m in o.result.measures}
 
 
-def _key_figures(a: Audit, b: Audit, labels: tuple[str, str]) -> Section:
-    rows = _rows(a, b, [k for k in _keys(a, b) if k[1] in NAMES])
-    grid = Grid(
-        "Accuracy, robustness and fairness in both audits",
-        ("figure", "about", *_pair_columns(labels)),
-        rows,
-        frozenset(range(2, 7)),
-    )
-    answer = "Differences whose interval holds 0 may be chance; intervals are those of independent samples."
-    return Section("figures", "Key figures", answer, [grid])
-
-
-def _all_figures(a: Audit, b: Audit, labels: tuple[str, str]) -> Section:
-    by_check: dict[str, list[tuple[str, str, str]]] = {}
-    for key in _keys(a, b):
-        by_check.setdefault(key[0], []).append(key)
-    columns = ("figure", "about", *_pair_columns(labels))
+def _all_figures(a: Audit, b: Audit, found: Sequence[Change], labels: tuple[str, str]) -> Section:
+    by_check: dict[str, list[list[str]]] = {}
+    first, second = _measures(a), _measures(b)
+    for c in found:
+        key = (c.check, c.name, c.slice)
+        cells = [figure_words(c.name), slice_words(c.slice), *_pair(first.get(key), second.get(key), c), _rows_words(c)]
+        by_check.setdefault(c.check, []).append(cells)
+    columns = ("figure", "about", *_pair_columns(labels), "rows")
     blocks = [
         Folded(
-            f"{check}: {len(keys)} figures",
-            [Grid(check, columns, _rows(a, b, keys[:200]), frozenset(range(2, 7)), max(0, len(keys) - 200))],
+            f"{check}: {len(rows)} figures",
+            [Grid(check, columns, rows[:LONGEST], frozenset(range(2, 7)), max(0, len(rows) - LONGEST))],
         )
-        for check, keys in by_check.items()
+        for check, rows in by_check.items()
     ]
-    return Section("all", "Every figure", "", blocks)
+    answer = "Differences of the same rows are paired; the intervals are those of each figure alone, at 95 %."
+    return Section("all", "Every figure", answer, blocks)
 
 
-def _keys(a: Audit, b: Audit) -> list[tuple[str, str, str]]:
-    """Figures of either audit, in the order of the first; figures of single rows are left out."""
-    keys = dict.fromkeys([*_measures(a), *_measures(b)])
-    return [k for k in keys if not k[2].startswith("row=")]
-
-
-def _rows(a: Audit, b: Audit, keys: list[tuple[str, str, str]]) -> list[list[str]]:
-    first, second = _measures(a), _measures(b)
-    return [[k[1].replace("_", " "), slice_words(k[2]), *_pair(first.get(k), second.get(k))] for k in keys]
+def _rows_words(c: Change) -> str:
+    return "; ".join(words for words in (n_words(c), c.doubt) if words)
 
 
 def _verdicts(a: Audit, b: Audit, labels: tuple[str, str]) -> Section:

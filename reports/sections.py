@@ -47,10 +47,16 @@ def _audited(audit: Audit) -> Section:
         rows.append(
             (
                 "Model",
-                f"{model['architecture']}, {model['parameters']:,} parameters, read from a {model['format']} file",
+                f"{model['architecture']}, {model['parameters']:,} parameters, read from a {model['format']} file"
+                + (f"; behind a wrapper, {str(model['wrapper']).replace('_', ' ')}" if model.get("wrapper") else ""),
             )
         )
-    digests = {"Model file": model.get("sha256"), "State dict": model.get("weights_sha256")}
+    file = "Wrapper file" if model.get("wrapper") else "Model file"
+    digests = {
+        file: model.get("sha256"),
+        "Wrapped file": model.get("wrapped_sha256"),
+        "State dict": model.get("weights_sha256"),
+    }
     rows += [(name, f"sha256 {digest}") for name, digest in digests.items() if digest]
     if model.get("file") and (grade := str(model.get("evidence_grade", ""))):
         rows.append(("Evidence grade", f"{grade_words(grade)}. {grade_meaning(grade)}"))
@@ -160,9 +166,15 @@ def _value(value: object) -> str:
 def _provenance(record: Record) -> Section:
     audit = record.audit
     model, data = audit.subject.get("model", {}), audit.subject.get("data", {})
+    behind = model.get("wrapped_file", "")
     digests = [
-        [model.get("file", ""), "model file", model.get("sha256", "")],
-        [model.get("file", ""), "its weights, however they are stored", model.get("weights_sha256", "")],
+        [model.get("file", ""), "wrapper file" if model.get("wrapper") else "model file", model.get("sha256", "")],
+        [behind, "model file behind the wrapper", model.get("wrapped_sha256", "")],
+        [
+            model.get("wrapped_file", model.get("file", "")),
+            "its weights, however they are stored",
+            model.get("weights_sha256", ""),
+        ],
         [model.get("architecture", ""), "source file of the architecture", model.get("architecture_sha256", "")],
         [data.get("file", ""), "data", data.get("sha256", "")],
         [data.get("reference", ""), "reference data", data.get("reference_sha256", "")],

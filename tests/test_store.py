@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from auditor.errors import LoadError, UsageError
-from auditor.folders import COMPARISON, MANIFEST, may_replace, replacing
+from auditor.folders import COMPARISON, COMPARISON_JSON, MANIFEST, may_replace, replacing
 from auditor.policy import judge, load_policy
 from auditor.schema import audit_from_json, audit_to_json, canonical, json_schema
 from auditor.stats import rate, ratio
@@ -182,7 +182,8 @@ def test_what_is_signed_or_no_audit_is_never_replaced(tmp_path: Path, name: str,
 def test_two_audits_and_their_comparison_give_way_together(tmp_path: Path) -> None:
     written(tmp_path / "out" / "before")
     written(tmp_path / "out" / "after")
-    (tmp_path / "out" / COMPARISON).write_text("old")
+    for name in (COMPARISON, COMPARISON_JSON):
+        (tmp_path / "out" / name).write_text("old")
 
     with replacing(tmp_path / "out") as fresh:
         (fresh / "audit.json").write_text("new")

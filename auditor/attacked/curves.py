@@ -15,7 +15,7 @@ from auditor.attacked.pictured import pictured
 from auditor.attacked.sizes import AnyNorm, at_size, doubts_of_size, ladder_of
 from auditor.attacks.balls import ball_of
 from auditor.attacks.curve import Frontiers
-from auditor.attacks.goals import AnotherClass, AnotherValue, Goal
+from auditor.attacks.goals import AnotherClass, AnotherValue, Goal, another_class
 from auditor.attacks.min_norm import min_norm_frontiers, sparse_noise
 from auditor.attacks.seen import Seen
 from auditor.attacks.strongest import strongest
@@ -62,7 +62,7 @@ def norm_curve(
 
 def _aim(ctx: Context, moved_by: float) -> tuple[Goal, Aim]:
     if not ctx.is_regression:
-        return AnotherClass(), _class
+        return another_class(ctx.need_model()), _class
     spread = float(np.std(ctx.data.y))
     if not moved_by and not spread:
         msg = "all targets are the same, so that half their standard deviation is 0; give `moved_by`"

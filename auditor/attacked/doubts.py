@@ -11,7 +11,7 @@ from auditor.attacks.strongest import FULL
 from auditor.registry import Context
 from auditor.subject import Data, Model, Targets
 
-__all__ = ["doubts", "held_columns", "of_rows", "of_sight"]
+__all__ = ["doubts", "held_columns", "of_rejection", "of_rows", "of_sight"]
 
 Which = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
@@ -21,7 +21,7 @@ def doubts(ctx: Context, data: Data, seen: Seen, found: Attacked, steps: int) ->
 
     `steps` are those of the attacks by gradients.
     """
-    said = [*of_sight(seen), *_blind(seen, FULL * steps)]
+    said = [*of_rejection(seen.model), *of_sight(seen), *_blind(seen, FULL * steps)]
     outside = ctx.predictions.inputs.outside if ctx.predictions.inputs else 0
     if outside:
         said.append(
@@ -32,6 +32,14 @@ def doubts(ctx: Context, data: Data, seen: Seen, found: Attacked, steps: int) ->
     if values is not None and len(values) > 1 and np.ptp(values) == 0:
         said.append("The model gives the same value for every row: what never moves says nothing about robustness.")
     return said + of_rows(None if ctx.is_regression else data.y, ~found.wrong.numpy(), found.failing)
+
+
+def of_rejection(model: Model) -> list[str]:
+    """How answers are counted that a model refuses to give."""
+    if not model.rejects:
+        return []
+    said = "The model may reject an input: a change that it rejects does not count as broken, as it deceives nobody"
+    return [f"{said}; a row that it rejects as it is counts as wrong."]
 
 
 def of_sight(seen: Seen) -> list[str]:

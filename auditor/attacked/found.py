@@ -95,7 +95,7 @@ def attacked(ctx: Context, model: Model, data: Data, ladder: Sequence[float], th
     for batch in data.batches(ctx.batch_size):
         before = _answers(model, batch.x)
         y = threat.aim(batch, before)
-        wrong = goal.reached(before, y)
+        wrong = goal.wrong(before, y)
         random_changes = [threat.noise(batch.x, torch.full((len(y),), e), random) for e in ladder]
         stands = torch.stack([~goal.reached(_answers(model, at), y) for at in random_changes])
         found = _with_noise(threat.attack(batch.x, y), random_changes, stands, ladder)

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.attacked.doubts import of_rows, of_sight
+from auditor.attacked.doubts import of_rejection, of_rows, of_sight
 from auditor.attacked.found import search_view
 from auditor.attacked.sizes import beyond_reach
 from auditor.attacked.table_notes import caveats_of, held_still, named
-from auditor.attacks.goals import AnotherClass
+from auditor.attacks.goals import another_class, rival_classes
 from auditor.attacks.seen import Seen
 from auditor.attacks.tables.chance import random_changes
 from auditor.attacks.tables.curve import table_curve as frontiers
@@ -40,7 +40,7 @@ def table_curve(ctx: Context, model: Model, *, ladder: Sequence[float], samples:
     """
     ball = ball_of(model, ctx.data.columns, ctx.data.relations, ctx.reference or ctx.data)
     drawn = ctx.data.take(samples, ctx.seed)
-    seen = search_view(ctx, model, drawn, AnotherClass(), lambda batch, _: batch.y)
+    seen = search_view(ctx, model, drawn, another_class(model), lambda batch, _: batch.y)
     parts = [_attacked(ctx, seen, ball, batch, ladder, steps) for batch in drawn.batches(ctx.batch_size)]
     found = AttackedRows.joined(parts)
     n = len(found.rows)
@@ -59,7 +59,11 @@ def table_curve(ctx: Context, model: Model, *, ladder: Sequence[float], samples:
     standing = [found.right, *(found.index > k for k in range(len(ladder)))]
     ctx.keep_scores(found.rows, dict(zip((clean, *robust), standing, strict=True)))
     examples = [_changes(ctx, seen.model, found, *e) for e in _chosen(found, ladder, shown)]
-    caveats = [*of_sight(seen), *caveats_of(ctx, ball, found.x, found.free, int(found.blind.sum()), ladder)]
+    caveats = [
+        *of_rejection(model),
+        *of_sight(seen),
+        *caveats_of(ctx, ball, found.x, found.free, int(found.blind.sum()), ladder),
+    ]
     caveats += beyond_reach("linf", ladder, ball.reach(decoded(found.x, ctx.data.columns)))
     caveats += of_rows(found.y, found.right, int(found.failing.sum()))
     if len(drawn) > n:
@@ -119,16 +123,17 @@ def _attacked(ctx: Context, seen: Seen, ball: Ball, batch: Batch, ladder: Sequen
     )  # fmt: skip
     index, distance, witness = found.index.numpy().copy(), found.distance.numpy().copy(), found.witness.clone()
     own = decoded(x, ball.constraints.columns)
-    others = torch.arange(len(seen.model.classes)) != y[:, None]
+    others = rival_classes(seen.model, y)
     margins = Margins(seen.model, x, own, others, ctx.data.columns, ctx.batch_size, sight, seen.least)
     draws = [np.random.default_rng([ctx.seed, int(row), 1]) for row in rows]
     every = np.arange(len(x))
-    right, stands = ~margins.turned(every, own), []
+    right, stands = ~margins.turned(every, own) & ~_rejected(seen.model, x), []
     for k, changed in enumerate(random_changes(margins, ball, ladder, draws) if len(x) else ()):
         stands.append(~margins.turned(every, changed))
         sooner = np.flatnonzero(~stands[-1] & (index > k))
         index[sooner], distance[sooner] = k, ball.distance(own[sooner], changed[sooner])
         witness[sooner] = margins.inputs(sooner, changed[sooner])
+    index[~right], distance[~right] = 0, 0.0  # what is rejected as it is, too
     free = [_free(ball, own, np.full(len(x), e)) for e in ladder]
     noise = np.stack(stands) & right if stands else np.zeros((len(ladder), 0), np.bool_)
     blind = without_slope(margins, ball, every)
@@ -136,6 +141,14 @@ def _attacked(ctx: Context, seen: Seen, ball: Ball, batch: Batch, ladder: Sequen
         known = seen.model(witness).cpu().isfinite().all(1) if len(x) else sound[:0]
     failing = right & (index < len(ladder)) & ~known.numpy()
     return AttackedRows(rows, y.numpy(), x, witness, index, distance, right, noise, np.stack(free), blind, failing)
+
+
+def _rejected(model: Model, x: Tensor) -> Which:
+    """(N,) which inputs the model rejects: none where it does not reject."""
+    if not model.rejects:
+        return np.zeros(len(x), np.bool_)
+    with torch.no_grad():
+        return np.asarray((model(x).argmax(1).cpu() == len(model.classes) - 1).numpy())
 
 
 def _free(ball: Ball, own: Rows, epsilon: Rows) -> Which:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from auditor.attacks.balls import Ball, Norm, ball_of
-from auditor.attacks.goals import AnotherClass, Goal
+from auditor.attacks.goals import Goal, another_class
 from auditor.attacks.plan import PLAN, Stage
 from auditor.attacks.walk import Search, outside
 from auditor.subject import Model
@@ -72,7 +72,7 @@ def robust_curve(
     The model is frozen and in evaluation mode, and treats the samples of a batch independently. NotApplicable when it
     gives no gradient.
     """
-    goal, ball, eps = goal or AnotherClass(), ball_of(norm, model, x), torch.tensor(epsilons, dtype=x.dtype)
+    goal, ball, eps = goal or another_class(model), ball_of(norm, model, x), torch.tensor(epsilons, dtype=x.dtype)
     with torch.no_grad():
         outputs = model(x).cpu()
     stands = (~goal.reached(outputs, y)).nonzero()[:, 0]

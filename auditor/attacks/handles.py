@@ -14,7 +14,7 @@ def handle_like(model: Model, module: nn.Module) -> Model:
     """`module`, which takes what the handle `model` takes and gives logits or values, as a handle of its own."""
     return Model(
         module, model.classes, model.bounds, output="value" if model.output == "value" else "logits",
-        device=model.device, unit=model.unit,
+        device=model.device, unit=model.unit, rejects=model.rejects,
     )  # fmt: skip
 
 

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from auditor.attacks.balls import per_sample
 from auditor.attacks.curve import Frontiers
-from auditor.attacks.goals import AnotherClass, wrong_rows
+from auditor.attacks.goals import another_class, wrong_rows
 from auditor.errors import NotApplicable
 from auditor.subject import Model
 
-__all__ = ["NORMS", "InUnits", "Norm", "TooLong", "frontiers_of", "right_rows", "spread_over"]
+__all__ = ["NORMS", "InUnits", "Norm", "TooLong", "frontiers_of", "right_rows", "spread_over", "standing_rows"]
 
 Norm = Literal["linf", "l2", "l1", "l0"]
 NORMS: tuple[Norm, ...] = get_args(Norm)
@@ -101,14 +101,24 @@ def _length(away: Tensor, norm: Norm) -> Tensor:
     return length
 
 
-def right_rows(model: Model, x: Tensor, y: Tensor, least: float = 0.0) -> Tensor:
-    """(N,) which of the inputs `x` (N, ...) are classified as `y` (N,), or as another class by at most `least`.
+def right_rows(model: Model, x: Tensor, y: Tensor) -> Tensor:
+    """(N,) which of the inputs `x` (N, ...) are classified as `y` (N,).
 
     None that the model has no finite answer for.
     """
     with torch.no_grad():
+        return ~wrong_rows(model(x).cpu(), y)
+
+
+def standing_rows(model: Model, x: Tensor, y: Tensor, least: float = 0.0) -> Tensor:
+    """(N,) which of the inputs `x` (N, ...) are rejected, classified as `y` (N,), or otherwise by at most `least`.
+
+    None that the model has no finite answer for.
+    """
+    goal = another_class(model, least)
+    with torch.no_grad():
         outputs = model(x).cpu()
-    return ~wrong_rows(outputs, y) | (AnotherClass(least).margin(outputs, y) <= 0 if least else False)
+    return ~goal.reached(outputs, y) | (goal.margin(outputs, y) <= 0 if least else False)
 
 
 def frontiers_of(
@@ -126,7 +136,7 @@ def frontiers_of(
         if math.isfinite(largest):
             at = seen.pulled(at, norm, largest)
         size = seen.distance(at, norm)
-        nearer = ~right_rows(seen.model, at, y) & (size < distance)
+        nearer = ~standing_rows(seen.model, at, y) & (size < distance)
         witness[nearer], distance[nearer] = at[nearer], size[nearer]
     eps = torch.tensor(epsilons, dtype=distance.dtype)
     index = (distance[:, None] > eps + seen.rounding(norm)[:, None]).sum(1)

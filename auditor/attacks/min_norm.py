@@ -12,8 +12,8 @@ from torch import Tensor
 
 from auditor.attacks.balls import per_sample
 from auditor.attacks.curve import Frontiers
-from auditor.attacks.goals import AnotherClass
-from auditor.attacks.in_units import InUnits, frontiers_of, right_rows, spread_over
+from auditor.attacks.goals import another_class
+from auditor.attacks.in_units import InUnits, frontiers_of, right_rows, spread_over, standing_rows
 from auditor.attacks.softened import SoftBackward
 from auditor.errors import NotApplicable
 from auditor.guard import isolated
@@ -61,7 +61,7 @@ def min_norm_frontiers(
     seen, asked, classes = InUnits(model, x[right]), InUnits(judge, x[right]), y[right]
 
     def wrong(z: Tensor) -> Tensor:
-        return ~right_rows(judge, asked.decode(z), classes, least)
+        return ~standing_rows(judge, asked.decode(z), classes, least)
 
     with isolated(seed):
         if norm == "l1":
@@ -97,7 +97,7 @@ def _elements(seen: InUnits, y: Tensor, steps: int) -> Iterator[tuple[Tensor, Te
     for z in _fmn(seen, y, "l0", steps):
         yield z, (z - start).abs()
     leaf = start.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(AnotherClass().margin(seen(leaf), y).sum(), leaf)
+    (gradient,) = torch.autograd.grad(another_class(seen.model).margin(seen(leaf), y).sum(), leaf)
     far = torch.where(gradient > 0, seen.encode(seen.high), seen.encode(seen.low))
     yield far, (gradient * (far - start)).abs().nan_to_num()
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from auditor.attacks.balls import Norm, ball_of, per_sample
-from auditor.attacks.goals import wrong_rows
+from auditor.attacks.goals import another_class
 from auditor.subject import Model
 
 __all__ = ["Climb", "Loss", "climb", "cross_entropy", "gradient_of", "margin"]
@@ -68,7 +68,7 @@ def climb(
         value = loss(outputs, y[rows])
         gradient = gradient_of(value, leaf)
         highest[step, rows] = value.detach()
-        broken[rows] = _agreed(judge, leaf.detach(), y[rows], wrong_rows(outputs, y[rows]))
+        broken[rows] = _agreed(judge, leaf.detach(), y[rows], another_class(model).reached(outputs, y[rows]))
         moved = at[rows] + per_sample(size[rows], x) * ball.steepest(gradient)
         at[rows] = ball.clip(moved.detach(), x[rows], radius[rows])
     return Climb(broken, highest.cummax(0).values)
@@ -86,4 +86,4 @@ def _agreed(judge: Model | None, at: Tensor, y: Tensor, broken: Tensor) -> Tenso
     if judge is None or not bool(broken.any()):
         return broken
     with torch.no_grad():
-        return broken.index_put((broken,), wrong_rows(judge(at[broken]).cpu(), y[broken]))
+        return broken.index_put((broken,), another_class(judge).reached(judge(at[broken]).cpu(), y[broken]))

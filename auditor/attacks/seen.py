@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from auditor.attacks.goals import AnotherClass, Goal
+from auditor.attacks.goals import Goal, another_class
 from auditor.attacks.handles import handle_like, tolerant
 from auditor.attacks.recovered import LastSoftmax
 from auditor.attacks.softened import SoftBackward
@@ -77,7 +77,7 @@ def seen_by_search(
 
     `followed` is the model in a form whose functions can be seen, None: the model itself.
     """
-    x, y, goal = x[:ROWS], y[:ROWS], goal or AnotherClass()
+    x, y, goal = x[:ROWS], y[:ROWS], goal or another_class(model)
     asked, inner = model, followed or model
     model = tolerant(model)
     random = answers_differ(model, x)

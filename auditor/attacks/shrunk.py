@@ -12,7 +12,7 @@ from torch import Tensor
 
 from auditor.attacks.balls import TINY, Ball, Norm, ball_of, per_sample
 from auditor.attacks.curve import Frontiers, confirmed
-from auditor.attacks.goals import AnotherClass, Goal
+from auditor.attacks.goals import Goal, another_class
 from auditor.subject import Model
 
 __all__ = ["shrunk"]
@@ -41,7 +41,7 @@ def shrunk(
     Halving the way to the sample first (6 questions), then the nearest point of a straight border, then `steps`
     gradients of `seen`, None: the model's own; 0 where it has none. `index` may fall too.
     """
-    goal, ball, eps = goal or AnotherClass(), ball_of(norm, model, x), torch.tensor(epsilons, dtype=x.dtype)
+    goal, ball, eps = goal or another_class(model), ball_of(norm, model, x), torch.tensor(epsilons, dtype=x.dtype)
     rows = (found.distance > 0).nonzero()[:, 0]
     if not len(rows):
         return found

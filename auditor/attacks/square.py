@@ -15,7 +15,7 @@ from torch import Tensor
 
 from auditor.attacks.balls import Ball, LinfBall, Norm, ball_of, per_sample
 from auditor.attacks.curve import Frontiers, confirmed
-from auditor.attacks.goals import AnotherClass, Goal
+from auditor.attacks.goals import Goal, another_class
 from auditor.attacks.walk import outside
 from auditor.subject import Model
 
@@ -48,7 +48,7 @@ def square(
     search begins with stripes, as published; with `near` it begins with small squares, where another attack came
     closest: 100 questions from there find what 5,000 from stripes do (docs/robustness.md).
     """
-    goal, ball, eps = goal or AnotherClass(), ball_of(norm, model, x), torch.tensor(epsilons, dtype=x.dtype)
+    goal, ball, eps = goal or another_class(model), ball_of(norm, model, x), torch.tensor(epsilons, dtype=x.dtype)
     hunt = _Hunt(model, goal, ball, x, y, eps, start.index.clone(), start.witness.clone())
     random = torch.Generator().manual_seed(seed)
     due, shares = (start.index > 0).nonzero()[:, 0], _shares(queries, NEAR if near else 0)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from auditor.attacks.balls import Norm, ball_of
 from auditor.attacks.curve import Frontiers, confirmed, robust_curve
-from auditor.attacks.goals import AnotherClass, Goal
+from auditor.attacks.goals import AnotherClass, Goal, another_class
 from auditor.attacks.plan import PLAN
 from auditor.attacks.seen import MOST_BLIND, Seen
 from auditor.attacks.shrunk import shrunk
@@ -81,4 +81,4 @@ def strongest(
 
 def _clearly(goal: Goal | None, seen: Seen) -> Goal:
     """Another class where no goal is given; of answers that are random, by more than chance may turn back."""
-    return AnotherClass(seen.least) if goal is None or isinstance(goal, AnotherClass) else goal
+    return another_class(seen.model, seen.least) if goal is None or isinstance(goal, AnotherClass) else goal

@@ -36,7 +36,7 @@ def distilled_copy(
     centre, spread = x.mean(), x.std().clamp_min(1e-6)
     copy = Model(
         nn.Sequential(_Standard(centre, spread), student), model.classes, model.bounds,
-        output=model.output if model.output == "value" else "logits", unit=model.unit,
+        output=model.output if model.output == "value" else "logits", unit=model.unit, rejects=model.rejects,
     )  # fmt: skip
     optimiser = torch.optim.Adam(student.parameters(), 2e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)

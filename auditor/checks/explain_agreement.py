@@ -53,6 +53,8 @@ def explain_agreement(
     common = [[found.common for alike in pairs.values() if (found := alike[i]) is not None] for i in rows]
     consensus = mean("consensus", [float(np.mean(held)) for held in common if held], better="higher")
     chance = mean("consensus_by_chance", [_top(g.players) / g.players for g in scene.games])
+    ids = np.array([s.row for s in scene.samples])
+    ctx.keep_scores(ids, {consensus: [float(np.mean(held)) if held else np.nan for held in common]})
     beside = witnessed(scene, {m.name: own for m, own in scores.items()})
     tables = [_between(pairs), *([_witnesses(beside)] if beside else [])]
     caveats = not_tested(left)

@@ -130,6 +130,8 @@ def _accepted(ctx: Context, shown: Sequence[Sample], target: str) -> torch.Tenso
     """(N, classes) which answers each row seeks."""
     sought = ctx.classes.index(target) if target else ctx.data.positive
     accepted = torch.ones(len(shown), len(ctx.classes), dtype=torch.bool)
+    if ctx.need_model().rejects:
+        accepted[:, -1] = False  # to be rejected is no other answer, unless it is sought
     for row, s in zip(accepted, shown, strict=True):
         row[s.predicted] = False
         if sought is not None and sought != s.predicted:

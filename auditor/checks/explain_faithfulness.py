@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field
 
 from auditor.evidence.compared import Compared, compared
@@ -67,6 +69,7 @@ def explain_faithfulness(
     found, run = faithfulness(scene, {m.name: own for m, own in scores.items()}, rivals, steps, subsets)
     judged = [_judged(name, f, what) for name, f in found.items()]
     measures = [m for method in scores for m in _measures(judged, method.name)]
+    ctx.keep_scores(np.array([s.row for s in scene.samples]), _kept(judged, measures))
     measures.append(Measure("passes", "", run / len(scene.samples), len(scene.samples)))
     caveats = not_tested(left)
     off, far = off_data(scene.ctx, [(g, of_all_sizes(g, TRIED, scene.ctx.seed)) for g in scene.games])
@@ -112,6 +115,13 @@ def _measures(judged: list[_Judged], method: str) -> list[Measure]:
     }
     rows = len(judged[0].found.own[method])
     return measures + [Measure(name, where, n, rows) for name, n in counts.items()]
+
+
+def _kept(judged: list[_Judged], measures: list[Measure]) -> dict[Measure, list[float]]:
+    """What each row counts in the mean of each measure and method."""
+    own = {(j.measure, f"method={name}"): values for j in judged for name, values in j.found.own.items()}
+    found = {m: own[m.name, m.slice] for m in measures if (m.name, m.slice) in own}
+    return {m: [math.nan if v is None else v for v in values] for m, values in found.items()}
 
 
 def _table(j: _Judged, what: str) -> Table:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated
 
+import numpy as np
 import torch
 from pydantic import Field
 
@@ -57,13 +59,17 @@ def explain_stability(
                 if counts and (change := relative_change(own, other)) is not None:
                     held.append(change)
     measures: list[Measure] = []
+    kept: dict[Measure, list[float]] = {}
     rows: list[tuple[Scalar, ...]] = []
     for name, every in largest.items():
         known = [max(changes) for changes in every if changes]
         size = mean("max_sensitivity", known, slice=f"method={name}", better="lower")
         still = rate("steady", sum(v <= MOST for v in known), len(known), slice=f"method={name}")
         measures += [size, still]
+        worst = [max(changes) if changes else math.nan for changes in every]
+        kept |= {size: worst, still: [math.nan if math.isnan(v) else float(v <= MOST) for v in worst]}
         rows.append((name, size.value, size.low, size.high, max(known, default=None), still.value, len(known)))
+    ctx.keep_scores(np.array([s.row for s in scene.samples]), kept)
     columns = ("method", "mean of the largest change", "low", "high", "largest", "steady rows", "n")
     table = Table(
         f"Change of the explanation when inputs move by up to {radius:.2%} of their range", columns, tuple(rows)

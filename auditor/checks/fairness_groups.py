@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field
 
-from auditor.contingency import MISSING, Cell, Contingency
+from auditor.contingency import MISSING, Cell, Contingency, rows_of
 from auditor.errors import NotApplicable
 from auditor.registry import Context, check
+from auditor.scores import SCORED_ROWS, group_key, grouped
 from auditor.stats import difference, rate
 from auditor.types import Better, Measure, Result, Scalar, Table
 
@@ -59,6 +61,7 @@ def groups(ctx: Context, *, smallest_group: Annotated[int, Field(ge=1)] = 10) ->
     if not ctx.data.groups:
         msg = "the audit file names no sensitive columns"
         raise NotApplicable(msg)
+    ctx.keep(SCORED_ROWS, ctx.data.row_ids)
     measures: list[Measure] = []
     tables: list[Table] = []
     attributes = tuple(ctx.data.groups)
@@ -68,9 +71,11 @@ def groups(ctx: Context, *, smallest_group: Annotated[int, Field(ge=1)] = 10) ->
             table = ctx.contingency(crossed, positive)
             measures += _rates(crossed, table, about)
             if len(crossed) == 1:
-                measures += _gaps(crossed[0], table, about, smallest_group)
+                for gap, of in _gaps(crossed[0], table, about, smallest_group):
+                    measures.append(gap)
+                    _keep(ctx, gap, of, crossed[0], positive, smallest_group)
             tables.append(_shown(crossed, table, about))
-    caveats = _small(ctx, attributes)
+    caveats = [*_refusals(ctx), *_small(ctx, attributes)]
     return Result(tuple(measures), tuple(tables), (), tuple(caveats))
 
 
@@ -84,17 +89,27 @@ def _rates(attributes: tuple[str, ...], table: Contingency, about: str) -> Itera
             yield rate(name, *getattr(cell, name), slice=_slice(attributes, group, about), better=better)
 
 
-def _gaps(attribute: str, table: Contingency, about: str, smallest: int) -> Iterator[Measure]:
+def _gaps(attribute: str, table: Contingency, about: str, smallest: int) -> Iterator[tuple[Measure, str]]:
+    """Every gap of an attribute, with the rate that it is a gap of."""
     where = f"{attribute}{about}"
     for name, of in GAPS.items():
-        yield _gap(name, table, of, where, smallest)
-    tpr, fpr = (_gap("equalized_odds_difference", table, of, where, smallest) for of in ("tpr", "fpr"))
-    known = [m for m in (tpr, fpr) if m.value is not None]
-    yield (
-        max(known, key=lambda m: m.value or 0.0)
-        if len(known) == 2
-        else Measure("equalized_odds_difference", where, None, tpr.n, better="lower")
-    )
+        yield _gap(name, table, of, where, smallest), of
+    either = [(_gap("equalized_odds_difference", table, of, where, smallest), of) for of in ("tpr", "fpr")]
+    if all(m.value is not None for m, _ in either):
+        yield max(either, key=lambda found: found[0].value or 0.0)
+    else:
+        yield Measure("equalized_odds_difference", where, None, table.n, better="lower"), ""
+
+
+def _keep(ctx: Context, gap: Measure, of: str, attribute: str, positive: int, smallest: int) -> None:
+    """Keep group and outcome of the rows that a gap is about, so that two audits of the same rows can be compared."""
+    if gap.value is None:
+        return
+    labels = ctx.data.groups[attribute]
+    about, outcome = rows_of(of, ctx.predictions.predicted == positive, ctx.data.y == positive)
+    about = about & np.array([name != MISSING for name in labels.names])[labels.codes]
+    large = np.bincount(labels.codes[about], minlength=len(labels.names)) >= smallest
+    ctx.keep(group_key(gap.name, gap.slice), grouped(labels.codes, outcome, about & large[labels.codes]))
 
 
 def _gap(name: str, table: Contingency, of: str, where: str, smallest: int) -> Measure:
@@ -119,6 +134,13 @@ def _shown(attributes: tuple[str, ...], table: Contingency, about: str) -> Table
 def _share(counts: tuple[int, int]) -> float | None:
     k, n = counts
     return k / n if n else None
+
+
+def _refusals(ctx: Context) -> list[str]:
+    """How the answers of a model are counted that may refuse to give one."""
+    if ctx.model is None or not ctx.model.rejects:
+        return []
+    return ["The model may reject a row: that counts as an answer other than the favourable one, and as a wrong one."]
 
 
 def _small(ctx: Context, attributes: tuple[str, ...]) -> list[str]:

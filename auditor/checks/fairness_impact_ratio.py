@@ -40,6 +40,8 @@ def impact_ratio(ctx: Context, *, smallest_share: Annotated[float, Field(ge=0, l
         raise NotApplicable(msg)
     measures: list[Measure] = []
     tables, caveats = [], []
+    if ctx.model is not None and ctx.model.rejects:
+        caveats.append("The model may reject a row: that counts as an answer other than the favourable one.")
     for attribute in ctx.data.groups:
         table = ctx.contingency((attribute,), ctx.data.positive)
         judged = {g[0]: c for g, c in table if g[0] != MISSING and c.n >= smallest_share * table.n}

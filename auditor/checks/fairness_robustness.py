@@ -18,6 +18,7 @@ from auditor.types import Measure, Result, Scalar, Table
 
 TOPIC = "robustness"
 SMALL, LISTED = 30, 8
+MOST_MEASURES = 10_000  # then no further attribute is taken
 BY_CHANCE = 20  # one of so many 95 % intervals leaves out the truth
 
 
@@ -49,7 +50,7 @@ def robustness(ctx: Context, *, smallest_group: Annotated[int, Field(ge=1)] = 10
     if not ctx.data.groups:
         msg = "the audit file names no sensitive columns"
         raise NotApplicable(msg)
-    kept = [s for s in ctx.scored if s.check.startswith(f"{TOPIC}.")]
+    kept = [s for s in ctx.scored if s.check.startswith(f"{TOPIC}.") and _is_share(s)]
     if not kept:
         msg = (
             "no robustness check of this audit has kept what its rows count; run it with robustness.curve, "
@@ -59,7 +60,10 @@ def robustness(ctx: Context, *, smallest_group: Annotated[int, Field(ge=1)] = 10
     measures: list[Measure] = []
     tables: list[Table] = []
     caveats: list[str] = []
-    for attribute, labels in ctx.data.groups.items():
+    for done, (attribute, labels) in enumerate(ctx.data.groups.items()):
+        if len(measures) > MOST_MEASURES:
+            caveats.append(f"Only the first {done} of {len(ctx.data.groups)} sensitive columns are compared.")
+            break
         found = [_compared(ctx, s, kept, attribute, smallest_group) for s in kept]
         measures += [m for c in found for m in c.measures]
         tables.append(_shown(attribute, labels, found))
@@ -67,6 +71,12 @@ def robustness(ctx: Context, *, smallest_group: Annotated[int, Field(ge=1)] = 10
     for source in {s.check: s for s in kept}.values():
         caveats += _few(ctx, source, smallest_group)
     return Result(tuple(measures), tuple(tables), (), (*_by_chance(measures), *caveats))
+
+
+def _is_share(scored: Scored) -> bool:
+    """Whether rows count from 0 to 1; errors of values may be any numbers, and have no rate."""
+    known = scored.scores[np.isfinite(scored.scores)]
+    return bool(((known >= 0) & (known <= 1)).all())
 
 
 def _compared(ctx: Context, scored: Scored, kept: Sequence[Scored], attribute: str, smallest: int) -> Compared:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from auditor.registry import Context, check
-from auditor.stats import rate
+from auditor.registry import Context, Probabilities, check
+from auditor.stats import mean, rate
+from auditor.subject import Integers
 from auditor.types import Measure, Result, Scalar, Table
 
 
 @check(
     "performance.accuracy",
     title="Accuracy",
-    source="Wilson 1927, J. Am. Stat. Assoc. 22:209 (intervals)",
+    source="Wilson 1927, J. Am. Stat. Assoc. 22:209 (intervals); Brier 1950, Mon. Weather Rev. 78:1 (brier)",
 )
 def accuracy(ctx: Context) -> Result:
     """How often the model is right, as a whole and for each class.
@@ -20,10 +23,13 @@ def accuracy(ctx: Context) -> Result:
     What it measures: `accuracy`, the share of rows classified correctly; `majority_share`, what always naming the
     commonest class would reach (None where the data hold one class only); for each class `recall`, the share of its
     rows that are found, and `precision`, the share of rows given its name that are its own. 1 is perfect, 0 always
-    wrong; None where there are no such rows.
+    wrong; None where there are no such rows. Of a model that may reject an input also `rejected_share`, the share of
+    rows that it rejects, which count as wrong, and `answered_accuracy`, the share of the others that are right. Where
+    probabilities are known, `brier` is the mean over rows of the squared errors of all classes' probabilities, each
+    against 1 for the true class and 0 for the others: 0 is certain and right, 2 certain and wrong.
 
     How to read it: an accuracy whose interval does not clear `majority_share` shows no skill. A class with low recall
-    is one the model overlooks.
+    is one the model overlooks. A `brier` that falls while accuracy stays says that the probabilities got truer.
 
     When it misleads: one figure hides rare classes and groups; the interval is about chance in drawing these rows,
     not about data of another origin.
@@ -38,8 +44,19 @@ def accuracy(ctx: Context) -> Result:
         rate("accuracy", int(right.sum()), n),
         Measure("majority_share", "", float(actual.max()) / n if np.count_nonzero(actual) > 1 else None, n),
     ]
+    shown = np.flatnonzero(actual + named)
+    if ctx.model is not None and ctx.model.rejects:
+        rejected = int(named[-1])
+        measures.append(rate("rejected_share", rejected, n, better="lower"))
+        measures.append(rate("answered_accuracy", int(right.sum()), n - rejected))
+        shown = shown[shown != k - 1]
+    scores: dict[Measure, Any] = {measures[0]: ctx.right}
+    if ctx.predictions.probabilities is not None:
+        errors = _squared_errors(ctx.predictions.probabilities, y)
+        measures.append(mean("brier", errors.tolist(), better="lower"))
+        scores[measures[-1]] = errors
     rows: list[tuple[Scalar, ...]] = []
-    for c in np.flatnonzero(actual + named):
+    for c in shown:
         name = ctx.classes[c]
         recall = rate("recall", int(right[c]), int(actual[c]), slice=f"class={name}")
         precision = rate("precision", int(right[c]), int(named[c]), slice=f"class={name}")
@@ -48,9 +65,15 @@ def accuracy(ctx: Context) -> Result:
         rows.append(
             (name, int(actual[c]), recall.value, recall.low, recall.high, precision.value, int(named[c]), confused)
         )
-    ctx.keep_scores(ctx.data.row_ids, {measures[0]: ctx.right})
+    ctx.keep_scores(ctx.data.row_ids, scores)
     columns = ("class", "n", "recall", "low", "high", "precision", "named so", "most often called")
     return Result(tuple(measures), (Table("Accuracy by class", columns, tuple(rows)),))
+
+
+def _squared_errors(probabilities: Probabilities, y: Integers) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """(N,) the sum over classes of (p - 1 for the true class, p - 0 for the others) squared, from 0 to 2."""
+    true = probabilities[np.arange(len(y)), y].astype(np.float64)
+    return np.asarray(np.einsum("nc,nc->n", probabilities, probabilities, dtype=np.float64) - 2 * true + 1)
 
 
 def _confused(row: np.ndarray[tuple[int], np.dtype[np.int64]], own: int, classes: tuple[str, ...]) -> str:

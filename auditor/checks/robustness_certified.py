@@ -11,16 +11,18 @@ from torch import Tensor
 
 from auditor.attacked.doubts import held_columns
 from auditor.attacked.found import search_view
-from auditor.attacked.sizes import at_size, doubts_of_size, ladder_of
-from auditor.attacks.goals import AnotherClass
+from auditor.attacked.sandwich import figures
+from auditor.attacked.sizes import doubts_of_size, ladder_of
+from auditor.attacked.smoothed import certified_by_noise
+from auditor.attacks.goals import another_class
 from auditor.attacks.strongest import found_by_all
 from auditor.certify.margins import Certified, certified
 from auditor.errors import NotApplicable
 from auditor.explain.followed import followed
 from auditor.registry import Context, check, sizes
-from auditor.stats import rate
 from auditor.subject import Batch, Model
-from auditor.types import Measure, Result, Scalar, Table
+from auditor.types import Result
+from auditor.wrapped.randomised_smoothing import Smoothed
 
 Epsilon = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -28,7 +30,7 @@ Epsilon = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 @check(
     "robustness.certified",
     title="Proved accuracy",
-    source="Gowal et al. 2018, arXiv:1810.12715; Singh et al. 2018 (DeepZ)",
+    source="Gowal et al. 2018, arXiv:1810.12715; Singh et al. 2018 (DeepZ); Cohen et al. 2019, arXiv:1902.02918",
 )
 def by_bounds(
     ctx: Context,
@@ -36,6 +38,8 @@ def by_bounds(
     epsilons: tuple[Epsilon, ...] = (),
     samples: int = sizes(8, 32, 128),
     steps: Annotated[int, Field(ge=1, le=10_000)] = sizes(10, 40, 100),
+    samples_per_row: Annotated[int, Field(ge=100, le=10_000_000)] = sizes(500, 2000, 20_000),
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.001,
 ) -> Result:
     """How many rows stand every change up to a size, which bounds prove, beside how many stand the attacks.
 
@@ -45,6 +49,12 @@ def by_bounds(
     these leave a row open by zonotopes, which know what moves together; margins by the differences of the last layer's
     weights. Bounds are computed in float64, and a lead below 1e-4 of the largest output does not count, as float32 may
     lose it. `attacked_accuracy` is what attacks of `steps` steps leave of the same rows. The truth lies between both.
+
+    Of a model behind randomised smoothing the sizes are lengths of a change (l2), and a row is certified by how often
+    the model names its class under at most `samples_per_row` draws of noise, other than those that it answers by: the
+    bound of Cohen et al., wrong with a probability of at most `alpha` a row. Draws stop after 100, 200, 400 ... when
+    all sizes are settled, `alpha` being shared by the looks. A row that abstains is not certified. An input that breaks
+    the model inside a certificate is asked under as many other draws, and counts where these do not speak for the row.
 
     How to read it: a certified row stands all attacks within epsilon, made or not made yet. A row between both figures
     is open: bounds are loose on networks that were not trained for them, and 0 says nothing against a model.
@@ -60,19 +70,27 @@ def by_bounds(
     if not bool(torch.as_tensor(model.unit).any()):
         msg = "no element of the input may change by any amount and either way"
         raise NotApplicable(msg)
+    if model.rejects:
+        msg = "the model may reject an input; no bounds are known of what it rejects"
+        raise NotApplicable(msg)
+    if isinstance(model.module, Smoothed):
+        lengths = ladder_of(ctx, model, "l2", epsilons)
+        return certified_by_noise(
+            ctx, model, model.module, ladder=lengths, samples=samples, steps=steps, most=samples_per_row, alpha=alpha
+        )
     ladder = ladder_of(ctx, model, "linf", epsilons)
     data = ctx.data.take(samples, ctx.seed)
     found = [_of_batch(model, batch, ladder) for batch in data.batches(ctx.batch_size)]
     index, right = torch.cat([f.index for f, _ in found]), torch.cat([r for _, r in found])
     stands = torch.full_like(index, len(ladder))
     if bool((index > 0).any()):
-        seen = search_view(ctx, model, data, AnotherClass(), lambda batch, _: batch.y)
+        seen = search_view(ctx, model, data, another_class(model), lambda batch, _: batch.y)
         left = [found_by_all(seen, b.x, b.y, ladder, steps=steps, seed=ctx.seed).index
                 for b in data.batches(ctx.batch_size)]  # fmt: skip
         stands = torch.cat(left)
         _need_agreement(index, stands, ladder)
     attacked = [int((stands > k).sum()) for k in range(len(ladder))] if bool((index > 0).any()) else None
-    measures, table = _figures(index, right, attacked, ladder)
+    measures, table = figures("linf", index, right, attacked, ladder)
     standing = [right, *(index > k for k in range(len(ladder)))]
     ctx.keep_scores(data.row_ids, dict(zip(measures, standing, strict=False)))
     return Result(measures, (table,), (), tuple(_caveats(ctx, model, [f for f, _ in found], index, ladder)))
@@ -100,24 +118,6 @@ def _need_agreement(index: Tensor, stands: Tensor, ladder: Sequence[float]) -> N
             f"at {ladder[int(stands[row])]:.3g}; the model is not what its operators say: it may look at the other rows"
         )
         raise ArithmeticError(msg)
-
-
-def _figures(
-    index: Tensor, right: Tensor, attacked: list[int] | None, ladder: Sequence[float]
-) -> tuple[tuple[Measure, ...], Table]:
-    n = len(index)
-    clean = rate("certified_accuracy", int(right.sum()), n, slice="linf@0")
-    proved = [rate("certified_accuracy", int((index > k).sum()), n, slice=at_size("linf", e))
-              for k, e in enumerate(ladder)]  # fmt: skip
-    beside = [] if attacked is None else [rate("attacked_accuracy", count, n, slice=at_size("linf", e))
-                                          for count, e in zip(attacked, ladder, strict=True)]  # fmt: skip
-    rows: list[tuple[Scalar, ...]] = [(0.0, clean.value, clean.low, clean.high, clean.value, 0.0, n)]
-    for k, (e, m) in enumerate(zip(ladder, proved, strict=True)):
-        above = beside[k].value if beside else None
-        gap = None if above is None else above - (m.value or 0.0)
-        rows.append((e, m.value, m.low, m.high, above, gap, n))
-    columns = ("epsilon", "proved at least", "low", "high", "attacks leave", "open", "n")
-    return (clean, *proved, *beside), Table("Proved and attacked accuracy by largest change", columns, tuple(rows))
 
 
 def _caveats(

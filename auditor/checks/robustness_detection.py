@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from auditor.attacked.doubts import held_columns, of_sight
+from auditor.attacked.doubts import held_columns, of_rejection, of_sight
 from auditor.attacked.found import search_view
 from auditor.attacked.sizes import at_size, doubts_of_size, ladder_of
-from auditor.attacks.goals import AnotherClass
+from auditor.attacks.goals import another_class
 from auditor.attacks.seen import MOST_BLIND, Seen
 from auditor.errors import NotApplicable
 from auditor.outliers.bypassed import Spent, broken_rows, figures, scored, view_of
@@ -75,7 +75,7 @@ def detection(
         raise NotApplicable(msg)
     ladder = ladder_of(ctx, model, norm, epsilons)
     rows = _right(ctx, samples, reference_rows)
-    seen = search_view(ctx, model, rows.asked, AnotherClass(), lambda batch, _: batch.y)
+    seen = search_view(ctx, model, rows.asked, another_class(model), lambda batch, _: batch.y)
     spent = Spent(norm, steps, ctx.seed, ctx.batch_size)
     broken = broken_rows(seen, rows.asked, ladder, spent)
     ask = asking(seen.model, view_of(seen), broken.x)
@@ -86,7 +86,7 @@ def detection(
     at = at_size(norm, broken.epsilon)
     measures, table, said = figures([scored(seen, d, broken, spent) for d in asked], at)
     few = [f"{len(broken.y)} of {broken.tried} rows break within {at}: areas of so few are vague."]
-    caveats = (*said, *_sight(seen), *left_out, *rows.said, *(few if len(broken.y) < FEW else []))
+    caveats = (*of_rejection(model), *said, *_sight(seen), *left_out, *rows.said, *(few if len(broken.y) < FEW else []))
     about_sizes = (*held_columns(ctx, model), *doubts_of_size(ctx, model, norm, ladder))
     return Result(measures, (table,), (), (*caveats, *about_sizes))
 

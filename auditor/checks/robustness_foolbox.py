@@ -10,7 +10,7 @@ import torch
 from pydantic import AfterValidator, Field
 from torch import Tensor
 
-from auditor.attacked.doubts import held_columns
+from auditor.attacked.doubts import held_columns, of_rejection
 from auditor.attacked.sizes import doubts_of_size, ladder_of
 from auditor.attacks.foolbox_attacks import foolbox_frontiers
 from auditor.attacks.foolbox_named import Attack, attack_named, legal
@@ -180,7 +180,7 @@ def _row(epsilon: float, norm: Norm, who: str, arguments: str, m: Measure, media
 
 
 def _caveats(ctx: Context, model: Model, ladders: dict[Norm, tuple[float, ...]], tried: Sequence[_Tried]) -> list[str]:
-    found = held_columns(ctx, model)
+    found = [*of_rejection(model), *held_columns(ctx, model)]
     for norm, ladder in ladders.items():
         found += doubts_of_size(ctx, model, norm, ladder)
     found += [

@@ -68,6 +68,8 @@ def ood(
     foreign = _foreign(ctx, tried, rows.asked)
     asked = Asked(inside, y, fitted, fitted_y, foreign, ctx.classes, model.output == "probabilities")
     measures, tables, said = figures(told_apart(asked, neighbours))
+    if model.rejects:
+        said = (*said, "The model's class for what it rejects takes part in every score as any other class does.")
     return Result(measures, tables, (), (*rows.said, *said))
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from auditor.attacked.doubts import held_columns
+from auditor.attacked.doubts import held_columns, of_rejection
 from auditor.attacked.found import search_view
 from auditor.attacked.sizes import at_size, doubts_of_size, ladder_of
-from auditor.attacks.goals import AnotherClass
+from auditor.attacks.goals import another_class
 from auditor.attacks.handles import tolerant
 from auditor.errors import NotApplicable, UsageError
 from auditor.registry import Context, check, sizes
@@ -72,7 +72,7 @@ def trust(
     ladder = ladder_of(ctx, model, norm, epsilons)
     data = _right(ctx, samples)
     budget = Budget(steps, questions, lessons)
-    seen = search_view(ctx, model, data, AnotherClass(), lambda batch, _: batch.y)
+    seen = search_view(ctx, model, data, another_class(model), lambda batch, _: batch.y)
     runs = runs_of(Lab(tolerant(model), seen, norm, budget, ctx.seed), data, ctx.batch_size, ladder)
     found = verdicts(runs)
     table = Table(
@@ -81,7 +81,12 @@ def trust(
         tuple((v.rule, v.asks, v.found, _said(v.fired)) for v in found),
     )
     measures = _measures(runs, found, at_size(norm, runs.epsilon))
-    caveats = [*_caveats(runs, found), *held_columns(ctx, model), *doubts_of_size(ctx, model, norm, ladder)]
+    caveats = [
+        *of_rejection(model),
+        *_caveats(runs, found),
+        *held_columns(ctx, model),
+        *doubts_of_size(ctx, model, norm, ladder),
+    ]
     return Result(measures, (table, checklist(runs, seen, norm, budget)), (), tuple(caveats))
 
 

@@ -18,7 +18,7 @@ from auditor.data.pixels import to_inputs, to_size
 from auditor.data.source import Source
 from auditor.data.tables import read_all
 from auditor.errors import LoadError, UsageError
-from auditor.intake.load import locate
+from auditor.intake.located import locate
 from auditor.intake.recognise import sha256
 from auditor.subject import Integers
 

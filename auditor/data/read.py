@@ -25,7 +25,7 @@ from auditor.data.texts import Reader, read_texts, reader_at
 from auditor.errors import LoadError, UsageError
 from auditor.feeds import Packed, Tokens
 from auditor.intake.huggingface import most_tokens
-from auditor.intake.load import locate
+from auditor.intake.located import locate
 from auditor.registry import derive_seed
 from auditor.subject import Column, Data, Integers, Targets
 

@@ -16,7 +16,7 @@ from auditor.contingency import MISSING
 from auditor.data.columns import Columns, need
 from auditor.data.tables import read_all
 from auditor.errors import LoadError, UsageError
-from auditor.intake.load import locate
+from auditor.intake.located import locate
 from auditor.subject import Given, Integers, Labels
 
 __all__ = ["class_names", "encode_target", "favourable", "given_predictions", "group_column"]

@@ -1,4 +1,4 @@
-"""Defences, one file each: f(model, training data, ...) returns a NEW module; the given one is never edited.
+"""Defences, one file each: f(model, training data, ...) gives a NEW module or a Wrapping; the given model stays.
 
 A defence is a function of the name of its file; its keyword-only arguments are its settings ([defend.NAME]).
 """
@@ -12,13 +12,14 @@ from typing import Any
 
 from auditor.errors import UsageError
 from auditor.training.watch import Hardened
+from auditor.wrapped.wrapping import Wrapping
 
 __all__ = ["DEFENCES", "defence"]
 
 DEFENCES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
-def defence(name: str) -> Callable[..., Hardened]:
+def defence(name: str) -> Callable[..., Hardened | Wrapping]:
     """The defence `name`; UsageError that lists those there are."""
     if name not in DEFENCES:
         msg = f"no defence {name!r}; known: {', '.join(DEFENCES)}"

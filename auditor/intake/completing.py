@@ -8,7 +8,7 @@ from typing import Any
 from auditor.config import AuditFile, InputSpec
 from auditor.errors import UsageError
 from auditor.intake.huggingface import Directory, is_directory, most_tokens, read_directory
-from auditor.intake.load import locate
+from auditor.intake.located import locate
 
 __all__ = ["completed"]
 

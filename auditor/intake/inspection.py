@@ -25,6 +25,7 @@ from auditor.intake.pickled import described_pickle
 from auditor.intake.recognise import Format, recognise, sha256
 from auditor.intake.scripted import need_harmless_source
 from auditor.intake.state_dict import hyper_parameters, unwrapped
+from auditor.intake.wrapper import read_wrapper
 
 __all__ = ["Inspection", "inspect_model"]
 
@@ -56,6 +57,8 @@ def inspect_model(path: Path) -> Inspection:
     kind = recognise(path)
     if kind == "hugging face":
         return _directory(read_directory(path))
+    if kind == "wrapper":
+        return _wrapper(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd escapes in somebody else's text
         tensors, notes = _contents(path, kind)
@@ -67,6 +70,21 @@ def inspect_model(path: Path) -> Inspection:
     files = _files(path, kind)
     size = sum(f.stat().st_size for f in files)
     return Inspection(path.name, kind, "data" if weights else "program", weights, _digest(files), size, tensors, notes)
+
+
+def _wrapper(path: Path) -> Inspection:
+    """What it says of itself; the model file behind it is not looked for."""
+    found = read_wrapper(path)
+    settings = ", ".join(f"{name} {_value(v)}" for name, v in found.settings.items())
+    notes = (
+        f"{found.kind} ({settings})", f"it stands around {found.model!r:.200}, sha256 {found.model_sha256}",
+        "[model] trust, architecture and arguments are those of the model behind it",
+    )  # fmt: skip
+    return Inspection(path.name, "wrapper", "data", False, sha256(path), path.stat().st_size, {}, notes)
+
+
+def _value(value: object) -> str:
+    return f"of {len(value):,} values" if isinstance(value, list) and len(value) > 4 else f"{value!s:.60}"
 
 
 def _directory(found: Directory) -> Inspection:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from auditor.feeds import Packed, Tokens, arguments_of, channels_last
 from auditor.intake.architectures import Built, build
 from auditor.intake.huggingface import read_directory
 from auditor.intake.inspection import Inspection, inspect_model
+from auditor.intake.located import locate
 from auditor.intake.outputs import first_outputs
 from auditor.intake.pretrained import load_pretrained
 from auditor.intake.programs import load_pickle, load_program
@@ -25,7 +25,7 @@ from auditor.intake.weights import digest, fill, need_finite_weights, read_weigh
 from auditor.intake.zoos import ZOOS
 from auditor.subject import Data, Model, Normalize, as_it_is
 
-__all__ = ["Loaded", "load_model", "locate"]
+__all__ = ["Loaded", "load_model"]
 
 PROGRAMS = ("torchscript", "torch.export")
 
@@ -168,37 +168,6 @@ def _program(path: Path, kind: Format, spec: ModelSpec) -> Built:
     for name, t in module.state_dict().items():
         need_finite_weights(name, t, path.name)
     return Built(module, "program")
-
-
-def locate(name: str, folder: Path, what: str, *, uploaded: bool = False) -> Path:
-    """The existing file or folder `name`: relative to `folder`, or package:NAME/FILE inside an installed package.
-
-    With `uploaded` only plain names inside `folder` are accepted.
-    """
-    if uploaded and (name.startswith("package:") or PurePath(name).is_absolute() or ".." in PurePath(name).parts):
-        msg = f"{what} {name!r} lies outside the upload; name an uploaded file"
-        raise UsageError(msg)
-    path = _in_package(name) if name.startswith("package:") else folder / name
-    try:
-        found = path.exists()
-    except (OSError, ValueError):  # no name that a file could have
-        found = False
-    if not found:
-        msg = f"{what} {name!r:.100} does not exist; paths are relative to the audit file"
-        raise LoadError(msg)
-    return path
-
-
-def _in_package(name: str) -> Path:
-    package, _, inner = name.removeprefix("package:").partition("/")
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or not spec.submodule_search_locations:
-        msg = f"{name!r}: no package {package!r} is installed"
-        raise LoadError(msg)
-    return Path(next(iter(spec.submodule_search_locations))) / inner
 
 
 def _on_device(module: nn.Module, device: str) -> nn.Module:

@@ -132,6 +132,11 @@ def _how_driven(model: Model) -> tuple[str, ...]:
         found.append(f"The model returns several things; its output {model.part!r} was audited.")
     if model.batch is not None:
         found.append(f"The model takes {model.batch} rows at once and no other number; it was driven so.")
+    if model.rejects:
+        found.append(
+            f"The model may answer {model.classes[-1]!r}, its last class, where it does not answer: no row is of that "
+            "class, so that what it rejects counts as wrong."
+        )
     if model.feed is channels_last:
         found.append("The model takes images with the channels last (N, H, W, C); it was driven so.")
     return tuple(found)

@@ -13,9 +13,10 @@ __all__ = ["Format", "recognise", "sha256"]
 
 Format = Literal[
     "safetensors", "safetensors index", "state_dict", "legacy state_dict", "torchscript", "torch.export",
-    "hugging face", "pickled module",
+    "hugging face", "pickled module", "wrapper",
 ]  # fmt: skip
 LEGACY = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")  # the number that torch.save wrote first until 1.6
+WRAPPER = ".json"  # what stands around a model file
 INDEX = ".safetensors.index.json"  # names the file of each tensor of a model in several files
 ACCEPTED = "a state_dict (.pt, .pth), safetensors, TorchScript, torch.export (.pt2) or a Hugging Face directory"
 
@@ -33,6 +34,8 @@ def recognise(path: Path) -> Format:
     except OSError as e:
         msg = f"model file {path.name!r} cannot be read: {e.strerror}; expected {ACCEPTED}"
         raise LoadError(msg) from None
+    if path.name.endswith(WRAPPER) and not path.name.endswith(INDEX):
+        return "wrapper"
     if not head:
         msg = f"model file {path.name!r} is empty; expected {ACCEPTED}"
         raise LoadError(msg)

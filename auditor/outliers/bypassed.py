@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from auditor.attacks.balls import Norm, ball_of
-from auditor.attacks.goals import AnotherClass
+from auditor.attacks.goals import another_class
 from auditor.attacks.seen import Seen
 from auditor.attacks.strongest import found_by_all
 from auditor.errors import NotApplicable
@@ -96,7 +96,7 @@ def view_of(seen: Seen) -> Model:
 
 def _search(seen: Seen, x: Tensor, epsilon: float, spent: Spent) -> Search:
     ball = ball_of(spent.norm, seen.model, x)
-    return Search(seen.model, view_of(seen), AnotherClass(seen.least), ball, epsilon, spent.steps)
+    return Search(seen.model, view_of(seen), another_class(seen.model, seen.least), ball, epsilon, spent.steps)
 
 
 def scored(seen: Seen, detector: Detector, rows: Broken, spent: Spent) -> Scored:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 DIE_WITH_PARENT = 1
-HARDENED, CHECKPOINT = "hardened.safetensors", "checkpoint.pt"  # in OUT
 OUT, SCRATCH, JOB = "out", "scratch", "job.json"  # in the folder of a job
+HARDENED, WRAPPER, CHECKPOINT = "hardened.safetensors", "wrapper.json", "checkpoint.pt"  # of a defence, in OUT
 
 
 def main(folder: Path) -> None:
@@ -63,14 +63,16 @@ def _do(job: dict[str, Any], out: Path, tell: Any) -> None:
         return
     from auditor import performing
     from auditor.config import AuditFile
+    from auditor.intake.wrapper import KINDS
     from auditor.sandbox.messages import Noted, Trained
 
     file, folder = AuditFile.model_validate_json(json.dumps(job["file"])), Path(job["folder"])
     if job["method"] is None:
         performing.audit(file, folder, _listener(out, tell), uploaded=job["uploaded"])
     else:
+        to = out / (WRAPPER if job["method"] in KINDS else HARDENED)
         notes = performing.harden(
-            file, folder, job["method"], out / HARDENED,
+            file, folder, job["method"], to,
             on_epoch=lambda done, of: tell(Trained(done, of)), checkpoint=out / CHECKPOINT,
         )  # fmt: skip
         for note in notes:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from auditor.config import AuditFile
 from auditor.errors import LoadError
 from auditor.intake.header import described_safetensors
+from auditor.intake.unwrapping import write_wrapper
+from auditor.intake.wrapper import KINDS, read_wrapper
 from auditor.progress import NOBODY, Listener
 from auditor.sandbox import messages
 from auditor.sandbox.attempts import ATTEMPTS
-from auditor.sandbox.child import CHECKPOINT, HARDENED
+from auditor.sandbox.child import CHECKPOINT, HARDENED, WRAPPER
 from auditor.sandbox.isolation import Isolation, available, need_isolation
 from auditor.sandbox.limits import Limits
 from auditor.sandbox.process import Process, Stopped, process
@@ -43,9 +45,10 @@ def audit_apart(
 def harden_apart(
     file: AuditFile, folder: Path, method: str, to: Path, *, on_epoch: Callable[[int, int], None], checkpoint: Path
 ) -> tuple[str, ...]:
-    """Write to `to` the weights that the defence `method` trained, in a process of its own; what must be known of them.
+    """Write to `to` the weights that the defence `method` trained, or its wrapper, in a process of its own.
 
-    After every epoch the training's state is in `checkpoint`, from which it goes on. Errors as `audit_apart`.
+    Gives what must be known of them. After every epoch the training's state is in `checkpoint`, from which it goes on.
+    Errors as `audit_apart`.
     """
     isolation, notes = _isolation_for(file), []
     with process(file, folder, isolation, None, method=method, checkpoint=checkpoint) as running:
@@ -61,15 +64,32 @@ def harden_apart(
         except Stopped as stopped:
             msg = f"the defence was stopped: {stopped}"
             raise LoadError(msg) from None
-        to.write_bytes(read_text(running.out / HARDENED, MOST_ARRAYS))
-    described_safetensors(to)  # `to` itself, which nobody else writes
+        to.write_bytes(read_text(running.out / (WRAPPER if method in KINDS else HARDENED), MOST_ARRAYS))
+    if method in KINDS:
+        _settle_wrapper(to, method, file, folder)
+    else:
+        described_safetensors(to)  # `to` itself, which nobody else writes
     return tuple(notes)
+
+
+def _settle_wrapper(to: Path, method: str, file: AuditFile, folder: Path) -> None:
+    """Write the wrapper in `to` again, around the model that the audit file names: a process says only what it fitted.
+
+    LoadError when it is none, or one of another kind.
+    """
+    found = read_wrapper(to)
+    if found.kind != method:
+        msg = f"the defence {method!r} left a wrapper of another kind, {found.kind!r}; it is not used"
+        raise LoadError(msg)
+    write_wrapper(to, found.kind, found.settings, file, folder)
 
 
 def _take_over(running: Process, checkpoint: Path) -> None:
     """What the process keeps of its training, out of a folder that goes with it; it is read by such a process alone."""
     from auditor.sandbox.evidence import read_text
 
+    if not (running.out / CHECKPOINT).exists():  # a wrapper keeps nothing
+        return
     fresh = checkpoint.with_name(f"{checkpoint.name}.fresh")
     fresh.write_bytes(read_text(running.out / CHECKPOINT, running.limits.disk))
     fresh.replace(checkpoint)

@@ -125,7 +125,7 @@ def process(
     """
     device = file.checks.device if file else "cpu"
     limits = limits or Limits.of_this_machine(device)
-    readable = files_of_python() + (files_of_audit(file, folder) if file else [])
+    readable = files_of_python() + (files_of_audit(file, folder, uploaded=uploaded) if file else [])
     place = Path(tempfile.mkdtemp(prefix="auditor-"))
     try:
         for name in (OUT, SCRATCH):

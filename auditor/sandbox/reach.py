@@ -12,7 +12,9 @@ from pathlib import Path
 import auditor
 from auditor.config import AuditFile
 from auditor.errors import UsageError
+from auditor.intake.located import locate
 from auditor.intake.recognise import INDEX
+from auditor.intake.unwrapping import unwrapped
 
 __all__ = ["devices", "files_of_audit", "files_of_python"]
 
@@ -24,10 +26,14 @@ OF_A_GPU = ("/dev/nvidia*", "/dev/dri/*", "/dev/kfd")
 PLUGINS = "auditor.checks"  # entry points of others' checks
 
 
-def files_of_audit(file: AuditFile, folder: Path) -> list[Path]:
-    """The files and folders that `file` in `folder` names; its whole folder where it brings Python of its own."""
-    named: list[Path] = []
-    for _, name in file.files():
+def files_of_audit(file: AuditFile, folder: Path, *, uploaded: bool = False) -> list[Path]:
+    """The files and folders that `file` in `folder` names; its whole folder where it brings Python of its own.
+
+    Of a wrapper also the model file that it wraps, which with `uploaded` must lie in `folder`.
+    """
+    inner, wrapper = unwrapped(file, folder, uploaded=uploaded)
+    named = [locate(file.model.path, folder, "model file")] if wrapper and file.model else []
+    for _, name in inner.files():
         path = folder / name
         if name.startswith("package:"):
             named += _package(name.removeprefix("package:").partition("/")[0])

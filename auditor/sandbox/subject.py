@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from auditor.config import AuditFile, Grade
 from auditor.errors import LoadError
 from auditor.intake.recognise import INDEX, recognise, sha256
+from auditor.intake.unwrapping import facts_of, unwrapped
 from auditor.sandbox.evidence import read_text
 
 __all__ = ["subject_of"]
@@ -43,7 +44,9 @@ def subject_of(out: Path, file: AuditFile, folder: Path) -> dict[str, Any]:
     subject = {**file.subject.model_dump(), "data": data, "audit_file_sha256": file.digest()}
     if file.model is None:
         return {**subject, "model": {"format": "predictions only", "evidence_grade": "data"}}
-    model = {**told.model, **_of_file(folder, file.model.path), "evidence_grade": _grade(file, folder)}
+    inner, wrapper = unwrapped(file, folder)
+    about = _of_file(folder, file.model.path) if wrapper is None else facts_of(file, folder, wrapper)
+    model = {**told.model, **about, "evidence_grade": _grade(inner, folder)}
     if file.model.architecture:
         model["architecture"] = file.model.architecture
     return {**subject, "model": model}

@@ -23,6 +23,7 @@ from auditor.training.watch import Hardened, Schedule, Watch
 __all__ = ["Moment", "Recipe", "trained"]
 
 HELD_OUT, MOST_HELD_OUT, FEWEST = 0.1, 200, 50  # share of the rows, and the most; below so many rows none
+PROGRAMS = (torch.jit.ScriptModule, torch.fx.GraphModule)  # weights that no architecture takes
 MOST_AT_ONCE = 64  # rows that are held in memory together, as in training by default
 COLLAPSE = 0.2  # below the best so far: catastrophic overfitting (Wong et al. 2020, arXiv:2001.03994)
 
@@ -93,7 +94,7 @@ def trained(
 
 
 def _need_trainable(model: Model) -> None:
-    if not any(p.requires_grad for p in model.module.parameters()) or isinstance(model.module, torch.jit.ScriptModule):
+    if isinstance(model.module, PROGRAMS) or not any(p.requires_grad for p in model.module.parameters()):
         msg = (
             "the model has no weights that can be trained; training needs weights in an architecture, "
             "while a defence that wraps a model takes any"

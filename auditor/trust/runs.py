@@ -12,7 +12,7 @@ from torch.nn.functional import cosine_similarity
 
 from auditor.attacks.balls import Norm, ball_of
 from auditor.attacks.curve import Frontiers, robust_curve
-from auditor.attacks.goals import wrong_rows
+from auditor.attacks.goals import another_class
 from auditor.attacks.handles import tolerant
 from auditor.attacks.naive import Climb, Loss, climb, cross_entropy, gradient_of, margin
 from auditor.attacks.seen import ZERO, Seen
@@ -214,7 +214,7 @@ def _noise(model: Model, x: Tensor, y: Tensor, epsilon: float, norm: Norm, seed:
     for _ in range(NOISE):
         with torch.no_grad():
             at = ball.noise(x, torch.full((len(x),), epsilon), random)
-            broken |= wrong_rows(model(at).cpu(), y)
+            broken |= another_class(model).reached(model(at).cpu(), y)
     return broken
 
 

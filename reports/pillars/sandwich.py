@@ -12,6 +12,7 @@ from reports.words import epsilons, number, size
 __all__ = ["sandwich"]
 
 NOTE = "The lower line holds for every change, found or not; the upper one for those that were tried. Between is open."
+KINDS = {"linf": "largest change of an element", "l2": "length of the change (L2)"}
 
 
 def sandwich(o: Outcome, key: str = "c-cert") -> list[Any]:
@@ -28,19 +29,20 @@ def sandwich(o: Outcome, key: str = "c-cert") -> list[Any]:
                   [m.low or 0.0 for m in proved.values()], [m.high or 0.0 for m in proved.values()])]  # fmt: skip
     if left:
         lines.append(Line("attacks leave", [clean.value or 0.0, *(m.value or 0.0 for m in left.values())], "s2"))
-    title, said = "Between bounds and attacks.", _said(proved, left)
+    norm = next(iter(exact)).partition("@")[0]
+    title, said = "Between bounds and attacks.", _said(proved, left, "length " if norm == "l2" else "")
     rows = [
         [name, number(m.value, 3), f"{number(m.low, 3)} to {number(m.high, 3)}",
          number(left[e].value, 3) if e in left else "", f"{m.n:,}"]
         for name, (e, m) in zip(names, proved.items(), strict=True)
     ]  # fmt: skip
-    columns = ("change", "proved at least", "95 % interval", "attacks leave", "n")
+    columns = (KINDS.get(norm, "change"), "proved at least", "95 % interval", "attacks leave", "n")
     figures = Grid("Proved and attacked accuracy", columns, rows, frozenset({1, 2, 3, 4}))
-    draw = curve(names, lines, "size of the change, one step an audited size")
+    draw = curve(names, lines, f"{KINDS.get(norm, 'size of the change')}, one step an audited size")
     return [head, Chart(title, said, figure_svg(key, title, said, draw), figures, NOTE)]
 
 
-def _said(proved: dict[float, Any], left: dict[float, Any]) -> str:
+def _said(proved: dict[float, Any], left: dict[float, Any], kind: str) -> str:
     """The largest size at which half of what is right is proved to stay, else at which anything is."""
     clean, *rest = proved.items()
     half = [e for e, m in rest if m.value and 2 * m.value >= (clean[1].value or 0.0)]
@@ -49,4 +51,6 @@ def _said(proved: dict[float, Any], left: dict[float, Any]) -> str:
         return "Bounds prove nothing at the audited sizes."
     at = max(some)
     beside = f"; attacks leave {number(left[at].value)}" if at in left else ""
-    return f"Whatever change of at most {size(at)} is made, {number(proved[at].value)} stay right at least{beside}."
+    return (
+        f"Whatever change of {kind}at most {size(at)} is made, {number(proved[at].value)} stay right at least{beside}."
+    )

@@ -112,6 +112,9 @@ def test_a_stored_audit_is_judged_again_and_compared(
     assert (folder / "audit.json").read_bytes() == before
     assert invoke(["compare", str(folder), str(folder), "--out", str(tmp_path / "cmp")]) == 0
     assert "Every check ends as before." in (tmp_path / "cmp" / "compare.html").read_text()
+    changes = json.loads((tmp_path / "cmp" / "compare.json").read_bytes())["changes"]
+    assert changes and {c["change"] for c in changes} <= {0.0, None}
+    assert {c["paired"] for c in changes if c["name"] == "accuracy"} == {True}
 
 
 def test_checks_are_listed_with_their_settings(
@@ -161,7 +164,7 @@ BAD: dict[str, tuple[Edit, str]] = {
     "a model that is no model": (lambda f: (f / "m.safetensors").write_text("hello"), "is no model file"),
     "an unknown policy": (replaced("[checks]", "[policy]\npath = 'x.toml'\n[checks]"), "'x.toml' cannot be read"),
     "a setting of a defence": (replaced("[checks]", "[defend.pgd]\nepoch = 3\n[checks]"), "defend.pgd has no setting"),
-    "an unknown defence": (replaced("[checks]", "[defend.magic]\n[checks]"), "no defence 'magic'; known: pgd"),
+    "an unknown defence": (replaced("[checks]", "[defend.magic]\n[checks]"), "no defence 'magic'; known: "),
     "a reference of another shape": (
         lambda f: [replaced('target = "y"', 'target = "y"\nreference = "r.csv"')(f),
                    (f / "r.csv").write_text("a,b,y\n1,2,0\n")], "'r.csv' has no column 'c', which is its input column",

@@ -130,7 +130,7 @@ def test_defend_writes_weights_two_audits_and_their_comparison(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "arguments", "message"),
     [
-        (DEFEND, ["--method", "magic"], "no defence 'magic'; known: pgd"),
+        (DEFEND, ["--method", "magic"], "no defence 'magic'; known: "),
         (
             DEFEND.replace('reference = "r.csv"\n', ""),
             [],
@@ -163,7 +163,7 @@ def test_what_cannot_be_defended_is_one_line(
     assert (tmp_path / "m.safetensors").read_bytes() == model
 
 
-def test_ctrl_c_in_a_defence_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_in_a_defence_leaves_the_training_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audit_file = table_audit(tmp_path, DEFEND)
     before = sorted(p.name for p in tmp_path.iterdir())
 
@@ -173,4 +173,59 @@ def test_ctrl_c_in_a_defence_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("auditor.checks.robustness_curve.table_curve", stop)
 
     assert invoke(["defend", str(audit_file), "--method", "pgd", "--out", str(tmp_path / "hard.safetensors")]) == 2
-    assert sorted(p.name for p in tmp_path.iterdir()) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*before, "hard.safetensors.checkpoint"])
+
+
+@pytest.mark.apart
+def test_a_training_that_was_stopped_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from auditor.sandbox import parent
+
+    text = DEFEND.replace("epochs = 2", "epochs = 4\nseed = 3")
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    whole, cut = (table_audit(tmp_path / name, text) for name in ("whole", "cut"))
+    out = [str(f.parent / "hard.safetensors") for f in (whole, cut)]
+    assert invoke(["defend", str(whole), "--method", "pgd", "--out", out[0]]) == 0
+    taken = parent._take_over
+
+    def stopped(running: object, checkpoint: Path) -> None:
+        taken(running, checkpoint)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parent, "_take_over", stopped)
+    assert invoke(["defend", str(cut), "--method", "pgd", "--out", out[1]]) == 2
+    assert not Path(out[1]).exists()
+    assert "the training so far is kept in hard.safetensors.checkpoint" in capsys.readouterr().err
+    epochs: list[int] = []
+
+    def counted(running: object, checkpoint: Path) -> None:
+        taken(running, checkpoint)
+        epochs.append(1)
+
+    monkeypatch.setattr(parent, "_take_over", counted)
+    assert invoke(["defend", str(cut), "--method", "pgd", "--out", out[1]]) == 0
+
+    assert len(epochs) == 3
+    assert Path(out[1]).read_bytes() == Path(out[0]).read_bytes()
+    assert not Path(f"{out[1]}.checkpoint").exists()
+
+
+@pytest.mark.parametrize(("given", "said"), [("-1", "-1"), ("true", "True"), ('"a"', "'a'")])
+def test_a_seed_of_a_defence_is_a_whole_number(
+    tmp_path: Path, given: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audit_file = table_audit(tmp_path, DEFEND.replace("epochs = 2", f"seed = {given}"))
+
+    assert invoke(["defend", str(audit_file), "--method", "pgd", "--out", str(tmp_path / "h.safetensors")]) == 3
+    assert f"defend.pgd.seed = {said}: expected a whole number from 0 on" in capsys.readouterr().err
+
+
+def test_rows_of_both_files_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    audit_file = table_audit(tmp_path, DEFEND)
+    rows = (tmp_path / "d.csv").read_text().splitlines()
+    (tmp_path / "r.csv").write_text("\n".join([*(tmp_path / "r.csv").read_text().splitlines(), rows[1]]) + "\n")
+
+    assert invoke(["defend", str(audit_file), "--method", "pgd", "--out", str(tmp_path / "h.safetensors")]) == 0
+    assert "audited rows are among [data] reference too" in capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import permutations
 
 import pytest
 import torch
@@ -91,3 +92,30 @@ def test_a_value_has_a_slope_at_the_sample_itself(of: str) -> None:
     climbed = goal.margin(outputs, y) if of == "margin" else goal.loss(outputs, y, torch.ones(1))
 
     assert torch.autograd.grad(climbed.sum(), outputs)[0].tolist() == [1]
+
+
+def test_a_rejected_change_reaches_no_goal_by_brute_force() -> None:
+    """Every order of four outputs, the last of which rejects, and every class of the other three."""
+    outputs = torch.tensor(list(permutations((0.0, 1.0, 2.0, 3.0))))
+    for label in range(3):
+        y = torch.full((len(outputs),), label)
+        goal = AnotherClass(rejects=True)
+        accepted = [int(row.argmax()) not in {label, 3} for row in outputs]
+        ahead = [max(v for c, v in enumerate(r) if c not in {label, 3}) - max(r[label], r[3]) for r in outputs.tolist()]
+
+        assert goal.reached(outputs, y).tolist() == accepted
+        assert goal.margin(outputs, y).tolist() == ahead
+        assert (goal.margin(outputs, y) > 0).tolist() == accepted
+        assert goal.wrong(outputs, y).tolist() == [int(row.argmax()) != label for row in outputs]
+        assert goal.count(outputs) == 2 and 3 not in goal.rivals(outputs, y, 9).unique()
+        best = goal.rivals(outputs, y, 1)[:, 0]
+        assert torch.equal(goal.towards(outputs, y, best), goal.margin(outputs, y))
+        p = outputs.softmax(1)
+        expected = -(p[:, label] + p[:, 3]).log()
+        assert torch.allclose(goal.loss(outputs, y, torch.ones(len(y))), expected, atol=1e-6)
+
+
+def test_no_finite_answer_is_no_rejection() -> None:
+    outputs = torch.tensor([[0.0, 1.0, torch.nan], [0.0, 1.0, torch.inf]])
+
+    assert AnotherClass(rejects=True).reached(outputs, torch.tensor([1, 1])).tolist() == [True, True]

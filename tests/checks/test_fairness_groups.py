@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,13 @@ from fairlearn import metrics as fairlearn
 from sklearn.metrics import accuracy_score, precision_score
 
 from auditor.audit import run
+from auditor.contingency import MISSING
+from auditor.progress import Finished, Listener
 from auditor.selection import Selection
 from auditor.stats import newcombe, wilson
+from auditor.store import Record
 from auditor.subject import Data, Given
+from reports.comparing.kept import groups_of
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, result_of
 
@@ -155,3 +160,37 @@ def test_without_sensitive_columns_it_does_not_apply() -> None:
     data = Data(case.data.read, case.data.y, case.data.row_ids)
 
     assert not_applicable(zoo.Case(case.model, data), CHECK) == "the audit file names no sensitive columns"
+
+
+@pytest.mark.parametrize("positive", [1, None])
+def test_the_kept_groups_make_up_every_gap(positive: int | None) -> None:
+    """Groups with as many rows as it takes, too few, and missing; rates of some rows, which differ by the gap."""
+    random = np.random.default_rng(3)
+    names = ["a"] * 60 + ["b"] * 50 + ["c"] * 45 + ["few"] * 6 + [MISSING] * 30
+    actual = random.integers(0, 2, len(names))
+    predicted = np.where(random.random(len(names)) < 0.7, actual, 1 - actual)
+    data = Data.of(torch.zeros(len(names), 1), torch.tensor(actual), {"sex": names}, positive=positive)
+    data = replace(data, given=Given(("no", "yes"), predicted, None))
+    seen: list[Finished] = []
+    audit = run(None, data, selection=Selection(only=(CHECK,)), tell=Listener(finished=seen.append))
+    record = Record(audit, seen[-1].arrays)
+    gaps = [m for m in audit.outcome(CHECK).result.measures if m.name.endswith("_difference")]
+
+    assert len(gaps) == (5 if positive else 10)
+    for m in gaps:
+        found = groups_of(record, CHECK, m)
+        assert found is not None, m
+        (k1, n1), (k2, n2) = found.highest.counts, found.lowest.counts
+        assert (k1, n1, k2, n2) == m.counts
+        assert k1 / n1 - k2 / n2 == pytest.approx(m.value)
+        inside = {names[i] for rate in (found.highest, found.lowest) for i in rate.rows}
+        assert inside <= {"a", "b", "c"}
+
+
+def test_a_gap_that_cannot_be_said_keeps_nothing() -> None:
+    data = Data.of(torch.zeros(20, 1), torch.zeros(20, dtype=torch.long), {"sex": ["a"] * 20}, positive=1)
+    seen: list[Finished] = []
+    given = replace(data, given=Given(("no", "yes"), np.zeros(20, np.int64), None))
+    run(None, given, selection=Selection(only=(CHECK,)), tell=Listener(finished=seen.append))
+
+    assert not [name for name in seen[-1].arrays if "/groups-" in name]

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from auditor.audit import run
+from auditor.errors import NotApplicable
 from auditor.registry import CHECKS, Context
 from auditor.scores import Scored
 from auditor.selection import Selection
@@ -168,6 +169,15 @@ def test_what_many_groups_and_differences_do_by_chance_is_told() -> None:
     )
 
 
+def test_more_measures_than_can_be_read_are_not_made() -> None:
+    groups = {f"column {k}": [f"g{(i + k) % 20}" for i in range(40)] for k in range(30)}
+    result = read(groups, {(CURVE, "robust_accuracy", f"linf@{k}"): [1.0] * 40 for k in range(40)})
+
+    # of each column 40 rates of 20 groups, 40 differences, and 39 of falls
+    assert len(result.measures) == 12 * (40 * 20 + 40 + 39)
+    assert "Only the first 12 of 30 sensitive columns are compared." in result.caveats
+
+
 @pytest.mark.parametrize("name", ["linear_table", "texts", "planted_patch"])
 def test_all_checks_that_keep_scores_are_read_and_no_measure_is_there_twice(name: str) -> None:
     case = zoo.ZOO[name]()
@@ -191,6 +201,18 @@ def test_all_checks_that_keep_scores_are_read_and_no_measure_is_there_twice(name
                 added_up += 1
     assert added_up > 5
     assert {k[0] for k in keys} >= {"robust_accuracy", "robust_accuracy_difference", "robust_accuracy_fall_difference"}
+
+
+def test_errors_of_values_are_no_rates_and_are_left_out() -> None:
+    groups = {"g": ["a"] * 20 + ["b"] * 20}
+    errors = {("robustness.missing", "missing_error", "missing=random&share=0.1"): [0.5, 7.0] * 20}
+    result = read(groups, {**curve([1.0] * 40, [1.0] * 40), **errors})
+
+    assert {m.name for m in result.measures} == {
+        "robust_accuracy", "robust_accuracy_difference", "robust_accuracy_fall_difference",
+    }  # fmt: skip
+    with pytest.raises(NotApplicable, match="has kept what its rows count"):
+        read(groups, errors)
 
 
 def test_without_sensitive_columns_it_does_not_apply() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, precision_score, recall_score
+from sklearn.metrics import accuracy_score, brier_score_loss, precision_score, recall_score
 
 from auditor.audit import run
 from auditor.selection import Selection
-from auditor.subject import Data, Model
-from auditor.types import Status
+from auditor.subject import Data, Given, Model
+from auditor.types import Result, Status
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, result_of
 
@@ -59,6 +61,35 @@ def test_a_class_that_is_never_named_or_never_there_has_no_figure() -> None:
     assert measures(result, "precision")["class=b"].value is None
     assert measures(result, "recall")["class=b"].value == 0.0
     assert "class=c" not in measures(result, "recall")
+
+
+def test_brier_is_the_squared_error_of_every_class_by_hand_and_scikit_learns() -> None:
+    generator = np.random.default_rng(0)
+    probabilities = generator.dirichlet([1.0, 1.0, 1.0], 50).astype(np.float32)
+    probabilities[:3] = np.array([[1, 0, 0], [0, 1, 0], [0.5, 0.25, 0.25]])
+    y = torch.tensor([0, 0, 0, *generator.integers(0, 3, 47)])
+    given = Given(("a", "b", "c"), probabilities.argmax(1), probabilities)
+    data = replace(Data.of(torch.zeros(50, 1), y), given=given)
+    (found,) = measures(result_of_given(data), "brier").values()
+    three = replace(data.at(np.arange(3)), given=Given(given.classes, given.predicted[:3], probabilities[:3]))
+    (hand,) = measures(result_of_given(three), "brier").values()
+
+    assert found.value == pytest.approx(brier_score_loss(y.numpy(), probabilities, scale_by_half=False), abs=1e-6)
+    assert hand.value == pytest.approx((0 + 2 + (0.25 + 0.0625 + 0.0625)) / 3)
+    assert (hand.better, hand.n, hand.low) == ("lower", 3, None)
+
+
+def test_decisions_without_probabilities_have_no_brier() -> None:
+    data = Data.of(torch.zeros(4, 1), torch.tensor([0, 1, 0, 1]))
+    given = Given(("a", "b"), np.array([0, 1, 1, 1]), None)
+
+    assert measures(result_of_given(replace(data, given=given)), "brier") == {}
+
+
+def result_of_given(data: Data) -> Result:
+    result = run(None, data, selection=Selection(only=(CHECK,))).outcome(CHECK).result
+    assert result is not None
+    return result
 
 
 def test_the_table_names_the_commonest_confusion() -> None:

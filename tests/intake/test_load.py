@@ -13,7 +13,8 @@ from torch import nn
 from auditor.config import KNOWN_CODE, InputSpec, ModelSpec, parse_audit_file
 from auditor.errors import AuditError, LoadError, UsageError
 from auditor.intake.architectures import build, mlp
-from auditor.intake.load import Loaded, load_model, locate
+from auditor.intake.load import Loaded, load_model
+from auditor.intake.located import locate
 from auditor.intake.zoos import ZOOS
 from auditor.opening import open_audit
 from auditor.subject import Data

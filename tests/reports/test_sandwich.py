@@ -8,9 +8,9 @@ from reports.parts import Chart
 from reports.pillars.sandwich import sandwich
 
 
-def outcome(proved: list[int], left: list[int]) -> Outcome:
+def outcome(proved: list[int], left: list[int], norm: str = "linf") -> Outcome:
     """Of 20 rows, at no change and at epsilons .1, .2, ..."""
-    sizes = [f"linf@{k / 10:.3g}" for k in range(len(proved))]
+    sizes = [f"{norm}@{k / 10:.3g}" for k in range(len(proved))]
     measures = [rate("certified_accuracy", k, 20, slice=at) for k, at in zip(proved, sizes, strict=True)]
     measures += [rate("attacked_accuracy", k, 20, slice=at) for k, at in zip(left, sizes[1:], strict=False)]
     table = Table("t", ("epsilon", "proved at least"), tuple((k / 10, p / 20) for k, p in enumerate(proved)))
@@ -36,3 +36,12 @@ def test_the_largest_size_that_keeps_half_is_told() -> None:
 
 def test_nothing_proved_is_told() -> None:
     assert said([18, 0, 0], []) == "Bounds prove nothing at the audited sizes."
+
+
+def test_lengths_are_called_so() -> None:
+    _, chart = sandwich(outcome([18, 16], [17], "l2"))
+    assert isinstance(chart, Chart)
+
+    assert chart.answer.startswith("Whatever change of length at most 0.1 is made, 0.80 stay right")
+    assert "length of the change (L2), one step an audited size" in str(chart.svg)
+    assert chart.figures is not None and chart.figures.columns[0] == "length of the change (L2)"

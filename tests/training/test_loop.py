@@ -244,9 +244,15 @@ def test_the_same_seed_trains_the_same_weights() -> None:
     assert not torch.equal(first, other)
 
 
-def test_a_program_cannot_be_trained() -> None:
-    program = torch.jit.script(nn.Sequential(nn.Linear(2, 2)))
-    _, data = patient()
+@pytest.mark.parametrize("kind", ["TorchScript", "torch.export"])
+def test_a_program_cannot_be_trained(kind: str) -> None:
+    net, (_, data) = nn.Sequential(nn.Linear(2, 2)), patient()
+    batch = {0: torch.export.Dim("batch")}
+    program = (
+        torch.jit.script(net)
+        if kind == "TorchScript"
+        else torch.export.export(net, (torch.zeros(3, 2),), dynamic_shapes=(batch,)).module()
+    )
 
     with pytest.raises(NotApplicable, match="no weights that can be trained.*a defence that wraps a model takes any"):
         trained(Model(program, ("a", "b")), data, 0, Watch(), SCHEDULE, PLAIN)

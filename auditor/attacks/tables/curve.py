@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from auditor.attacks.curve import Frontiers
+from auditor.attacks.goals import rival_classes
 from auditor.attacks.tables.chance import by_chance
 from auditor.attacks.tables.every import all_tried
 from auditor.attacks.tables.front import Front
@@ -36,7 +37,7 @@ BELOW = 1e-6  # of a distance: what is nearer by less is as near
 
 def _climb(stage: Stage) -> Attack:
     def attack(front: Front, steps: int) -> Front:
-        if stage.rival and len(front.margins.model.classes) <= stage.rival + 1:
+        if stage.rival and int(front.margins.accepted.sum(1).max()) <= stage.rival:
             return front
         return climbed(front, stage, steps)
 
@@ -79,7 +80,7 @@ def table_curve(
     witness is legal (`Ball.legal`) within its distance, and one plain forward pass confirms it.
     """
     own = decoded(x, ball.constraints.columns)
-    accepted = torch.arange(len(model.classes)) != y[:, None]
+    accepted = rival_classes(model, y)
     margins = Margins(model, x, own, accepted, ball.constraints.columns, size, sight, least)
     right = np.flatnonzero(~margins.turned(np.arange(len(x)), own))
     names = np.arange(len(x)) if ids is None else ids

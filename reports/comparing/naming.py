@@ -1,0 +1,79 @@
+"""Figures of a comparison in words: what each is called, what it is about, and how it has moved."""
+
+from __future__ import annotations
+
+from reports.charts import MINUS
+from reports.comparing.changes import Change
+from reports.words import number, slice_words
+
+__all__ = ["about_words", "change_words", "figure_words", "interval_of", "n_words", "values_words"]
+
+NAMES = {
+    "brier": "Brier score",
+    "certified_accuracy": "accuracy proved by bounds",
+    "attacked_accuracy": "accuracy under attack",
+    "corruption_accuracy": "accuracy under corruption",
+    "missing_accuracy": "accuracy with values missing",
+    "consensus": "agreement of methods",
+    "max_sensitivity": "largest change of an explanation",
+    "sensitivity_n": "faithfulness (sensitivity-n)",
+    "rules_fired": "signs of a failed attack",
+    "demographic_parity_difference": "gap in favourable answers",
+    "equal_opportunity_difference": "gap in true positive rates",
+    "equalized_odds_difference": "gap in rates of errors",
+    "predictive_parity_difference": "gap in precision",
+    "accuracy_difference": "gap in accuracy",
+}
+
+
+def figure_words(name: str) -> str:
+    """A measure by its name as people say it."""
+    return NAMES.get(name, name.replace("_", " "))
+
+
+def about_words(c: Change) -> str:
+    """What a figure is about: `changes up to 0.15`, `by sex`, `sex = f`; "" for all rows."""
+    words = slice_words(c.slice)
+    if c.name.endswith("_difference") and words:
+        attribute, *rest = words.split(", ", 1)
+        return f"by {', '.join([attribute, *rest])}"
+    return words.removeprefix("method = ")
+
+
+def change_words(c: Change) -> str:
+    """`+0.120`, with a real minus; "" where one side is missing."""
+    return "" if c.value is None else signed(c.value, _digits(c))
+
+
+def interval_of(c: Change) -> str:
+    """`-0.020 to +0.140`; "" without one."""
+    ends = c.ends
+    return "" if ends is None else f"{signed(ends[0], _digits(c))} to {signed(ends[1], _digits(c))}"
+
+
+def values_words(c: Change) -> tuple[str, str]:
+    """The figure before and after."""
+    before, after = (number(v, _digits(c)) for v in (c.before, c.after))
+    if c.doubt.startswith("not measured"):
+        gone = "not measured"
+        return (gone, after) if c.doubt.endswith("before") else (before, gone)
+    return before, after
+
+
+def _digits(c: Change) -> int:
+    """Decimals: none of what is counted."""
+    return 0 if c.name == "rules_fired" else 3
+
+
+def n_words(c: Change) -> str:
+    """`n = 500, paired`; both sides' where they differ, and the shared rows' where they are not all."""
+    if c.shared:
+        return f"the {c.n[0]:,} rows that both sides count, paired"
+    n = f"n = {c.n[0]:,}" if c.n[0] == c.n[1] else f"n = {c.n[0]:,} and {c.n[1]:,}"
+    return f"{n}, {'paired' if c.paired else 'unpaired'}" if c.moved else n
+
+
+def signed(value: float, digits: int) -> str:
+    """A number with its sign."""
+    shown = f"{value:+.{digits}f}" if value == 0 or abs(value) >= 0.5 * 10**-digits else f"{value:+.1g}"
+    return shown.replace("-", MINUS)
