@@ -215,13 +215,18 @@ def derive_seed(root: int, name: str) -> int:
 # ---- what a check is ---------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A named measurement. Its settings are the keyword-only arguments of `run`."""
+    """A named measurement. Its settings are the keyword-only arguments of `run`.
+
+    `reads` is the topic whose checks it reads the scores of (`Context.scored`), so that it runs after all of them; ""
+    for one that reads nobody's.
+    """
 
     id: str
     title: str
     doc: str
     source: str
     run: Run
+    reads: str = ""
 
     @property
     def topic(self) -> str:
@@ -236,14 +241,14 @@ class Check:
 CHECKS: dict[str, Check] = {}
 
 
-def check(id: str, *, title: str, source: str) -> Callable[[Run], Run]:  # noqa: A002
-    """Register a function `(Context, *, settings) -> Result` under `id` ("topic.name")."""
+def check(id: str, *, title: str, source: str, reads: str = "") -> Callable[[Run], Run]:  # noqa: A002
+    """Register a function `(Context, *, settings) -> Result` under `id` ("topic.name"), after the topic it `reads`."""
 
     def register(run: Run) -> Run:
         if id in CHECKS:
             msg = f"check {id!r} is defined twice: in {CHECKS[id].run.__module__} and in {run.__module__}"
             raise UsageError(msg)
-        CHECKS[id] = Check(id, title, inspect.getdoc(run) or "", source, run)
+        CHECKS[id] = Check(id, title, inspect.getdoc(run) or "", source, run, reads)
         return run
 
     return register

@@ -29,7 +29,7 @@ class Selection:
 
 
 def choose(selection: Selection) -> tuple[list[Check], dict[str, dict[str, Setting]]]:
-    """The checks that run, the preflight first, and their validated settings; UsageError for what does not exist."""
+    """The checks that run, in order, and the validated settings of all; UsageError for what does not exist."""
     for pattern in (*selection.only, *selection.skip):
         if not any(fnmatchcase(known, pattern) for known in CHECKS):
             msg = f"no check matches {pattern!r}; known: {_known()}"
@@ -58,5 +58,8 @@ def _selected(id: str, selection: Selection) -> bool:  # noqa: A002
 
 
 def in_order() -> Iterator[Check]:
-    """Every check: the preflight, then by id."""
-    yield from sorted(CHECKS.values(), key=lambda c: (c.id != PREFLIGHT, c.id))
+    """Every check as it runs and is listed: the preflight, then by id, at last those that read what others keep.
+
+    See `Check.reads`. What comes out of a process of its own is expected in the order of this list.
+    """
+    yield from sorted(CHECKS.values(), key=lambda c: (c.id != PREFLIGHT, bool(c.reads), c.id))

@@ -1,8 +1,8 @@
 """Intervals and tests, and the measures that carry them.
 
-Rates: Wilson. Differences of rates: Newcombe, of the same rows his paired one. Ratios of rates: MOVER-R. Means:
-Student's t. Never Wald (at n = 10 its 95 % interval holds the truth 18 % of the time). Each method is a function of its
-counts alone, so a stored measure can be judged at any confidence without the model.
+Rates: Wilson. Differences of rates: Newcombe, of the same rows his paired one, and of two such differences MOVER.
+Ratios of rates: MOVER-R. Means: Student's t. Never Wald (at n = 10 its 95 % interval holds the truth 18 % of the time).
+Each method is a function of its counts alone, so a stored measure can be judged at any confidence without the model.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from statistics import NormalDist
 from auditor.types import Better, Measure
 
 __all__ = [
-    "METHODS", "Interval", "auc", "difference", "holm", "interval", "mean", "paired", "rank_correlation", "rate",
-    "ratio", "share", "simultaneous", "tails", "tails_of", "wilcoxon",
+    "METHODS", "Interval", "auc", "difference", "fall_difference", "holm", "interval", "mean", "paired",
+    "rank_correlation", "rate", "ratio", "share", "simultaneous", "tails", "tails_of", "wilcoxon",
 ]  # fmt: skip
 
 
@@ -149,10 +149,25 @@ def newcombe_paired(k1: float, k2: float, both: float, n: float, confidence: flo
     return Interval(p - q, p - q - half(p - p_low, q_high - q), p - q + half(p_high - p, q - q_low))
 
 
+def mover_of_falls(*counts: float, confidence: float = 0.95) -> Interval:
+    """Difference of two differences of paired rates, of other rows each: (k1, k2, both, n) of one, then of the other.
+
+    MOVER squares and adds what the two paired intervals leave on either side (Zou & Donner 2008, Stat. Med. 27:1693).
+    """
+    k1, k2, both, n, *other = counts
+    l1, l2, both_others, m = other
+    if n <= 0 or m <= 0:
+        return UNKNOWN
+    f, f_low, f_high = _known(newcombe_paired(k1, k2, both, n, confidence))
+    g, g_low, g_high = _known(newcombe_paired(l1, l2, both_others, m, confidence))
+    return Interval(f - g, f - g - math.hypot(f - f_low, g_high - g), f - g + math.hypot(f_high - f, g - g_low))
+
+
 METHODS: dict[str, Callable[..., Interval]] = {
     "wilson": wilson,
     "newcombe": newcombe,
     "newcombe-paired": newcombe_paired,
+    "mover-falls": mover_of_falls,
     "mover-r": mover_r,
     "student": student,
     # of areas under curves (auditor.outliers.auroc): the counts are those of rates that would be known as well
@@ -253,11 +268,18 @@ def rate(name: str, k: int, n: int, *, slice: str = "", better: Better = "higher
     return Measure(name, slice, i.value, int(n), i.low, i.high, "wilson", (int(k), int(n)), better)
 
 
-def difference(name: str, first: tuple[int, int], second: tuple[int, int], *, slice: str = "") -> Measure:  # noqa: A002
-    """Measure of the difference of two rates, each given as (k, n); nearer 0 is better."""
-    counts = (*map(int, first), *map(int, second))
+def difference(name: str, first: tuple[float, int], second: tuple[float, int], *, slice: str = "") -> Measure:  # noqa: A002
+    """Measure of the difference of two rates, each given as (k, n); nearer 0 is better.
+
+    k may be a sum of scores from 0 to 1, as parts of a row may count.
+    """
+    counts = (_count(first[0]), int(first[1]), _count(second[0]), int(second[1]))
     i = newcombe(*counts)
-    return Measure(name, slice, i.value, counts[1] + counts[3], i.low, i.high, "newcombe", counts, "lower")
+    return Measure(name, slice, i.value, int(counts[1] + counts[3]), i.low, i.high, "newcombe", counts, "lower")
+
+
+def _count(k: float) -> float:
+    return int(k) if k == int(k) else float(k)
 
 
 def paired(
@@ -273,6 +295,13 @@ def paired(
     counts = (math.fsum(first), math.fsum(second), both, n)
     i = newcombe_paired(*counts)
     return Measure(name, slice, i.value, n, i.low, i.high, "newcombe-paired", counts, better)
+
+
+def fall_difference(name: str, first: Measure, second: Measure, *, slice: str = "") -> Measure:  # noqa: A002
+    """Measure of how much larger one paired difference is than that of other rows, both made by `paired`."""
+    counts = (*first.counts, *second.counts)
+    i = mover_of_falls(*counts)
+    return Measure(name, slice, i.value, first.n + second.n, i.low, i.high, "mover-falls", counts, "lower")
 
 
 def share(name: str, scores: Sequence[float], *, slice: str = "", better: Better = "higher") -> Measure:  # noqa: A002

@@ -67,7 +67,7 @@ HELD = {
 }
 TRIED = "tried in it and denied"  # the key of the environment
 # R&D is one name, sex=F&race=B are two groups, attack=A&linf@0.1 is an attack and how far it may go
-CROSSED = re.compile(r"&(?=[^&=]+=|(?:linf|l2|l1|l0)@[\d.e+-]+$)")
+CROSSED = re.compile(r"&(?=[^&=]+=|(?:linf|l2|l1|l0|words)@[\d.e+-]+$)")
 
 
 # ---- numbers -----------------------------------------------------------------------------------------------------
@@ -89,6 +89,8 @@ def figure(m: Measure, digits: int = 2) -> str:
 
 def counts(m: Measure) -> str:
     """The n behind a measure; both sides of a comparison."""
+    if m.method == "mover-falls":
+        return f"n = {int(m.counts[3]):,} against {int(m.counts[7]):,}"
     if m.method in {"newcombe", "mover-r"}:
         return f"n = {int(m.counts[1]):,} against {int(m.counts[3]):,}"
     return f"n = {m.n:,}"
@@ -214,7 +216,7 @@ def say(audit: Audit, check: str, m: Measure) -> str:
         case "ledger_error" | "shortcuts":
             plain = PLAIN[m.name].format(value=value, count=f"{m.value or 0:.0f}", n=f"{m.n:,}")
             return " ".join((*_shortcuts(audit, check)[:1], plain)) if m.name == "shortcuts" else plain
-        case "robust_accuracy":
+        case "robust_accuracy" if check != "fairness.robustness":
             largest = epsilons(audit.outcome(check))[m.slice]
             change = f"{change_words(m.slice, largest)} leave the model" if largest else "Without a change the model is"
             return f"{change} right in {value} of the attacked rows."

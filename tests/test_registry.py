@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from auditor.audit import run
+from auditor.audit import plan, run
 from auditor.errors import UsageError
 from auditor.guard import Snapshot
 from auditor.progress import Finished, Listener
 from auditor.registry import CHECKS, Check, Context, check
-from auditor.selection import PREFLIGHT, Selection
+from auditor.selection import PREFLIGHT, Selection, choose, in_order
 from auditor.settings import defaults, json_schema
 from auditor.subject import Data, Model
 from auditor.types import Result, Status
@@ -121,6 +121,19 @@ def test_an_id_cannot_be_taken_twice() -> None:
 
     with pytest.raises(UsageError, match=f"{PREFLIGHT!r} is defined twice"):
         check(PREFLIGHT, title="x", source="y")(again)
+
+
+def test_what_reads_others_scores_comes_after_them_and_the_others_by_id() -> None:
+    ran, readers = [c.id for c in choose(Selection())[0]], [c for c in CHECKS.values() if c.reads]
+
+    assert sorted(ran) == sorted(CHECKS) and ran[0] == PREFLIGHT
+    assert readers
+    for c in readers:
+        read = [k.id for k in CHECKS.values() if k.topic == c.reads]
+        assert read and all(ran.index(k) < ran.index(c.id) for k in read)
+    others = [k for k in ran[1:] if not CHECKS[k].reads]
+    assert others == sorted(others)
+    assert [o.check for o in plan(Selection(), 0, "cpu").outcomes] == ran == [c.id for c in in_order()]
 
 
 def test_of_a_value_the_rows_furthest_off_are_explained_first() -> None:

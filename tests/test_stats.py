@@ -13,8 +13,10 @@ from scipy import stats as reference
 from auditor.stats import (
     METHODS,
     difference,
+    fall_difference,
     interval,
     mean,
+    mover_of_falls,
     mover_r,
     newcombe,
     newcombe_paired,
@@ -99,6 +101,40 @@ def test_paired_differences_turn_round_and_lie_within_those_of_other_rows(pairs:
         assert there.high <= apart.high + 1e-9
 
 
+pairs_of_scores = st.lists(st.tuples(st.sampled_from([0, 1 / 3, 1]), st.sampled_from([0, 1])), min_size=1, max_size=40)
+
+
+@given(pairs_of_scores, pairs_of_scores)
+def test_differences_of_falls_turn_round(one: list[tuple[float, int]], other: list[tuple[float, int]]) -> None:
+    f, g = (paired("d", *zip(*pairs, strict=True)) for pairs in (one, other))
+    there, back = fall_difference("d", f, g), fall_difference("d", g, f)
+
+    assert there.value == pytest.approx(f.value - g.value, abs=1e-9) and there.n == len(one) + len(other)
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low), abs=1e-9)
+    assert there.low <= there.value <= there.high
+
+
+def test_beside_a_group_of_which_all_is_known_the_difference_of_falls_is_the_fall() -> None:
+    many = 10**10
+    found, alone = mover_of_falls(30, 18, 16, 40, many, many, many, many), newcombe_paired(30, 18, 16, 40)
+
+    assert (found.value, found.low, found.high) == pytest.approx((alone.value, alone.low, alone.high), abs=1e-6)
+    assert mover_of_falls(0, 0, 0, 0, 1, 1, 1, 1).value is None
+
+
+def test_differences_of_falls_hold_the_truth_as_often_as_they_say() -> None:
+    """Of one group 90 % are right and .6 of these stand, of the other 60 % and .8: they lose .36 and .12."""
+    random, held, rounds = np.random.default_rng(0), 0, 2000
+    for _ in range(rounds):
+        clean = [random.random(n) < p for n, p in ((40, 0.9), (25, 0.6))]
+        stands = [c & (random.random(len(c)) < p) for c, p in zip(clean, (0.6, 0.8), strict=True)]
+        falls = [paired("d", c.tolist(), s.tolist()) for c, s in zip(clean, stands, strict=True)]
+        found = fall_difference("d", *falls)
+        held += found.low <= 0.36 - 0.12 <= found.high
+
+    assert held / rounds > 0.94
+
+
 def test_paired_differences_of_parts_of_rows_hold_the_truth_as_often_as_they_say() -> None:
     """Rows that are clean at random and stand each of three severities at random, less often where they are not."""
     random, held, rounds, n = np.random.default_rng(0), 0, 2000, 40
@@ -164,6 +200,7 @@ def test_measures_can_be_recomputed_from_their_counts() -> None:
         "wilson",
         "newcombe",
         "newcombe-paired",
+        "mover-falls",
         "mover-r",
         "student",
         "delong",

@@ -24,10 +24,14 @@ NAMES = {
     "predictive_parity_difference": "gap in precision",
     "accuracy_difference": "gap in accuracy",
 }
+GAPS = (("_fall_difference", "gap in the fall of"), ("_difference", "gap in"))
 
 
 def figure_words(name: str) -> str:
     """A measure by its name as people say it."""
+    ending, gap = next(((e, words) for e, words in GAPS if name.endswith(e)), ("", ""))
+    if name not in NAMES and gap:
+        return f"{gap} {figure_words(name.removesuffix(ending))}"
     return NAMES.get(name, name.replace("_", " "))
 
 

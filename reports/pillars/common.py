@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from auditor.types import Audit, Measure, Outcome, Result, Status
-from reports.parts import CheckHead, Folded, grid_of, measures_grid
-from reports.words import STATUS
+from reports.parts import CheckHead, Folded, HeatCell, grid_of, interval_words, measures_grid
+from reports.words import STATUS, number
 
-__all__ = ["plain_blocks", "ran", "result_of", "section_note", "status_of"]
+__all__ = ["FEW", "plain_blocks", "ran", "rate_cell", "result_of", "section_note", "status_of"]
 
 NOISY = (Status.FAIL, Status.ERROR, Status.WARN, Status.INCONCLUSIVE)
+FEW = 10
+TINTS = (0.15, 0.3, 0.5, 0.75)
 
 
 def ran(audit: Audit, topic: str) -> list[Outcome]:
@@ -52,3 +54,11 @@ def plain_blocks(outcome: Outcome) -> list[Any]:
         grid = grid_of(table)
         blocks.append(grid if len(grid.rows) <= 12 else Folded(table.title, [grid]))
     return blocks
+
+
+def rate_cell(m: Measure) -> HeatCell:
+    """A rate in a table of tints, the stronger the higher; under FEW rows none."""
+    if m.n < FEW or m.value is None:
+        return HeatCell("too few", "", f"n {m.n:,}", -1)
+    tint = sum(m.value >= t for t in TINTS)
+    return HeatCell(number(m.value), interval_words(m, 2), f"n {m.n:,}", tint)

@@ -14,13 +14,12 @@ from reports.parts import (
     Folded,
     Grid,
     Heat,
-    HeatCell,
     Section,
     grid_of,
-    interval_words,
     measures_grid,
 )
-from reports.pillars.common import plain_blocks, ran, section_note, status_of
+from reports.pillars.common import FEW, plain_blocks, ran, rate_cell, section_note, status_of
+from reports.pillars.robust_groups import robust_groups
 from reports.words import groups_of, number, say
 
 __all__ = ["fairness"]
@@ -32,8 +31,6 @@ RATES = {
     "ppv": "favourable answers that are true",
     "accuracy": "accuracy",
 }
-FEW = 10
-TINTS = (0.15, 0.3, 0.5, 0.75)
 
 
 def fairness(record: Record) -> Section | None:
@@ -49,6 +46,8 @@ def fairness(record: Record) -> Section | None:
             blocks += _impact_ratio(o)
         elif o.check == "fairness.groups":
             blocks += _groups(o)
+        elif o.check == "fairness.robustness":
+            blocks += robust_groups(o)
         else:
             blocks += plain_blocks(o)
     note, status = section_note(outcomes)
@@ -132,15 +131,8 @@ def _heat(attributes: str, slices: dict[str, dict[str, Measure]]) -> Heat:
     rows = []
     for text, measures in slices.items():
         name = ", ".join(group for _, group in groups_of(text))
-        rows.append((name, [_cell(measures[r]) for r in RATES if r in measures]))
+        rows.append((name, [rate_cell(measures[r]) for r in RATES if r in measures]))
     caption = (
         f"Rates by {attributes}; the stronger the tint the higher, with 95 % interval and n. Under {FEW} rows: too few."
     )
     return Heat(caption, (attributes, *RATES.values()), rows)
-
-
-def _cell(m: Measure) -> HeatCell:
-    if m.n < FEW or m.value is None:
-        return HeatCell("too few", "", f"n {m.n:,}", -1)
-    tint = sum(m.value >= t for t in TINTS)
-    return HeatCell(number(m.value), interval_words(m, 2), f"n {m.n:,}", tint)

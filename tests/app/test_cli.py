@@ -36,7 +36,7 @@ def test_run_leaves_everything_and_says_where(audit_file: Path, capsys: pytest.C
     audit = json.loads((folder / "audit.json").read_text())
     assert [o["check"] for o in audit["outcomes"] if o["result"]] == [
         "intake.preflight", "explain.lrp", "fairness.groups", "fairness.impact_ratio", "performance.accuracy",
-        "robustness.curve",
+        "robustness.curve", "fairness.robustness",
     ]  # fmt: skip
 
 
@@ -292,7 +292,7 @@ def test_ctrl_c_leaves_an_incomplete_audit_of_what_had_finished(
     audit = json.loads((audit_file.parent / "audit-out" / "audit.json").read_text())
     status = {o["check"]: o["status"] for o in audit["outcomes"]}
     assert audit["verdict"] == "incomplete"
-    assert "\n  The audit was interrupted: 1 check did not finish" in capsys.readouterr().out
+    assert "\n  The audit was interrupted: 2 checks did not finish" in capsys.readouterr().out
     assert status["robustness.curve"] == "skipped"
     assert status["performance.accuracy"] == "pass"
 
@@ -324,7 +324,7 @@ def test_an_interrupted_audit_goes_beside_the_complete_one(
     assert invoke(["run", str(audit_file)]) == 2
     beside = audit_file.parent / "audit-out-interrupted"
     assert f"report: {beside / 'report.html'}" in capsys.readouterr().out
-    assert "The audit was interrupted: 1 check did not finish" in (beside / "report.html").read_text()
+    assert "The audit was interrupted: 2 checks did not finish" in (beside / "report.html").read_text()
     assert (audit_file.parent / "audit-out" / "audit.json").read_bytes() == complete
 
 

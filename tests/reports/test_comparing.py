@@ -17,7 +17,7 @@ from auditor.store import Record
 from auditor.types import Audit, Measure, Outcome, Policy, Result, Setting, Status, Verdict
 from reports.comparing.changes import Change, changes
 from reports.comparing.machine import as_json
-from reports.comparing.naming import about_words, n_words
+from reports.comparing.naming import about_words, figure_words, n_words
 from reports.comparing.sentence import answer
 from reports.comparing.summary import PILLARS, Word, summary
 
@@ -394,6 +394,20 @@ def test_the_sentence_says_what_was_not_measured() -> None:
 )
 def test_what_a_figure_is_about(name: str, about: str, found: str) -> None:
     assert about_words(Change("c", name, about, "higher", 0.0, 0.0, (1, 1))) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("accuracy_difference", "gap in accuracy"),
+        ("equalized_odds_difference", "gap in rates of errors"),
+        ("robust_accuracy_difference", "gap in robust accuracy"),
+        ("certified_accuracy_difference", "gap in accuracy proved by bounds"),
+        ("corruption_accuracy_fall_difference", "gap in the fall of accuracy under corruption"),
+    ],
+)
+def test_gaps_have_the_words_of_what_they_are_gaps_in(name: str, words: str) -> None:
+    assert figure_words(name) == words
 
 
 def test_the_machines_form_holds_every_change_and_is_the_same_each_time() -> None:
