@@ -11,6 +11,7 @@ from auditor.errors import UsageError
 from auditor.intake.huggingface import is_directory, read_directory
 from auditor.intake.located import locate
 from auditor.intake.wrapper import KINDS
+from auditor.sandbox.reach import files_of_audit
 
 __all__ = ["as_audited", "laid_out", "need_place"]
 
@@ -22,6 +23,9 @@ def need_place(file: AuditFile, folder: Path, method: str, out: Path) -> None:
     assert file.model is not None  # noqa: S101 - the caller looked
     if out.resolve() == (folder / file.model.path).resolve():
         msg = f"--out {str(out)!r} is the model itself, which is never overwritten; give another file"
+        raise UsageError(msg)
+    if out.resolve() in {path.resolve() for path in files_of_audit(file, folder)}:
+        msg = f"--out {str(out)!r} is read by this audit, and is never overwritten; give another file"
         raise UsageError(msg)
     if method not in KINDS and _is_directory(file, folder):
         if out.suffix or out.exists():

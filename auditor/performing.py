@@ -21,12 +21,14 @@ from auditor.opening import open_audit
 from auditor.progress import Listener
 from auditor.selection import Selection
 from auditor.settings import validated
-from auditor.training.leaks import leaks
+from auditor.training.fit import fit_to_train
 from auditor.training.watch import OnEpoch, Watch
 from auditor.types import Audit
 from auditor.wrapped.wrapping import Wrapping
 
 __all__ = ["audit", "harden"]
+
+SEEDS = 2**32
 
 
 def audit(file: AuditFile, folder: Path, tell: Listener, *, uploaded: bool = False) -> Audit:
@@ -72,15 +74,16 @@ def harden(
     if data["sha256"] == data["reference_sha256"]:
         msg = f"[data] reference is {data['reference']!r}, the audited data; a defence never trains on the audited rows"
         raise UsageError(msg)
-    watch = Watch(on_epoch, checkpoint, _fingerprint(opened.subject, method, seed, settings))
+    watch = Watch(on_epoch, checkpoint, _fingerprint(file, opened.subject, method, seed, settings))
     with isolated(seed):
         model, _ = settle(opened.model, opened.data)
-    made, shared = function(model, opened.reference, seed, watch, **settings), leaks(opened.data, opened.reference)
+    reference, left_out = fit_to_train(opened.reference, opened.data)
+    made = function(model, reference, seed, watch, **settings)
     if isinstance(made, Wrapping):
         write_wrapper(to, made.kind, made.settings, file, folder)
-        return shared
+        return left_out
     write_weights(made.module, to)
-    return (*shared, *made.notes)
+    return (*left_out, *made.notes)
 
 
 def _need_bare(file: AuditFile, folder: Path) -> None:
@@ -92,14 +95,16 @@ def _need_bare(file: AuditFile, folder: Path) -> None:
 
 
 def _seed(given: Any, method: str) -> int:
-    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
-        msg = f"defend.{method}.seed = {given!r}: expected a whole number from 0 on"
+    if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given < SEEDS:
+        msg = f"defend.{method}.seed = {given!r}: expected a whole number from 0 on, below {SEEDS:,}"
         raise UsageError(msg)
     return given
 
 
-def _fingerprint(subject: dict[str, Any], method: str, seed: int, settings: dict[str, Any]) -> str:
+def _fingerprint(file: AuditFile, subject: dict[str, Any], method: str, seed: int, settings: dict[str, Any]) -> str:
     """What a training depends on: one that was stopped goes on only where all of it is the same."""
     model, data = subject["model"], subject["data"]
-    parts = [model.get("weights_sha256"), data["reference_sha256"], torch.__version__, method, seed, settings]
+    digests = [model.get("weights_sha256"), data["reference_sha256"], data["sha256"], data.get("tokenizer_sha256")]
+    read = file.model_dump(mode="json", exclude={"checks", "defend", "policy", "statements", "subject"})
+    parts = [digests, data.get("classes"), read, file.checks.device, torch.__version__, method, seed, settings]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

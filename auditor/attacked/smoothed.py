@@ -32,14 +32,15 @@ class Rows:
     """What draws and attacks say of N rows.
 
     `index` (N,) and `stands` (N,) are numbers of sizes, `right` (N,) rows whose own class leads, `drawn` (N,) draws
-    spent; `lost` rows have a certificate that an attack disproves, and `open` rows an answer that fails it by its few
-    draws alone.
+    spent; `certificates` rows have one, of which an attack disproves `lost`, and of `open` the model's answer fails it
+    by its few draws alone.
     """
 
     index: Tensor
     stands: Tensor
     right: Tensor
     drawn: Tensor
+    certificates: int
     lost: int
     open: int
 
@@ -55,7 +56,7 @@ def certified_by_noise(
     data = ctx.data.take(samples, ctx.seed)
     how = Sampling(most, alpha, ctx.seed, ctx.batch_size)
     rows = _rows(ctx, model, smoothed, data, ladder, steps, how)
-    _need_agreement(rows.lost, int((rows.index > 0).sum()) + rows.lost, alpha)
+    _need_agreement(rows.lost, rows.certificates, alpha)
     attacked = [int((rows.stands > k).sum()) for k in range(len(ladder))]
     measures, table = figures("l2", rows.index, rows.right, attacked, ladder)
     standing = [rows.right, *(rows.index > k for k in range(len(ladder)))]
@@ -76,11 +77,14 @@ def _rows(
         lost, few = _against(smoothed, batch, sure.index, found, how)
         index = torch.where(lost, found.index, sure.index)
         stands = torch.where(few, sure.index, found.index)
-        parts.append(Rows(index, stands, sure.right, sure.drawn, int(lost.sum()), int(few.sum())))
+        parts.append(
+            Rows(index, stands, sure.right, sure.drawn, int((sure.index > 0).sum()), int(lost.sum()), int(few.sum()))
+        )
     index, stands, right, drawn = (
         torch.cat([getattr(p, n) for p in parts]) for n in ("index", "stands", "right", "drawn")
     )
-    return Rows(index, stands, right, drawn, sum(p.lost for p in parts), sum(p.open for p in parts))
+    counts = (sum(getattr(p, n) for p in parts) for n in ("certificates", "lost", "open"))
+    return Rows(index, stands, right, drawn, *counts)
 
 
 def _against(smoothed: Smoothed, batch: Batch, index: Tensor, found: Frontiers, how: Sampling) -> tuple[Tensor, Tensor]:

@@ -100,7 +100,7 @@ class Region:
 
     @property
     def device(self) -> torch.device:
-        return torch.device("cpu")
+        return self.bounds()[0].device
 
     requires_grad: ClassVar[bool] = False
 

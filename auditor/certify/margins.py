@@ -57,7 +57,8 @@ def ends(model: Model, x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
 
 def least_margins(model: Model, low: Tensor, high: Tensor, y: Tensor) -> Tensor:
     """(N,) by how much class `y` (N,) leads at least, whatever lies between `low` and `high` (N, ...)."""
-    return _margins(model, Interval(low.double(), high.double()), y)
+    low, high = (end.double().to(model.device) for end in (low, high))
+    return _margins(model, Interval(low, high), y.to(model.device)).cpu()
 
 
 def worst_logits(model: Model, low: Tensor, high: Tensor, y: Tensor) -> Tensor:
@@ -65,11 +66,11 @@ def worst_logits(model: Model, low: Tensor, high: Tensor, y: Tensor) -> Tensor:
 
     They have a gradient to the weights.
     """
-    found = outputs_of(model, Interval(low.double(), high.double()))
+    found = outputs_of(model, Interval(*(end.double().to(model.device) for end in (low, high))))
     if not isinstance(found, Interval) or found.low.ndim != 2 or found.low.shape[1] < 2:
         msg = "the model gives one output; bounds are trained on two or more"
         raise NotApplicable(msg)
-    return -found.margins(y).scatter(1, y[:, None], 0.0)
+    return -found.margins(y.to(model.device)).cpu().scatter(1, y[:, None], 0.0)
 
 
 def outputs_of(model: Model, region: Region) -> Region:

@@ -101,8 +101,9 @@ def _by_chance(measures: Sequence[Measure]) -> list[str]:
     n = sum(m.name.endswith("_difference") and m.value is not None for m in measures)
     if n < BY_CHANCE:
         return []
-    expected = f"{n // BY_CHANCE:,} of them or so have an interval above 0 by chance"
-    return [f"{n:,} differences are measured: where groups do not differ at all, {expected}."]
+    expected = f"at least {n // BY_CHANCE:,} of them have an interval above 0 by chance"
+    more = "far more where an attribute has many groups, as each is that of the two furthest apart"
+    return [f"{n:,} differences are measured: where groups do not differ at all, {expected}, {more}."]
 
 
 def _number_of_groups(attribute: str, labels: Labels) -> list[str]:

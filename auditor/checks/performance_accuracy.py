@@ -25,8 +25,9 @@ def accuracy(ctx: Context) -> Result:
     rows that are found, and `precision`, the share of rows given its name that are its own. 1 is perfect, 0 always
     wrong; None where there are no such rows. Of a model that may reject an input also `rejected_share`, the share of
     rows that it rejects, which count as wrong, and `answered_accuracy`, the share of the others that are right. Where
-    probabilities are known, `brier` is the mean over rows of the squared errors of all classes' probabilities, each
-    against 1 for the true class and 0 for the others: 0 is certain and right, 2 certain and wrong.
+    the probabilities of all classes are known, and none is to be rejected, `brier` is the mean over rows of the squared
+    errors of all classes' probabilities, each against 1 for the true class and 0 for the others: 0 is certain and
+    right, 2 certain and wrong.
 
     How to read it: an accuracy whose interval does not clear `majority_share` shows no skill. A class with low recall
     is one the model overlooks. A `brier` that falls while accuracy stays says that the probabilities got truer.
@@ -51,7 +52,7 @@ def accuracy(ctx: Context) -> Result:
         measures.append(rate("answered_accuracy", int(right.sum()), n - rejected))
         shown = shown[shown != k - 1]
     scores: dict[Measure, Any] = {measures[0]: ctx.right}
-    if ctx.predictions.probabilities is not None:
+    if ctx.predictions.probabilities is not None and not (ctx.model is not None and ctx.model.rejects):
         errors = _squared_errors(ctx.predictions.probabilities, y)
         measures.append(mean("brier", errors.tolist(), better="lower"))
         scores[measures[-1]] = errors

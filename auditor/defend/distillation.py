@@ -17,6 +17,7 @@ from auditor.training.watch import Hardened, Schedule, Watch
 __all__ = ["distillation"]
 
 Whole = Annotated[int, Field(ge=1, le=100_000)]
+Batch = Annotated[int, Field(ge=2, le=100_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Minutes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 BROKEN = (
@@ -33,7 +34,7 @@ def distillation(
     *,
     temperature: Positive = 100.0,
     epochs: Whole = 30,
-    batch: Whole = 64,
+    batch: Batch = 64,
     rate: Positive = 2e-3,
     minutes: Minutes = 0.0,
 ) -> Hardened:
@@ -50,9 +51,10 @@ def distillation(
         held.module.train()
         return functional.cross_entropy(held(x).cpu() / temperature, y)
 
-    teacher = replace(
-        model, module=trained(model, data, seed, watch, schedule, Recipe(hard, _right), phase="teacher").module
-    )
+    both = 2 * epochs
+    first = replace(watch, on_epoch=lambda done, _of: watch.on_epoch(done, both))
+    taught = trained(model, data, seed, first, schedule, Recipe(hard, _right), phase="teacher")
+    teacher = replace(model, module=taught.module)
 
     def soft(held: Model, x: Tensor, _y: Tensor, _now: Moment) -> Tensor:
         with torch.no_grad(), teacher.frozen():
@@ -60,8 +62,10 @@ def distillation(
         held.module.train()
         return functional.cross_entropy(held(x).cpu() / temperature, targets)
 
-    student = trained(model, data, seed, watch, schedule, Recipe(soft, _right), phase="student")
-    return Hardened(student.module, (BROKEN, *student.notes))
+    second = replace(watch, on_epoch=lambda done, _of: watch.on_epoch(epochs + done, both))
+    student = trained(model, data, seed, second, schedule, Recipe(soft, _right), phase="student")
+    notes = (f"{who}: {note}" for who, made in (("Teacher", taught), ("Student", student)) for note in made.notes)
+    return Hardened(student.module, (BROKEN, *notes))
 
 
 def _right(held: Model, x: Tensor, y: Tensor, _random: torch.Generator) -> Tensor:

@@ -19,6 +19,7 @@ from auditor.training.watch import Hardened, Schedule, Watch
 __all__ = ["fgsm_rs"]
 
 Whole = Annotated[int, Field(ge=1, le=100_000)]
+Batch = Annotated[int, Field(ge=2, le=100_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Minutes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -32,7 +33,7 @@ def fgsm_rs(
     epsilon: Positive | None = None,
     step: Positive = 1.25,
     epochs: Whole = 30,
-    batch: Whole = 64,
+    batch: Batch = 64,
     rate: Positive = 2e-3,
     minutes: Minutes = 0.0,
 ) -> Hardened:
@@ -44,7 +45,7 @@ def fgsm_rs(
     `trained`.
     """
     need_movable(model)
-    size = epsilon or default_epsilon(data)
+    size = epsilon or default_epsilon(model, data)
 
     def loss(held: Model, x: Tensor, y: Tensor, now: Moment) -> Tensor:
         found = answers_to(held, x, lambda m, at: _one_step(m, at, y, size, step, now.random))

@@ -17,6 +17,7 @@ from auditor.training.watch import Hardened, Schedule, Watch
 __all__ = ["gaussian_noise"]
 
 Whole = Annotated[int, Field(ge=1, le=100_000)]
+Batch = Annotated[int, Field(ge=2, le=100_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Minutes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -29,7 +30,7 @@ def gaussian_noise(
     *,
     sigma: Positive = 0.25,
     epochs: Whole = 30,
-    batch: Whole = 64,
+    batch: Batch = 64,
     rate: Positive = 2e-3,
     minutes: Minutes = 0.0,
 ) -> Hardened:

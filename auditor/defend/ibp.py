@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -19,6 +20,7 @@ from auditor.training.watch import Hardened, Schedule, Watch
 __all__ = ["ibp"]
 
 Whole = Annotated[int, Field(ge=1, le=100_000)]
+Batch = Annotated[int, Field(ge=2, le=100_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Minutes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 FIRST, LAST = 0.05, 0.6  # of the training: in between the radius grows from 0 to all of it
@@ -33,7 +35,7 @@ def ibp(
     *,
     epsilon: Positive | None = None,
     epochs: Whole = 80,
-    batch: Whole = 64,
+    batch: Batch = 64,
     rate: Positive = 2e-3,
     minutes: Minutes = 0.0,
 ) -> Hardened:
@@ -49,7 +51,9 @@ def ibp(
         msg = "the inputs are texts; bounds are of numbers"
         raise NotApplicable(msg)
     need_movable(model)
-    size = epsilon or default_epsilon(data)
+    size, first = epsilon or default_epsilon(model, data), data.read(np.zeros(1, np.int64))
+    with torch.no_grad(), model.frozen():
+        worst_logits(model, *ends(model, first, size), torch.zeros(1, dtype=torch.long))  # refused now or never
 
     def loss(held: Model, x: Tensor, y: Tensor, now: Moment) -> Tensor:
         grown = min(max((now.progress - FIRST) / (LAST - FIRST), 0.0), 1.0)

@@ -18,6 +18,7 @@ from auditor.training.watch import Hardened, Schedule, Watch
 __all__ = ["pgd"]
 
 Whole = Annotated[int, Field(ge=1, le=100_000)]
+Batch = Annotated[int, Field(ge=2, le=100_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Minutes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -31,7 +32,7 @@ def pgd(
     epsilon: Positive | None = None,
     steps: Whole = 7,
     epochs: Whole = 30,
-    batch: Whole = 64,
+    batch: Batch = 64,
     rate: Positive = 2e-3,
     minutes: Minutes = 0.0,
 ) -> Hardened:
@@ -41,7 +42,7 @@ def pgd(
     than `minutes` (0: any); what is kept and what is raised: `trained`.
     """
     need_movable(model)
-    size = epsilon or default_epsilon(data)
+    size = epsilon or default_epsilon(model, data)
 
     def loss(held: Model, x: Tensor, y: Tensor, now: Moment) -> Tensor:
         found = answers_to(held, x, lambda m, at: attack(m, at, y, size, steps=steps, generator=now.random))

@@ -19,6 +19,7 @@ from auditor.training.watch import Hardened, Schedule, Watch
 __all__ = ["trades"]
 
 Whole = Annotated[int, Field(ge=1, le=100_000)]
+Batch = Annotated[int, Field(ge=2, le=100_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Minutes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -33,7 +34,7 @@ def trades(
     beta: Positive = 6.0,
     steps: Whole = 7,
     epochs: Whole = 30,
-    batch: Whole = 64,
+    batch: Batch = 64,
     rate: Positive = 5e-3,
     minutes: Minutes = 0.0,
 ) -> Hardened:
@@ -45,7 +46,7 @@ def trades(
     divergence has next to no slope. In no more than `minutes` (0: any); what is kept and what is raised: `trained`.
     """
     need_movable(model)
-    size = epsilon or default_epsilon(data)
+    size = epsilon or default_epsilon(model, data)
 
     def loss(held: Model, x: Tensor, y: Tensor, now: Moment) -> Tensor:
         moved = answers_to(held, x, lambda m, at: _furthest(m, at, size, steps, now.random))

@@ -50,6 +50,6 @@ def squeezed_apart(logits: Tensor, coarse: Sequence[Tensor], heat: Tensor | None
 
     Logits are divided by `heat` (N,) first: at 1 the probabilities of many rows are 0 and 1, without a slope.
     """
-    by = torch.ones(len(logits)) if heat is None else heat
+    by = logits.new_ones(len(logits)) if heat is None else heat
     plain = (logits / by[:, None]).softmax(1)
     return -torch.stack([(plain - (c / by[:, None]).softmax(1)).abs().sum(1) for c in coarse]).amax(0)

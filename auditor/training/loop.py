@@ -15,7 +15,7 @@ from torch import Tensor
 from auditor.errors import NotApplicable, UsageError
 from auditor.guard import isolated
 from auditor.registry import derive_seed
-from auditor.subject import Data, Integers, Model
+from auditor.subject import HALVES, Data, Integers, Model
 from auditor.training.checkpoint import keep, kept
 from auditor.training.notes import notes_of
 from auditor.training.watch import Hardened, Schedule, Watch
@@ -24,7 +24,6 @@ __all__ = ["Moment", "Recipe", "trained"]
 
 HELD_OUT, MOST_HELD_OUT, FEWEST = 0.1, 200, 50  # share of the rows, and the most; below so many rows none
 PROGRAMS = (torch.jit.ScriptModule, torch.fx.GraphModule)  # weights that no architecture takes
-MOST_AT_ONCE = 64  # rows that are held in memory together, as in training by default
 COLLAPSE = 0.2  # below the best so far: catastrophic overfitting (Wong et al. 2020, arXiv:2001.03994)
 
 
@@ -94,6 +93,12 @@ def trained(
 
 
 def _need_trainable(model: Model) -> None:
+    if model.output == "value":
+        msg = "the model returns a value, not classes; training stands for the right class"
+        raise NotApplicable(msg)
+    if any(p.dtype in HALVES for p in model.module.parameters()):
+        msg = "the weights are of half precision, in which training has no steps; give them as float32"
+        raise NotApplicable(msg)
     if isinstance(model.module, PROGRAMS) or not any(p.requires_grad for p in model.module.parameters()):
         msg = (
             "the model has no weights that can be trained; training needs weights in an architecture, "
@@ -115,7 +120,7 @@ class _Training:
     def __init__(self, held: Model, data: Data, seed: int, schedule: Schedule, recipe: Recipe) -> None:
         self.held, self.data, self.seed, self.schedule, self.recipe = held, data, seed, schedule, recipe
         self.rows, self.out = _split(len(data), derive_seed(seed, "held out"))
-        self.steps = -(-len(self.rows) // schedule.batch)
+        self.steps = len(_starts(len(self.rows), schedule.batch))
         self.optimizer = torch.optim.Adam(held.module.parameters(), lr=schedule.rate)
         total = schedule.epochs * self.steps
         self.rates = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, schedule.rate, total_steps=total)
@@ -166,7 +171,8 @@ class _Training:
         seed = derive_seed(self.seed, f"standing {len(self.state.standing)}")
         random = torch.Generator().manual_seed(seed)
         with isolated(seed), self.held.frozen():
-            parts = [self.out[i : i + MOST_AT_ONCE] for i in range(0, len(self.out), MOST_AT_ONCE)]
+            size = self.schedule.batch
+            parts = [self.out[i : i + size] for i in range(0, len(self.out), size)]
             batches = ((self.data.read(p), torch.from_numpy(self.data.y[p])) for p in parts)
             found = [self.recipe.stands(self.held, x, y, random) for x, y in batches]
         return float(torch.cat(found).float().mean())
@@ -179,10 +185,15 @@ def _split(n: int, seed: int) -> tuple[Integers, Integers]:
     return np.sort(order[out:]), np.sort(order[:out])
 
 
+def _starts(n: int, batch: int) -> list[int]:
+    """Where the batches of n rows begin; a last row alone waits for the next epoch: BatchNorm knows no mean of one."""
+    return [i for i in range(0, n, batch) if i == 0 or n - i > 1]
+
+
 def _shuffled(data: Data, rows: Integers, batch: int, random: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
     """Inputs and targets of the rows in random order."""
     order = rows[torch.randperm(len(rows), generator=random).numpy()]
-    for i in range(0, len(order), batch):
+    for i in _starts(len(order), batch):
         some = np.sort(order[i : i + batch])
         yield data.read(some), torch.from_numpy(data.y[some])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -30,14 +31,17 @@ def movable(model: Model, x: Tensor) -> tuple[Model, Tensor]:
     return replace(model, bounds=(-torch.inf, torch.inf), unit=unit), embedded
 
 
-def default_epsilon(data: Data) -> float:
+def default_epsilon(model: Model, data: Data) -> float:
     """How large changes are that a model learns to stand, where nobody says it.
 
-    8/255 of a picture's range, a quarter of the standard deviation of a column, half of one of an embedding's weights.
+    8/255 of a picture's range, a quarter of the standard deviation of a column, or where there is no range of the unit,
+    half of the standard deviation of an embedding's weights.
     """
     if data.texts is not None:
         return TEXTS
-    return TABLES if len(data.shape) == 1 else IMAGES
+    low, high = (torch.as_tensor(b, dtype=torch.float32) for b in model.bounds)
+    span = float((high - low).max())
+    return TABLES if len(data.shape) == 1 or not math.isfinite(span) else IMAGES * span
 
 
 def need_movable(model: Model) -> None:

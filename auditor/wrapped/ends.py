@@ -30,6 +30,9 @@ def ends_of(model: Model, data: Data) -> tuple[list[float], list[float]]:
 
     Of a table only numbers have two: categories and flags stay as they are. NotApplicable where nothing has.
     """
+    if len(data.shape) not in (1, 3):
+        msg = f"inputs of shape {data.shape} are neither rows of numbers nor pictures: it is not known what is coarse"
+        raise NotApplicable(msg)
     low, high = (torch.as_tensor(b, dtype=torch.float32).expand(data.shape) for b in model.bounds)
     if not bool((low.isfinite() & high.isfinite()).all()):
         low, high = _seen(data, low, high)

@@ -65,4 +65,4 @@ class Rejecting(Behind):
         coarse = [self.asked(reduced(x, ends, bits)) for bits in BITS]
         if self.median:
             coarse.append(self.asked(median_of(x)))
-        return -squeezed_apart(logits, coarse)
+        return (-squeezed_apart(logits, coarse)).clamp_max(2)  # rounding may go beyond

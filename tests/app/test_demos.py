@@ -139,6 +139,7 @@ def test_defend_writes_weights_two_audits_and_their_comparison(tmp_path: Path) -
         (DEFEND.replace("epochs = 2", "epoch = 2"), [], "defend.pgd has no setting 'epoch'; it has: epsilon, steps"),
         (DEFEND.replace("epsilon = 0.3", "epsilon = -1"), [], "defend.pgd.epsilon = -1"),
         (DEFEND, ["--out", "hard.pt"], "hard.pt' must be a file that ends in .safetensors"),
+        (DEFEND, ["--out", "hard.safetensors", "--method", "nothing"], "no defence 'nothing'"),
         (DEFEND, ["--out", "m.safetensors"], "m.safetensors' is the model itself, which is never overwritten"),
         (DEFEND.replace("r.csv", "d.csv"), [], "a defence never trains on the audited rows"),
         (DEFEND.replace("r.csv", "none.csv"), [], "'none.csv' does not exist"),
@@ -228,4 +229,20 @@ def test_rows_of_both_files_are_said(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "r.csv").write_text("\n".join([*(tmp_path / "r.csv").read_text().splitlines(), rows[1]]) + "\n")
 
     assert invoke(["defend", str(audit_file), "--method", "pgd", "--out", str(tmp_path / "h.safetensors")]) == 0
-    assert "audited rows are among [data] reference too" in capsys.readouterr().out
+    assert "1 of 81 reference rows are audited rows too; they are left out." in capsys.readouterr().out
+
+
+def test_what_a_checkpoint_belongs_to_is_all_that_training_reads(tmp_path: Path) -> None:
+    from auditor import performing
+    from auditor.config import load_audit_file
+    from auditor.opening import open_audit
+
+    texts = (DEFEND, DEFEND.replace('target = "y"', 'target = "sex"'), DEFEND.replace('"a", "b"', '"b", "a"'))
+    files = [load_audit_file(table_audit(tmp_path, text)) for text in (*texts, DEFEND + "\n[subject]\nname = 'x'\n")]
+    subject = open_audit(files[0], tmp_path).subject
+
+    prints = [performing._fingerprint(f, subject, "pgd", 0, {}) for f in files]
+    prints.append(performing._fingerprint(files[0], subject, "pgd", 1, {}))
+
+    assert prints[3] == prints[0]  # a name changes nothing
+    assert len(set(prints)) == 4

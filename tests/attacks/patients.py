@@ -77,7 +77,7 @@ def hardened_net() -> nn.Module:
     return pgd(
         _model(copy.deepcopy(digits_net()), "logits"), Data.of(x[:TRAINED_ON], y[:TRAINED_ON]), 0,
         epsilon=0.15, steps=5, epochs=8,
-    ).eval()  # fmt: skip
+    ).module.eval()  # fmt: skip
 
 
 @cache

@@ -13,6 +13,7 @@ from auditor.defend import DEFENCES, defence
 from auditor.defend.pgd import pgd
 from auditor.errors import NotApplicable, UsageError
 from auditor.subject import Data, Model
+from auditor.training.moved import default_epsilon
 from auditor.training.watch import Watch
 from tests import zoo
 
@@ -114,3 +115,30 @@ def test_numpy_and_torch_draw_as_before_after_training() -> None:
     pgd(case.model, case.data, 0, epochs=1, steps=1)
 
     assert (torch.rand(1).item(), np.random.rand()) == expected  # noqa: NPY002
+
+
+@pytest.mark.parametrize(("bounds", "expected"), [((0.0, 1.0), 8 / 255), ((0.0, 255.0), 8.0), ((-1.0, 1.0), 16 / 255)])
+def test_the_size_of_changes_follows_the_range_of_pictures(bounds: tuple[float, float], expected: float) -> None:
+    patient = zoo.inplace_relu()
+    model = Model(patient.model.module, patient.model.classes, bounds=bounds)
+
+    assert default_epsilon(model, patient.data) == pytest.approx(expected)
+
+
+def test_bounds_refuse_a_model_before_the_first_epoch() -> None:
+    patient, told = zoo.single_logit(), list[int]()
+
+    with pytest.raises(NotApplicable, match="the model gives one output"):
+        defence("ibp")(patient.model, patient.data, 0, Watch(lambda done, _: told.append(done)))
+    assert told == []
+
+
+def test_distillation_says_of_both_what_came_of_them() -> None:
+    patient, told = zoo.inplace_relu(), list[tuple[int, int]]()
+
+    found = defence("distillation")(patient.model, patient.data, 0, Watch(lambda *n: told.append(n)), **SHORT)
+
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert "is broken" not in found.notes[0] and "hides gradients" in found.notes[0]
+    assert any(n.startswith("Teacher: There are too few") for n in found.notes)
+    assert any(n.startswith("Student: There are too few") for n in found.notes)

@@ -143,6 +143,7 @@ def test_every_row_has_its_file_and_its_grade() -> None:
     found = rows()
 
     assert found.pop("a whole module, pickled") == "code"  # in the sandbox alone: tests/sandbox/test_parent.py
+    assert found.pop("a wrapper, `.json`") == "of that model"  # tests/sandbox/test_wrappers.py
     assert set(found) == set(FORMATS)
     assert {name: grade for name, grade in found.items() if grade != "of the architecture"}.items() <= {
         name: grade for name, (_, grade) in FORMATS.items()

@@ -256,3 +256,45 @@ def test_a_program_cannot_be_trained(kind: str) -> None:
 
     with pytest.raises(NotApplicable, match="no weights that can be trained.*a defence that wraps a model takes any"):
         trained(Model(program, ("a", "b")), data, 0, Watch(), SCHEDULE, PLAIN)
+
+
+def test_a_value_has_no_right_class() -> None:
+    _, data = patient()
+
+    with pytest.raises(NotApplicable, match="returns a value, not classes"):
+        trained(Model(nn.Linear(2, 1), (), output="value"), data, 0, Watch(), SCHEDULE, PLAIN)
+
+
+def test_half_precision_is_not_trained() -> None:
+    model, data = patient()
+
+    with pytest.raises(NotApplicable, match="of half precision.*give them as float32"):
+        trained(replace(model, module=model.module.half()), data, 0, Watch(), SCHEDULE, PLAIN)
+
+
+def test_a_last_row_alone_waits() -> None:
+    """90 rows are trained on: 89 a batch leave one, of which BatchNorm would know no spread."""
+    model, data = patient()
+    module = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    sizes: set[int] = set()
+
+    def loss(held: Model, x: Tensor, y: Tensor, now: Moment) -> Tensor:
+        sizes.add(len(x))
+        return plain_loss(held, x, y, now)
+
+    trained(replace(model, module=module), data, 0, Watch(), replace(SCHEDULE, batch=89), Recipe(loss, right))
+
+    assert sizes == {89}
+
+
+def test_rows_held_out_are_no_more_at_once_than_a_batch() -> None:
+    model, data = patient()
+    sizes: list[int] = []
+
+    def stands(held: Model, x: Tensor, y: Tensor, random: torch.Generator) -> Tensor:
+        sizes.append(len(x))
+        return right(held, x, y, random)
+
+    trained(model, data, 0, Watch(), replace(SCHEDULE, batch=4), Recipe(plain_loss, stands))
+
+    assert max(sizes) == 4
