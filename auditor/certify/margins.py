@@ -66,7 +66,8 @@ def worst_logits(model: Model, low: Tensor, high: Tensor, y: Tensor) -> Tensor:
 
     They have a gradient to the weights.
     """
-    found = outputs_of(model, Interval(*(end.double().to(model.device) for end in (low, high))))
+    low, high = (end.double().to(model.device) for end in (low, high))
+    found = outputs_of(model, Interval(low, high))
     if not isinstance(found, Interval) or found.low.ndim != 2 or found.low.shape[1] < 2:
         msg = "the model gives one output; bounds are trained on two or more"
         raise NotApplicable(msg)
