@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from auditor.attacks.slopes import with_slope_of
 from auditor.attacks.softened import base_name
 
 __all__ = ["StraightThrough", "straight_through"]
@@ -69,13 +70,13 @@ class StraightThrough(TorchFunctionMode):
         if origin is not None and not result.is_floating_point():
             self._from[id(result)] = (result, origin)  # still whole numbers, or a mask
         elif origin is not None and name in TO_FLOAT:
-            return _Straight.apply(origin, result)  # type: ignore[no-untyped-call,no-any-return]
+            return with_slope_of(origin, result)
         elif not x.requires_grad or not x.is_floating_point():
             return result
         elif name in STEPS and not in_place:
-            return self._note(name, _Straight.apply(x, result.detach()))  # type: ignore[no-untyped-call]
+            return self._note(name, with_slope_of(x, result.detach()))
         elif name in SIGNS and not in_place:
-            return self._note(name, _Straight.apply(self._soft(x), result.detach()))  # type: ignore[no-untyped-call]
+            return self._note(name, with_slope_of(self._soft(x), result.detach()))
         elif name in THRESHOLDS:
             self._from[id(result)] = (result, self._note(name, THRESHOLDS[name] * self._soft(x - args[1])))
         elif not result.is_floating_point():
@@ -91,18 +92,6 @@ class StraightThrough(TorchFunctionMode):
         return result
 
 
-class _Straight(torch.autograd.Function):
-    """`value` with the gradient of `source`."""
-
-    @staticmethod
-    def forward(ctx: Any, source: Tensor, value: Tensor) -> Tensor:  # noqa: ARG004 - source gets the gradient
-        return value.clone()
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004 - nothing was saved
-        return gradient, None
-
-
 @contextmanager
 def straight_through(module: nn.Module) -> Iterator[StraightThrough]:
     """The mode, with hooks that pass gradients by layers of `module` that give no gradient but the shape they got."""
@@ -115,7 +104,7 @@ def straight_through(module: nn.Module) -> Iterator[StraightThrough]:
         if output.shape != x.shape or not output.is_floating_point():
             return None
         mode.met[type(layer).__name__] = None
-        return _Straight.apply(x, output)  # type: ignore[no-untyped-call]
+        return with_slope_of(x, output)
 
     hooks = [m.register_forward_hook(passed_by) for m in module.modules() if not isinstance(m, torch.jit.ScriptModule)]
     try:

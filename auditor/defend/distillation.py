@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
 from auditor.subject import Data, Model
 from auditor.training.loop import Moment, Recipe, trained
+from auditor.training.settings import Batch, Minutes, Positive, Whole
 from auditor.training.watch import Hardened, Schedule, Watch
 
 __all__ = ["distillation"]
 
-Whole = Annotated[int, Field(ge=1, le=100_000)]
-Batch = Annotated[int, Field(ge=2, le=100_000)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Minutes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 BROKEN = (
     "Distillation hides gradients and defends against nothing that looks past that (Carlini & Wagner 2017, "
     "arXiv:1608.04644): it is here to be measured, not to be used. See robustness.trust of the audit after."

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
@@ -14,14 +11,10 @@ from auditor.subject import Data, Model
 from auditor.training.adversarial import answers_to, standing_attacks
 from auditor.training.loop import Moment, Recipe, trained
 from auditor.training.moved import default_epsilon, need_movable
+from auditor.training.settings import Batch, Minutes, Positive, Whole
 from auditor.training.watch import Hardened, Schedule, Watch
 
 __all__ = ["fgsm_rs"]
-
-Whole = Annotated[int, Field(ge=1, le=100_000)]
-Batch = Annotated[int, Field(ge=2, le=100_000)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Minutes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def fgsm_rs(

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
 from auditor.subject import Data, Model
 from auditor.training.loop import Moment, Recipe, trained
 from auditor.training.moved import movable, need_movable
+from auditor.training.settings import Batch, Minutes, Positive, Whole
 from auditor.training.watch import Hardened, Schedule, Watch
 
 __all__ = ["gaussian_noise"]
-
-Whole = Annotated[int, Field(ge=1, le=100_000)]
-Batch = Annotated[int, Field(ge=2, le=100_000)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Minutes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def gaussian_noise(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,14 +12,11 @@ from auditor.errors import NotApplicable
 from auditor.subject import Data, Model
 from auditor.training.loop import Moment, Recipe, trained
 from auditor.training.moved import default_epsilon, need_movable
+from auditor.training.settings import Batch, Minutes, Positive, Whole
 from auditor.training.watch import Hardened, Schedule, Watch
 
 __all__ = ["ibp"]
 
-Whole = Annotated[int, Field(ge=1, le=100_000)]
-Batch = Annotated[int, Field(ge=2, le=100_000)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Minutes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 FIRST, LAST = 0.05, 0.6  # of the training: in between the radius grows from 0 to all of it
 CLEAN = 0.5  # weight of the clean loss at the end; 1 at first
 

@@ -11,9 +11,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from auditor.attacks.slopes import with_slope_of
 from auditor.subject import TINY, Model
 from auditor.wrapped.behind import Behind, handle_of, need_classes
-from auditor.wrapped.slopes import with_slope_of
 
 __all__ = ["SLOPES", "Draws", "Seed", "Sigma", "Smoothed", "randomised_smoothing"]
 
