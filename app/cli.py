@@ -19,6 +19,11 @@ __all__ = ["invoke", "main"]
 
 CTRL_C = 130  # what the parser makes of an interruption
 HELP = "What a PyTorch model looks at, how it breaks, and whom it treats differently: measured, with its uncertainty."
+METHODS = (  # auditor.defend.DEFENCES, without importing the engine to print them
+    "distillation", "feature_squeezing", "fgsm_rs", "gaussian_noise", "ibp", "pgd", "randomised_smoothing", "rejection",
+    "trades",
+)  # fmt: skip
+
 cli = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 AuditPath = Annotated[Path, typer.Argument(metavar="AUDIT.toml", help="The audit file.")]
@@ -91,7 +96,7 @@ def demo(
 @cli.command()
 def defend(
     audit_file: AuditPath,
-    method: Annotated[str, typer.Option("--method", metavar="M", help="The defence, such as pgd.")],
+    method: Annotated[str, typer.Option("--method", metavar="M", help=f"The defence: {', '.join(METHODS)}.")],
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="Where the weights go (.safetensors), or the wrapper (.json).")
     ],

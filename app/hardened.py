@@ -7,10 +7,11 @@ import shutil
 from pathlib import Path
 
 from auditor.config import AuditFile
-from auditor.errors import UsageError
+from auditor.errors import LoadError, UsageError
+from auditor.intake.header import described_safetensors
 from auditor.intake.huggingface import is_directory, read_directory
 from auditor.intake.located import locate
-from auditor.intake.wrapper import KINDS
+from auditor.intake.wrapper import KINDS, read_wrapper
 from auditor.sandbox.reach import files_of_audit
 
 __all__ = ["as_audited", "laid_out", "need_place"]
@@ -27,6 +28,7 @@ def need_place(file: AuditFile, folder: Path, method: str, out: Path) -> None:
     if out.resolve() in {path.resolve() for path in files_of_audit(file, folder)}:
         msg = f"--out {str(out)!r} is read by this audit, and is never overwritten; give another file"
         raise UsageError(msg)
+    _need_replaceable(out)
     if method not in KINDS and _is_directory(file, folder):
         if out.suffix or out.exists():
             msg = f"--out {str(out)!r}: the model is a directory; give the name of a new one"
@@ -42,6 +44,17 @@ def need_place(file: AuditFile, folder: Path, method: str, out: Path) -> None:
             "give its weights, and [model] architecture"
         )
         raise UsageError(msg)
+
+
+def _need_replaceable(out: Path) -> None:
+    """UsageError for a file that is neither weights nor a wrapper: no defence left it there."""
+    if not out.is_file():
+        return
+    try:
+        (read_wrapper if out.suffix == ".json" else described_safetensors)(out)
+    except LoadError:
+        msg = f"--out {str(out)!r} is a file that no defence left there; give another name"
+        raise UsageError(msg) from None
 
 
 def laid_out(file: AuditFile, folder: Path, method: str, made: Path, out: Path) -> Path:

@@ -79,11 +79,19 @@ def harden(
         model, _ = settle(opened.model, opened.data)
     reference, left_out = fit_to_train(opened.reference, opened.data)
     made = function(model, reference, seed, watch, **settings)
+    how = _words(method, settings, seed, opened.subject["data"], len(reference))
     if isinstance(made, Wrapping):
         write_wrapper(to, made.kind, made.settings, file, folder)
-        return left_out
+        return (how, *left_out)
     write_weights(made.module, to)
-    return (*left_out, *made.notes)
+    return (how, *left_out, *made.notes)
+
+
+def _words(method: str, settings: dict[str, Any], seed: int, data: dict[str, Any], rows: int) -> str:
+    """How the model after came about."""
+    given = ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)
+    fitted = f"fitted on {rows:,} rows of {data['reference']} (sha256 {data['reference_sha256'][:12]})"
+    return f"After the defence {method} ({given}; seed {seed}), {fitted}."
 
 
 def _need_bare(file: AuditFile, folder: Path) -> None:

@@ -139,10 +139,10 @@ def _curves(a: Audit, b: Audit, found: Sequence[Change], labels: tuple[str, str]
     first, second = curves
     lines = [_line(labels[0], first, "s1"), _line(labels[1], second, "s3")]
     gains = {e: (second[e].value or 0.0) - (first[e].value or 0.0) for e in first}
-    at = max(gains, key=lambda e: abs(gains[e]))
+    at = max((e for e in gains if e > 0), key=lambda e: abs(gains[e]), default=0.0)
     said = f"At {size(at)} it goes from {number(first[at].value)} to {number(second[at].value)}; "
     said += f"clean from {number(first[min(first)].value)} to {number(second[min(second)].value)}."
-    said = said if gains[at] else "Both stand the same at every size."
+    said = said if any(gains.values()) else "Both stand the same at every size."
     title = "Accuracy under the strongest attack found."
     draw = curve([size(e) for e in first], lines, "largest change of an input, one step an audited size")
     moved = {(c.name, c.slice): c for c in found if c.check == "robustness.curve"}

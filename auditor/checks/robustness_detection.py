@@ -50,7 +50,8 @@ def detection(
     gradient ascent on the margin alone, as far as the same epsilon goes, which knows of no detector either. `aware`:
     gradient ascent on the margin plus a weight times the detector's score, four rounds of `steps`, the weight of each
     row found by a search; only inputs that still break the model count. `noise`: random changes as large as those of
-    `unaware`. `auroc_fall` is `unaware` less `aware`; above 0.2 a detector is called bypassable.
+    `unaware`. `auroc_fall` is `unaware` less `aware`; above 0.2 a detector is called
+    bypassable, or where the interval holds 0 undecided.
 
     The detectors: `squeezing`, how far the softmax moves when the input is rounded to 4 or 5 bits or, of pictures, each
     pixel becomes the median of 2 x 2 (the largest L1 distance); `mahalanobis` (Lee et al. 2018, arXiv:1807.03888), the

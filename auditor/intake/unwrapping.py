@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,6 +23,7 @@ def write_wrapper(path: Path, kind: str, settings: Mapping[str, Any], file: Audi
     """Write to `path` what `read_wrapper` reads: such a wrapper around the model of the audit file `file`."""
     assert file.model is not None  # noqa: S101 - the callers looked
     around = locate(file.model.path, folder, "model file")
+    named = file.model.path.startswith("package:")
     plain = {name: list(v) if isinstance(v, tuple) else v for name, v in settings.items()}
     try:
         written = Written.model_validate(
@@ -29,7 +31,7 @@ def write_wrapper(path: Path, kind: str, settings: Mapping[str, Any], file: Audi
                 "format": FORMAT,
                 "kind": kind,
                 "settings": plain,
-                "model": file.model.path,
+                "model": os.path.relpath(around, folder) if around.is_absolute() and not named else file.model.path,
                 "model_sha256": _digest(around),
             }
         )
@@ -51,6 +53,9 @@ def unwrapped(file: AuditFile, folder: Path, *, uploaded: bool = False) -> tuple
     if not is_wrapper(path):
         return file, None
     found = read_wrapper(path)
+    if PurePath(found.model).is_absolute():
+        msg = f"{path.name!r:.60} names its model by an absolute path; expected one relative to the audit file"
+        raise UsageError(msg)
     inner = locate(found.model, folder, f"the model file of the wrapper {path.name!r:.60},", uploaded=uploaded)
     if is_wrapper(inner):
         msg = f"{path.name!r:.60} wraps {inner.name!r:.60}, a wrapper itself; expected a model file"

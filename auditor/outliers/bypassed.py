@@ -149,15 +149,25 @@ def _found(areas: dict[str, Measure], fall: Measure) -> str:
     if fall.value is None:
         return "not known"
     if fall.value > BYPASSED:
-        return "bypassable"
+        return "bypassable" if _is_sure(fall) else "undecided"
     low = areas["unaware"].low
     return "tells nothing as it is" if low is None or low <= 0.5 else "not bypassed by this attack"
+
+
+def _is_sure(fall: Measure) -> bool:
+    """Whether it is no chance that the area falls at all."""
+    return fall.low is not None and fall.low > 0
 
 
 def _doubts(name: str, areas: dict[str, Measure], fall: Measure, lost: int) -> list[str]:
     said = []
     unaware, far, aware, noise = (areas[a].value for a in ATTACKS)
-    if fall.value is not None and fall.value > BYPASSED:
+    if fall.value is not None and fall.value > BYPASSED and not _is_sure(fall):
+        said.append(
+            f"{name}: the area falls by {fall.value:.2f}, which so few rows do not decide ({fall.low or 0:.2f} to "
+            f"{fall.high or 0:.2f}); raise `samples`."
+        )
+    elif fall.value is not None and fall.value > BYPASSED:
         said.append(
             f"{name} is bypassable: an area of {unaware:.2f} against small changes, {far:.2f} against larger ones "
             f"that know as little of it, and {aware:.2f} against those that do."

@@ -81,7 +81,7 @@ def _with_interval(reference: Counts, audited: Counts, shares_of: Any, seed: int
         return np.asarray(shares_of(first, second) - first.sum(0) / first.sum())
 
     moved = difference(reference, audited)
-    value = _length(moved)
+    value = round(_length(moved), 12)  # what rounding leaves is no shift
     draw = np.random.default_rng(seed)
     away = [_length(difference(_redrawn(reference, draw), _redrawn(audited, draw)) - moved) for _ in range(DRAWS)]
     reach = float(np.quantile(away, CONFIDENCE))

@@ -9,13 +9,19 @@ import torch
 
 from auditor.training.watch import Watch
 
-__all__ = ["keep", "kept"]
+__all__ = ["is_of_another", "keep", "kept"]
 
 
 def kept(watch: Watch, phase: str) -> dict[str, Any] | None:
     """What `keep` wrote of the same training and phase; None where there is nothing, or another training's."""
     found = _read(watch.checkpoint)
     return found["phases"].get(phase) if found.get("fingerprint") == watch.fingerprint else None
+
+
+def is_of_another(watch: Watch) -> bool:
+    """Whether there is a checkpoint, and it is not this training's."""
+    there = watch.checkpoint is not None and watch.checkpoint.is_file()
+    return there and _read(watch.checkpoint).get("fingerprint") != watch.fingerprint
 
 
 def keep(watch: Watch, phase: str, state: dict[str, Any]) -> None:

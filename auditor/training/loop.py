@@ -17,7 +17,7 @@ from auditor.guard import isolated
 from auditor.registry import derive_seed
 from auditor.subject import HALVES, Data, Integers, Model
 from auditor.training.checkpoint import keep, kept
-from auditor.training.notes import notes_of
+from auditor.training.notes import History, notes_of, other_words, went_on_words
 from auditor.training.watch import Hardened, Schedule, Watch
 
 __all__ = ["Moment", "Recipe", "trained"]
@@ -35,12 +35,15 @@ class Moment:
     random: torch.Generator
 
 
+Counts = Callable[[Model, Tensor, Tensor, torch.Generator], Tensor]
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """What is made small on a batch, and which of its rows (N,) count as standing afterwards."""
 
     loss: Callable[[Model, Tensor, Tensor, Moment], Tensor]
-    stands: Callable[[Model, Tensor, Tensor, torch.Generator], Tensor]
+    stands: Counts
 
 
 @dataclass
@@ -71,10 +74,12 @@ def trained(
     several of a defence. NotApplicable for programs, which cannot be trained; UsageError when the loss is no number
     before any epoch is over.
     """
-    _need_trainable(model)
+    _need_trainable(model, data)
     training = _Training(replace(model, module=copy.deepcopy(model.module)), data, seed, schedule, recipe)
-    training.go_on_from(kept(watch, phase))
+    before, gone_on = training.right(), kept(watch, phase)
+    training.go_on_from(gone_on)
     state = training.state
+    went_on = went_on_words(state.epoch) if state.epoch else other_words(watch)
     while state.epoch < schedule.epochs and not state.ended:
         if _too_late(state, schedule):
             state.ended = f"the {schedule.minutes:g} minutes that it was given were over"
@@ -89,10 +94,11 @@ def trained(
     module = training.held.module
     module.load_state_dict(state.best)
     module.train(mode=model.module.training)
-    return Hardened(module, notes_of(state.standing, state.best_epoch, len(training.out), schedule, state.ended))
+    history = History(tuple(state.standing), state.best_epoch, state.ended, (before, training.right()))
+    return Hardened(module, (*went_on, *notes_of(history, len(training.out), schedule)))
 
 
-def _need_trainable(model: Model) -> None:
+def _need_trainable(model: Model, data: Data) -> None:
     if model.output == "value":
         msg = "the model returns a value, not classes; training stands for the right class"
         raise NotApplicable(msg)
@@ -104,6 +110,9 @@ def _need_trainable(model: Model) -> None:
             "the model has no weights that can be trained; training needs weights in an architecture, "
             "while a defence that wraps a model takes any"
         )
+        raise NotApplicable(msg)
+    if len(data) and len(np.unique(data.y)) < 2:
+        msg = f"all {len(data):,} reference rows are of one class; training needs rows of two or more"
         raise NotApplicable(msg)
 
 
@@ -166,16 +175,27 @@ class _Training:
 
     def standing(self) -> float:
         """The share of the rows held out that stand; 0 where none are, so that the last epoch is kept."""
+        return self._held_out(self.recipe.stands, f"standing {len(self.state.standing)}")
+
+    def right(self) -> float:
+        """The share of the rows held out that are right as they are; 0 where none are."""
+        return self._held_out(_right, "right")
+
+    def _held_out(self, counts: Counts, name: str) -> float:
         if not len(self.out):
             return 0.0
-        seed = derive_seed(self.seed, f"standing {len(self.state.standing)}")
+        seed, size = derive_seed(self.seed, name), self.schedule.batch
         random = torch.Generator().manual_seed(seed)
+        parts = [self.out[i : i + size] for i in range(0, len(self.out), size)]
         with isolated(seed), self.held.frozen():
-            size = self.schedule.batch
-            parts = [self.out[i : i + size] for i in range(0, len(self.out), size)]
             batches = ((self.data.read(p), torch.from_numpy(self.data.y[p])) for p in parts)
-            found = [self.recipe.stands(self.held, x, y, random) for x, y in batches]
+            found = [counts(self.held, x, y, random) for x, y in batches]
         return float(torch.cat(found).float().mean())
+
+
+def _right(held: Model, x: Tensor, y: Tensor, _random: torch.Generator) -> Tensor:
+    with torch.no_grad():
+        return held(x).argmax(1).cpu() == y
 
 
 def _split(n: int, seed: int) -> tuple[Integers, Integers]:

@@ -38,14 +38,21 @@ def clause(j: Judged) -> str:
             f"{name} went from {before} to {after} ({c.doubt}), of which nothing can be said"
         )  # fmt: skip
     if j.word is Word.UNMOVED:
-        return f"{name} did not move measurably ({before} before, {after} after)"
+        return f"{name} did not move measurably ({before} before, {after} after, n = {c.n[1]:,})"
     return f"{name} {'rose' if (c.value or 0) > 0 else 'fell'} from {before} to {after}"
 
 
 def _attacked(s: Summed) -> str:
-    """The size of change at which it moved most."""
+    """The size in the middle of those audited, whatever moved; and signs of failed attacks, where they rose."""
     curves = [j for j in s.figures if j.change.name != "rules_fired" and j.change.value is not None]
-    return clause(max(curves, key=lambda j: abs(j.change.value or 0.0))) if curves else "robustness was not measured"
+    if not curves:
+        return "robustness was not measured"
+    ordered = sorted(curves, key=lambda j: float(j.change.slice.rpartition("@")[2]))
+    said = clause(ordered[(len(ordered) - 1) // 2])
+    fired = [j.change for j in s.figures if j.change.name == "rules_fired" and (j.change.value or 0) > 0]
+    return f"{said}; signs of a failed attack rose from {number(fired[0].before)} to {number(fired[0].after)}" if (
+        fired
+    ) else said  # fmt: skip
 
 
 def _first(s: Summed) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 from app.cli import invoke
 from auditor.store import load
 from auditor.types import Status
+from tests.app.files import table_audit
 from tests.intake.directories import CORPUS, LABELS
 from tests.intake.pretrained import saved_texts
 
@@ -29,6 +31,19 @@ only = ["performance.accuracy"]
 [defend.pgd]
 epochs = 2
 batch = 6
+"""
+TABLE = """\
+[model]
+path = "m.safetensors"
+architecture = "mlp:3-6-2"
+[data]
+path = "d.csv"
+target = "y"
+reference = "r.csv"
+inputs = ["a", "b", "c"]
+[checks]
+profile = "quick"
+only = ["performance.accuracy"]
 """
 
 
@@ -89,3 +104,46 @@ def test_a_pickled_module_has_no_place_for_weights(tmp_path: Path, capsys: pytes
 
     err = capsys.readouterr().err
     assert "'p.pt' is a pickled module, and new weights alone could not be loaded again" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("method", "out"), [("pgd", "notes.safetensors"), ("rejection", "notes.json")])
+def test_what_no_defence_left_is_not_replaced(
+    tmp_path: Path, method: str, out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / out
+    path.write_text('{"mine": 1}')
+    audit_file = table_audit(tmp_path, TABLE)
+
+    assert invoke(["defend", str(audit_file), "--method", method, "--out", str(path)]) == 3
+
+    assert f"{out}' is a file that no defence left there" in capsys.readouterr().err
+    assert path.read_text() == '{"mine": 1}'
+
+
+def test_what_the_audit_reads_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a shard of the model would be."""
+    audit_file = table_audit(tmp_path, TABLE.replace("m.safetensors", "m.safetensors.index.json"))
+    (tmp_path / "m.safetensors.index.json").write_text('{"weight_map": {}}')
+    before = (tmp_path / "m.safetensors").read_bytes()
+
+    assert invoke(["defend", str(audit_file), "--method", "pgd", "--out", str(tmp_path / "m.safetensors")]) == 3
+
+    assert "is read by this audit, and is never overwritten" in capsys.readouterr().err
+    assert (tmp_path / "m.safetensors").read_bytes() == before
+
+
+def test_a_wrapper_never_names_its_model_by_an_absolute_path(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audit_file = table_audit(tmp_path, TABLE.replace('"m.safetensors"', f'"{tmp_path}/m.safetensors"'))
+    wrapper = tmp_path / "w.json"
+
+    assert invoke(["defend", str(audit_file), "--method", "rejection", "--out", str(wrapper)]) == 0
+
+    written = json.loads(wrapper.read_text())
+    assert written["model"] == "m.safetensors"
+    wrapper.write_text(json.dumps({**written, "model": "/etc/passwd"}))
+    audit_file.write_text(TABLE.replace("m.safetensors", "w.json"))
+    capsys.readouterr()
+    assert invoke(["run", str(audit_file), "--out", str(tmp_path / "o")]) == 3
+    assert "'w.json' names its model by an absolute path; expected one relative" in capsys.readouterr().err

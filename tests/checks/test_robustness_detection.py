@@ -51,7 +51,7 @@ def test_on_digits_every_detector_is_bypassed(name: str, detector: str) -> None:
     result = found(name)
     fall = measures(result, "auroc_fall")[f"detector={detector}"]
 
-    assert fall.value > 0.3 and fall.low > 0.2
+    assert fall.value > 0.3 and fall.low > 0.15
     assert areas(result)[detector, "aware"] < 0.4
     assert any(c.startswith(f"{detector} is bypassable") for c in result.caveats)
     assert {row[0]: row[-1] for row in result.tables[0].rows}[detector] == "bypassable"

@@ -371,7 +371,8 @@ def test_the_sentence_names_robustness_accuracy_and_fairness() -> None:
 
     assert said(*sides) == (
         "Robust accuracy, changes up to 0.15, rose from 0.10 to 0.60; accuracy did not move measurably (0.60 before, "
-        "0.59 after); gap in favourable answers by sex did not move measurably (0.50 before, 0.50 after)."
+        "0.59 after, n = 100); gap in favourable answers by sex did not move measurably (0.50 before, 0.50 after, "
+        "n = 120)."
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -204,7 +205,7 @@ class TestGoesOn:
 
         assert epochs == [5, 6]
         assert torch.equal(weights_of(rest.module), weights_of(whole.module))
-        assert rest.notes == whole.notes
+        assert rest.notes == ("The training went on after epoch 4, where it had been stopped.", *whole.notes)
 
     @pytest.mark.parametrize("spoilt", ["another training", "cut", "nonsense"])
     def test_not_with_what_is_not_its_own(self, tmp_path: Path, spoilt: str) -> None:
@@ -216,9 +217,11 @@ class TestGoesOn:
             path.write_bytes(path.read_bytes()[:500] if spoilt == "cut" else b"nonsense")
         fingerprint = "another" if spoilt == "another training" else "a training"
 
-        trained(model, data, 0, Watch(lambda n, _: epochs.append(n), path, fingerprint), SCHEDULE, PLAIN)
+        watch = Watch(lambda n, _: epochs.append(n), path, fingerprint)
+        notes = trained(model, data, 0, watch, SCHEDULE, PLAIN).notes
 
         assert epochs == [1, 2, 3, 4, 5, 6]
+        assert notes[0] == "A checkpoint of another training, or of other settings, was found and not used."
 
     def test_phase_by_phase(self, tmp_path: Path) -> None:
         model, data = patient()
@@ -298,3 +301,22 @@ def test_rows_held_out_are_no_more_at_once_than_a_batch() -> None:
     trained(model, data, 0, Watch(), replace(SCHEDULE, batch=4), Recipe(plain_loss, stands))
 
     assert max(sizes) == 4
+
+
+def test_rows_of_one_class_are_refused() -> None:
+    model, data = patient()
+
+    with pytest.raises(NotApplicable, match="all 100 reference rows are of one class"):
+        trained(model, replace(data, y=np.zeros(ROWS, np.int64)), 0, Watch(), SCHEDULE, PLAIN)
+
+
+def test_what_training_costs_is_said() -> None:
+    model, data = patient()
+    trained_well = replace(model, module=trained(model, data, 0, Watch(), SCHEDULE, PLAIN).module)
+
+    def away(held: Model, x: Tensor, y: Tensor, now: Moment) -> Tensor:
+        return plain_loss(held, x, 1 - y, now)
+
+    notes = trained(trained_well, data, 0, Watch(), SCHEDULE, replace(told_to([0.1] + [0.9] * 6), loss=away)).notes
+
+    assert len(notes) == 1 and notes[0].startswith("Training cost much: of 10 rows held out 1.00 were right")
