@@ -87,7 +87,7 @@ def _how_judged(n: int) -> str:
         "Holm's correction over all of them, so that the chance that any is called improved or worse though it did not "
         "move is about 5 % at most. The intervals printed are those of each figure alone, at 95 %: one may lie off 0 "
         "beside “did not move”. That a figure did not move means that these rows show no change, not that there is "
-        "none: its interval says how large one could be."
+        "none: its interval says how large one could be. Signs of a failed attack are counted and have no interval."
     )
 
 

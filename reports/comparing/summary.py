@@ -13,6 +13,7 @@ from reports.comparing.changes import Change
 __all__ = ["PILLARS", "Judged", "Pillar", "Summed", "Word", "summary"]
 
 LEVEL = 0.05
+COUNTED = "rules_fired"
 
 
 class Word(StrEnum):
@@ -69,7 +70,7 @@ def _at_sizes(*names: str) -> Callable[[str, str], bool]:
 
 
 def _attacked(name: str, about: str) -> bool:
-    return name == "rules_fired" or _at_sizes("robust_accuracy", "stable_rate")(name, about)
+    return name == COUNTED or _at_sizes("robust_accuracy", "stable_rate")(name, about)
 
 
 def _corrupted(name: str, about: str) -> bool:
@@ -128,6 +129,8 @@ def _p(c: Change) -> float:
 
 
 def _word(c: Change, p: float | None) -> Word:
+    if c.name == COUNTED and c.value is not None and not c.doubt:  # signs seen or not: no rate with an interval
+        return Word.UNMOVED if c.value == 0 else Word.WORSE if c.value > 0 else Word.IMPROVED
     if p is None or c.value is None:
         return Word.UNSAID
     if p > LEVEL or c.value == 0:

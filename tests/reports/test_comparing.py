@@ -433,3 +433,15 @@ def test_the_machines_form_holds_every_change_and_is_the_same_each_time() -> Non
     )
     assert by_name["robust_accuracy"]["word"] == "cannot be said"
     assert by_name["robust_accuracy"]["doubt"] == "not measured after" and by_name["robust_accuracy"]["p"] is None
+
+
+@pytest.mark.parametrize(("first", "second", "word"), [(0, 2, Word.WORSE), (2, 0, Word.IMPROVED), (1, 1, Word.UNMOVED)])
+def test_signs_of_failed_attacks_are_counted_and_need_no_interval(first: int, second: int, word: Word) -> None:
+    before, after = (
+        record(outcome("robustness.trust", Measure("rules_fired", "", float(n), 9, better="lower")))
+        for n in (first, second)
+    )
+
+    (judged,) = next(s for s in summary(changes(before, after), before.audit, after.audit) if s.figures).figures
+
+    assert judged.word is word
