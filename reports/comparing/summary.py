@@ -129,7 +129,7 @@ def _p(c: Change) -> float:
 
 
 def _word(c: Change, p: float | None) -> Word:
-    if c.name == COUNTED and c.value is not None and not c.doubt:  # signs seen or not: no rate with an interval
+    if c.name == COUNTED and c.value is not None and c.doubt in ("", "no interval"):  # seen or not: no rate
         return Word.UNMOVED if c.value == 0 else Word.WORSE if c.value > 0 else Word.IMPROVED
     if p is None or c.value is None:
         return Word.UNSAID
