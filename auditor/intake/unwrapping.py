@@ -53,10 +53,10 @@ def unwrapped(file: AuditFile, folder: Path, *, uploaded: bool = False) -> tuple
     if not is_wrapper(path):
         return file, None
     found = read_wrapper(path)
+    inner = locate(found.model, folder, f"the model file of the wrapper {path.name!r:.60},", uploaded=uploaded)
     if PurePath(found.model).is_absolute():
         msg = f"{path.name!r:.60} names its model by an absolute path; expected one relative to the audit file"
         raise UsageError(msg)
-    inner = locate(found.model, folder, f"the model file of the wrapper {path.name!r:.60},", uploaded=uploaded)
     if is_wrapper(inner):
         msg = f"{path.name!r:.60} wraps {inner.name!r:.60}, a wrapper itself; expected a model file"
         raise UsageError(msg)
