@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import numpy as np
@@ -40,6 +41,7 @@ def detection(
     samples: int = sizes(8, 48, 128),
     steps: Annotated[int, Field(ge=2, le=10_000)] = sizes(10, 40, 100),
     reference_rows: int = sizes(64, 1000, 5000),
+    largest_input: int = sizes(50_000, 0, 0),
 ) -> Result:
     """Whether three published detectors tell adversarial inputs from others, also when the attack knows of them.
 
@@ -57,7 +59,8 @@ def detection(
     pixel becomes the median of 2 x 2 (the largest L1 distance); `mahalanobis` (Lee et al. 2018, arXiv:1807.03888), the
     distance of the last vector to the nearest class mean; `lid` (Ma et al. 2018, arXiv:1801.02613), the dimension
     around it by its 20 nearest of 100 rows. The last two are fitted on at most `reference_rows` (0: all) of the
-    reference data; without such, on one half of the audited rows.
+    reference data; without such, on one half of the audited rows. Inputs of more than `largest_input` numbers are left
+    alone (0: none are): an attack that knows three detectors takes minutes there.
 
     How to read it: the figure to go by is `aware`, since nobody who attacks in earnest leaves a detector alone. One
     that scores as high against `noise` finds changes, not attacks.
@@ -73,6 +76,12 @@ def detection(
         raise NotApplicable(msg)
     if not bool(torch.as_tensor(model.unit).any()):
         msg = "no column is a number that may change by any amount and either way, which is what attacks change"
+        raise NotApplicable(msg)
+    if 0 < largest_input < (size := math.prod(ctx.data.shape)):
+        msg = (
+            f"an input has {size:,} numbers, of which attacks that know a detector take minutes; give "
+            "`largest_input = 0` for that, or another profile"
+        )
         raise NotApplicable(msg)
     ladder = ladder_of(ctx, model, norm, epsilons)
     rows = _right(ctx, samples, reference_rows)

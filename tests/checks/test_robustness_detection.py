@@ -226,3 +226,11 @@ def test_rows_of_which_none_breaks_have_nothing_to_detect() -> None:
 def test_steps_that_are_none_are_refused() -> None:
     with pytest.raises(UsageError, match="steps = 1"):
         outcome_of(patient("plain").case, CHECK, steps=1)
+
+
+def test_large_inputs_are_left_alone_where_it_must_be_quick() -> None:
+    case = zoo.inplace_relu()
+
+    said = not_applicable(case, CHECK, largest_input=63)
+
+    assert "an input has 64 numbers" in said and "`largest_input = 0`" in said
