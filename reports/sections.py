@@ -9,13 +9,14 @@ from auditor.policy import unanswered
 from auditor.store import Record
 from auditor.types import Audit, Limit, Outcome
 from reports.findings import Finding, judged
+from reports.glossary import GLOSSARY
 from reports.parts import CheckHead, Facts, Folded, Grid, Prose, Section, grid_of, tag
 from reports.pillars.common import plain_blocks
 from reports.pillars.explanations import explanations
 from reports.pillars.fairness import fairness
 from reports.pillars.performance import performance
 from reports.pillars.robustness import robustness
-from reports.words import GLOSSARY, bound_words, counted, grade_meaning, grade_words, how_held, slice_words
+from reports.words import bound_words, counted, grade_meaning, grade_words, how_held, slice_words
 
 __all__ = ["sections"]
 

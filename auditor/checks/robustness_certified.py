@@ -64,6 +64,16 @@ def by_bounds(
     """
     ctx.need_classes()
     model = ctx.need_model()
+    _need_bounded(ctx, model)
+    if isinstance(model.module, Smoothed):
+        lengths = ladder_of(ctx, model, "l2", epsilons)
+        return certified_by_noise(
+            ctx, model, model.module, ladder=lengths, samples=samples, steps=steps, most=samples_per_row, alpha=alpha
+        )
+    return _by_relaxation(ctx, model, ladder_of(ctx, model, "linf", epsilons), samples, steps)
+
+
+def _need_bounded(ctx: Context, model: Model) -> None:
     if ctx.is_text:
         msg = "the inputs are texts; bounds are of numbers"
         raise NotApplicable(msg)
@@ -73,12 +83,10 @@ def by_bounds(
     if model.rejects:
         msg = "the model may reject an input; no bounds are known of what it rejects"
         raise NotApplicable(msg)
-    if isinstance(model.module, Smoothed):
-        lengths = ladder_of(ctx, model, "l2", epsilons)
-        return certified_by_noise(
-            ctx, model, model.module, ladder=lengths, samples=samples, steps=steps, most=samples_per_row, alpha=alpha
-        )
-    ladder = ladder_of(ctx, model, "linf", epsilons)
+
+
+def _by_relaxation(ctx: Context, model: Model, ladder: Sequence[float], samples: int, steps: int) -> Result:
+    """What intervals and zonotopes prove, beside what attacks leave."""
     data = ctx.data.take(samples, ctx.seed)
     found = [_of_batch(model, batch, ladder) for batch in data.batches(ctx.batch_size)]
     index, right = torch.cat([f.index for f, _ in found]), torch.cat([r for _, r in found])

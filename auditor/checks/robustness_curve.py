@@ -71,14 +71,10 @@ def curve(
     model = ctx.need_model()
     if ctx.is_text:
         ctx.need_classes()
-        if norm != "linf":
-            msg = f"norm = {norm}: texts are attacked by the number of changed words; leave `norm` out"
-            raise NotApplicable(msg)
+        _need_linf(norm, "texts are attacked by the number of changed words; leave `norm` out")
         return text_curve(ctx, model, epsilons=epsilons, samples=samples, shown=shown, similarity=similarity)
     if ctx.data.columns and not ctx.is_regression:
-        if norm != "linf":
-            msg = f"norm = {norm}: rows of a table are attacked by the largest change of a column, linf"
-            raise NotApplicable(msg)
+        _need_linf(norm, "rows of a table are attacked by the largest change of a column, linf")
         ladder = ladder_of(ctx, model, norm, epsilons)
         return table_curve(ctx, model, ladder=ladder, samples=samples, steps=steps, shown=shown)
     if not bool(torch.as_tensor(model.unit).any()):
@@ -87,3 +83,9 @@ def curve(
     return norm_curve(
         ctx, model, norm=norm, epsilons=epsilons, samples=samples, steps=steps, moved_by=moved_by, shown=shown
     )
+
+
+def _need_linf(norm: AnyNorm, why: str) -> None:
+    if norm != "linf":
+        msg = f"norm = {norm}: {why}"
+        raise NotApplicable(msg)

@@ -21,7 +21,7 @@ from auditor.outliers.features import answers_of, asking
 from auditor.outliers.foreign import range_of
 from auditor.outliers.rows import Split, split
 from auditor.registry import Context, check, sizes
-from auditor.subject import as_it_is
+from auditor.subject import Model, as_it_is
 from auditor.types import Result
 
 Epsilon = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -71,18 +71,7 @@ def detection(
     """
     ctx.need_classes()
     model = ctx.need_model()
-    if ctx.is_text:
-        msg = "the inputs are texts; the detectors and what bypasses them go by gradients of numbers"
-        raise NotApplicable(msg)
-    if not bool(torch.as_tensor(model.unit).any()):
-        msg = "no column is a number that may change by any amount and either way, which is what attacks change"
-        raise NotApplicable(msg)
-    if 0 < largest_input < (size := math.prod(ctx.data.shape)):
-        msg = (
-            f"an input has {size:,} numbers, of which attacks that know a detector take minutes; give "
-            "`largest_input = 0` for that, or another profile"
-        )
-        raise NotApplicable(msg)
+    _need_attackable(ctx, model, largest_input)
     ladder = ladder_of(ctx, model, norm, epsilons)
     rows = _right(ctx, samples, reference_rows)
     seen = search_view(ctx, model, rows.asked, another_class(model), lambda batch, _: batch.y)
@@ -99,6 +88,21 @@ def detection(
     caveats = (*of_rejection(model), *said, *_sight(seen), *left_out, *rows.said, *(few if len(broken.y) < FEW else []))
     about_sizes = (*held_columns(ctx, model), *doubts_of_size(ctx, model, norm, ladder))
     return Result(measures, (table,), (), (*caveats, *about_sizes))
+
+
+def _need_attackable(ctx: Context, model: Model, largest_input: int) -> None:
+    if ctx.is_text:
+        msg = "the inputs are texts; the detectors and what bypasses them go by gradients of numbers"
+        raise NotApplicable(msg)
+    if not bool(torch.as_tensor(model.unit).any()):
+        msg = "no column is a number that may change by any amount and either way, which is what attacks change"
+        raise NotApplicable(msg)
+    if 0 < largest_input < (size := math.prod(ctx.data.shape)):
+        msg = (
+            f"an input has {size:,} numbers, of which attacks that know a detector take minutes; give "
+            "`largest_input = 0` for that, or another profile"
+        )
+        raise NotApplicable(msg)
 
 
 def _right(ctx: Context, samples: int, reference_rows: int) -> Split:

@@ -28,7 +28,7 @@ def keep(watch: Watch, phase: str, state: dict[str, Any]) -> None:
     """Write `state` beside those of the other phases of this training, whole or not at all."""
     if watch.checkpoint is None:
         return
-    found = _read(watch.checkpoint)
+    found = _read(watch.checkpoint) if phase else {}  # alone, it has nothing beside it to keep
     phases = found["phases"] if found.get("fingerprint") == watch.fingerprint else {}
     fresh = watch.checkpoint.with_suffix(".fresh")
     torch.save({"fingerprint": watch.fingerprint, "phases": {**phases, phase: state}}, fresh)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from reports.charts import Dot, figure_svg
 from reports.comparing.naming import about_words, change_words, figure_words, interval_of, n_words, values_words
 from reports.comparing.picture import moves
-from reports.comparing.summary import Judged, Summed, Word
+from reports.comparing.summary import COUNTED, Judged, Summed, Word
 from reports.parts import Chart, Folded, Grid, Heading, Prose, Section, icon
 from reports.words import counted
 
@@ -62,7 +62,9 @@ def summary_section(summed: Sequence[Summed]) -> Section:
     every = [j for s in summed for j in s.figures]
     blocks: list[Any] = [_counts(summed)]
     if every:
-        blocks.append(Prose(_how_judged(sum(j.word is not Word.UNSAID for j in every)), small=True))
+        blocks.append(
+            Prose(_how_judged(sum(j.word is not Word.UNSAID and j.change.name != COUNTED for j in every)), small=True)
+        )
     for s in summed:
         blocks += _pillar(s)
     if chart := _chart(summed):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.comparing.naming import about_words, figure_words
-from reports.comparing.summary import Judged, Summed, Word
+from reports.comparing.summary import COUNTED, Judged, Summed, Word
 from reports.words import counted, number
 
 __all__ = ["answer"]
@@ -44,12 +44,12 @@ def clause(j: Judged) -> str:
 
 def _attacked(s: Summed) -> str:
     """The size in the middle of those audited, whatever moved; and signs of failed attacks, where they rose."""
-    curves = [j for j in s.figures if j.change.name != "rules_fired" and j.change.value is not None]
+    curves = [j for j in s.figures if j.change.name != COUNTED and j.change.value is not None]
     if not curves:
         return "robustness was not measured"
     ordered = sorted(curves, key=lambda j: float(j.change.slice.rpartition("@")[2]))
     said = clause(ordered[(len(ordered) - 1) // 2])
-    fired = [j.change for j in s.figures if j.change.name == "rules_fired" and (j.change.value or 0) > 0]
+    fired = [j.change for j in s.figures if j.change.name == COUNTED and (j.change.value or 0) > 0]
     return f"{said}; signs of a failed attack rose from {number(fired[0].before)} to {number(fired[0].after)}" if (
         fired
     ) else said  # fmt: skip

@@ -10,10 +10,10 @@ from auditor.stats import holm
 from auditor.types import Audit, Outcome, Status
 from reports.comparing.changes import Change
 
-__all__ = ["PILLARS", "Judged", "Pillar", "Summed", "Word", "summary"]
+__all__ = ["COUNTED", "PILLARS", "Judged", "Pillar", "Summed", "Word", "summary"]
 
 LEVEL = 0.05
-COUNTED = "rules_fired"
+COUNTED = "rules_fired"  # signs of a failed attack: seen or not, no rate with an interval
 
 
 class Word(StrEnum):
@@ -129,7 +129,7 @@ def _p(c: Change) -> float:
 
 
 def _word(c: Change, p: float | None) -> Word:
-    if c.name == COUNTED and c.value is not None and c.doubt in ("", "no interval"):  # seen or not: no rate
+    if c.name == COUNTED and c.value is not None and c.doubt in ("", "no interval"):
         return Word.UNMOVED if c.value == 0 else Word.WORSE if c.value > 0 else Word.IMPROVED
     if p is None or c.value is None:
         return Word.UNSAID

@@ -399,10 +399,3 @@ def test_predictions_alone_are_audited(tmp_path: Path) -> None:
     assert status["explain.shap"] == ("not_applicable", "the audit has predictions only; this needs the model")
     assert status["performance.accuracy"][0] == "pass"
     assert audit["subject"]["model"] == {"format": "predictions only", "evidence_grade": "data"}
-
-
-def test_the_help_lists_every_defence() -> None:
-    from app.cli import METHODS
-    from auditor.defend import DEFENCES
-
-    assert METHODS == DEFENCES

@@ -17,6 +17,7 @@ from tests.app.files import table_audit
 from tests.intake.directories import CORPUS, LABELS
 from tests.intake.pretrained import saved_texts
 
+JUDGED = {Status.PASS, Status.WARN, Status.INCONCLUSIVE}  # its limit is on the share of the commonest class
 AUDIT = """\
 [model]
 path = "m"
@@ -72,10 +73,11 @@ def test_a_directory_comes_back_as_one(audit_file: Path, tmp_path: Path) -> None
     assert old.keys() == new.keys()
     assert any(not torch.equal(old[k], new[k]) for k in old)
     audited = load(tmp_path / "hard-report" / "after").audit.outcome("performance.accuracy")
-    assert audited is not None and audited.status is not Status.ERROR and audited.result is not None
+    assert audited is not None and audited.status in JUDGED
     audit_file.write_text(AUDIT.replace('path = "m"', 'path = "hard"'))
     assert invoke(["run", str(audit_file), "--out", str(tmp_path / "again")]) in {0, 1, 2}
     again = load(tmp_path / "again").audit.outcome("performance.accuracy")
+    assert audited.result is not None
     assert again is not None and again.result == audited.result
 
 

@@ -76,7 +76,7 @@ def hardened_net() -> nn.Module:
     x, y = digits()
     return pgd(
         _model(copy.deepcopy(digits_net()), "logits"), Data.of(x[:TRAINED_ON], y[:TRAINED_ON]), 0,
-        epsilon=0.15, steps=5, epochs=8,
+        epsilon=0.15, steps=5, epochs=12,
     ).module.eval()  # fmt: skip
 
 

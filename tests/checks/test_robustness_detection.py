@@ -47,12 +47,12 @@ def said(case: Case, reference: Data | None = None, **settings: object) -> str:
 @pytest.mark.parametrize("name", ["plain", "hardened"])
 @pytest.mark.parametrize("detector", DETECTORS)
 def test_on_digits_every_detector_is_bypassed(name: str, detector: str) -> None:
-    """Measured at 40 steps: squeezing .63 to .17 (plain) and .56 to .11 (hardened); lid of the hardened .85 to .48."""
+    """Measured of the hardened network: squeezing .63 to .14, mahalanobis .79 to .19, lid .80 to .36."""
     result = found(name)
     fall = measures(result, "auroc_fall")[f"detector={detector}"]
 
-    assert fall.value > 0.3 and fall.low > 0.15
-    assert areas(result)[detector, "aware"] < 0.52  # no better than chance
+    assert fall.value > 0.3 and fall.low > 0.2
+    assert areas(result)[detector, "aware"] < 0.4
     assert any(c.startswith(f"{detector} is bypassable") for c in result.caveats)
     assert {row[0]: row[-1] for row in result.tables[0].rows}[detector] == "bypassable"
 

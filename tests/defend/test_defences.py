@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from app.cli import METHODS
 from auditor.defend import DEFENCES, defence
 from auditor.defend.pgd import pgd
 from auditor.errors import NotApplicable, UsageError
@@ -18,6 +19,7 @@ from auditor.training.watch import Watch
 from tests import zoo
 
 TRAINED = ("distillation", "fgsm_rs", "gaussian_noise", "ibp", "pgd", "trades")
+WRAPPERS = ("feature_squeezing", "randomised_smoothing", "rejection")
 SHORT: dict[str, Any] = {"epochs": 2, "batch": 12}
 
 
@@ -98,7 +100,7 @@ def test_a_program_cannot_be_trained() -> None:
 
 
 def test_defences_are_found_by_name() -> None:
-    assert set(TRAINED) <= set(DEFENCES)
+    assert tuple(sorted(TRAINED + WRAPPERS)) == DEFENCES == METHODS
     assert all(defence(name).__name__ == name for name in DEFENCES)
     with pytest.raises(UsageError, match="no defence 'fgsm'; known: distillation, "):
         defence("fgsm")

@@ -7,7 +7,8 @@ import pytest
 from auditor.stats import rate, ratio
 from auditor.types import Bound, Limit
 from reports.findings import findings, headline, most_telling_size
-from reports.words import GLOSSARY, bound_words, figure, groups_of, number, size, slice_words
+from reports.glossary import GLOSSARY
+from reports.words import bound_words, figure, groups_of, number, size, slice_words
 from tests.reports.records import record, with_policy
 
 
