@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from app.cli import METHODS
+from app.commands.auditing import METHODS
 from auditor.defend import DEFENCES, defence
 from auditor.defend.pgd import pgd
 from auditor.errors import NotApplicable, UsageError

@@ -1,0 +1,55 @@
+"""Commands that read finished audits: `judge`, `compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.shared import say
+from app.commands.telling import told
+from auditor.errors import UsageError
+
+__all__ = ["compare", "judge"]
+
+
+def judge(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A finished audit.")],
+    policy: Annotated[str, typer.Option("--policy", metavar="P", help="A policy file, or a built-in name.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the judged audit.json.")] = False,
+) -> int:
+    """Judge a finished audit by another policy, without its model or data; nothing in DIR is changed."""
+    from auditor.policy import judge as judged
+    from auditor.policy import load_policy
+    from auditor.schema import audit_to_json
+    from auditor.store import load
+    from reports.ci import exit_code
+
+    audit = judged(load(folder).audit, load_policy(policy))
+    say(audit_to_json(audit).decode().rstrip() if json else told(audit, None))
+    return exit_code(audit)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A finished audit.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where compare.html and compare.json go.")],
+) -> int:
+    """Say how far every figure of two audits moved: a page, and the same as JSON."""
+    from auditor.folders import holds_audit
+    from auditor.store import load
+    from reports.compare import write
+
+    if holds_audit(out):
+        msg = f"--out {str(out)!r} holds an audit, to which nothing is added; give another folder"
+        raise UsageError(msg)
+    before, after = load(first), load(second)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        page = write(before, after, out, ("First", "Second"))
+    except OSError as e:
+        msg = f"--out {str(out)!r:.200} cannot be written ({e.strerror}); give a folder"
+        raise UsageError(msg) from None
+    say(str(page))
+    return 0
