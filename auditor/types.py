@@ -194,6 +194,11 @@ class Bound:
     value: float | None
     measure: str = ""
 
+    @property
+    def key(self) -> str:
+        """The key that the limit has it under, such as `fail_below`."""
+        return f"{self.level}_{'worse_by' if self.side == 'worse' else self.side}"
+
 
 @_record
 class Judgement:

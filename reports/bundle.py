@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from auditor.folders import MANIFEST
 from auditor.schema import canonical
 from auditor.store import Record, load, save
-from reports.ci import junit, summary
 from reports.compare import write as write_comparison
+from reports.formats.findings_table import findings_csv, findings_parquet
+from reports.formats.junit import junit
+from reports.formats.markdown import summary
+from reports.formats.sarif import sarif
 from reports.html import render
 
-__all__ = ["manifest", "write"]
+__all__ = ["FORMATS", "manifest", "write"]
+
+FORMATS: tuple[tuple[str, Callable[[Record], str | bytes]], ...] = (
+    ("report.html", render),
+    ("summary.md", summary),
+    ("junit.xml", junit),
+    ("audit.sarif", sarif),
+    ("findings.csv", findings_csv),
+    ("findings.parquet", findings_parquet),
+)
 
 
 def write(record: Record, folder: Path, baseline: Record | None = None) -> None:
@@ -22,9 +35,9 @@ def write(record: Record, folder: Path, baseline: Record | None = None) -> None:
     """
     save(record, folder)
     stored = load(folder)  # reports are made from what is stored, so that they can be made again
-    (folder / "report.html").write_text(render(stored), "utf-8")
-    (folder / "junit.xml").write_text(junit(stored), "utf-8")
-    (folder / "summary.md").write_text(summary(stored), "utf-8")
+    for name, made in FORMATS:
+        content = made(stored)
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     if baseline is not None:
         write_comparison(baseline, stored, folder, ("Baseline", "This audit"))
     (folder / MANIFEST).write_bytes(canonical(manifest(folder)))

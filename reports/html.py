@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 from auditor.store import Record
-from auditor.types import Audit, Status
 from reports.charts import units
 from reports.findings import Finding, findings
 from reports.headline import headline
@@ -18,7 +17,7 @@ from reports.legible import legible
 from reports.parts import Section, content_security_policy, environment, stylesheet
 from reports.sections import sections
 from reports.standouts import standouts
-from reports.verdict import limits, statuses_of, why
+from reports.verdict import coverage, limits, statuses_of, why
 from reports.words import VERDICT, counted, grade_words, subject_name
 
 __all__ = ["measured_on", "render"]
@@ -63,7 +62,7 @@ def render(record: Record) -> str:
         standouts=standouts(audit, [f.sentence for f in top]),
         units=units([str(s) for s in statuses], limits(statuses)) if statuses else Markup(),
         limits=limits(statuses),
-        coverage=_coverage(audit),
+        coverage=coverage(audit),
         gaps=f"{counted(silent, 'check')} without a result" if silent else "",
         identity=_identity(record),
         findings=found,
@@ -80,21 +79,6 @@ def measured_on(record: Record) -> str:
     if not started:
         return ""
     return f"{datetime.fromisoformat(started).astimezone(UTC):%-d %b %Y, %H:%M} UTC"
-
-
-# ---- the first screen --------------------------------------------------------------------------------------------
-def _coverage(audit: Audit) -> str:
-    done = sum(o.result is not None for o in audit.outcomes)
-    parts = [f"{done} of {len(audit.outcomes)} checks ran"]
-    for status, words in (
-        (Status.NOT_APPLICABLE, "did not apply"),
-        (Status.SKIPPED, "skipped"),
-        (Status.ERROR, "ended in error"),
-    ):
-        n = sum(o.status is status for o in audit.outcomes)
-        if n:
-            parts.append(f"{n} {words}")
-    return f"{', '.join(parts)}."
 
 
 def _identity(record: Record) -> list[tuple[str, str]]:
