@@ -66,7 +66,8 @@ HELD = {
 }
 TRIED = "tried in it and denied"  # the key of the environment
 # R&D is one name, sex=F&race=B are two groups, attack=A&linf@0.1 is an attack and how far it may go
-CROSSED = re.compile(r"&(?=[^&=]+=|(?:linf|l2|l1|l0|words)@[\d.e+-]+$)")
+SIZE = r"(?:linf|l2|l1|l0|words)@\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+CROSSED = re.compile(rf"&(?=[^&=]+=|{SIZE}$)")
 
 
 # ---- numbers -----------------------------------------------------------------------------------------------------
@@ -157,9 +158,9 @@ def change_words(text: str, largest: float) -> str:
 
 def _alone(text: str) -> str:
     """An attribute without a group, or how far inputs may change."""
-    kind, _, largest = text.partition("@")
-    if not largest:
+    if not re.fullmatch(SIZE, text):  # a column may be called me@work
         return text
+    kind, _, largest = text.partition("@")
     if largest == "0":
         return "no change"
     if kind == "linf":

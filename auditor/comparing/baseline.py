@@ -31,9 +31,7 @@ def _baseline(before: Record, after: Record) -> Baseline:
         if (c.check, c.name, c.slice) in counts
     )
     subject = before.audit.subject
-    name = (
-        f"{subject.get('name') or subject.get('model', {}).get('file') or 'predictions'} {subject.get('version', '')}"
-    )
+    name = subject.get("name") or subject.get("model", {}).get("file") or "predictions"
     digest = hashlib.sha256(audit_to_json(before.audit)).hexdigest()
     return Baseline(
         f"{name} {subject.get('version', '')}".strip(), digest, before.audit.verdict, before.audit.policy.name, shifts
