@@ -1,8 +1,8 @@
-"""Everything an audit leaves in its folder, and the manifest of it. Read first: record -> files."""
+"""Everything an audit leaves in its folder. Read first: record -> files."""
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from auditor.folders import MANIFEST
@@ -10,21 +10,23 @@ from auditor.schema import canonical
 from auditor.store import Record, load, save
 from reports.ci import junit, summary
 from reports.html import render
+from reports.instant import EPOCH, source_date
+from reports.manifest import manifest
 
-__all__ = ["manifest", "write"]
+__all__ = ["draw", "write"]
 
 
 def write(record: Record, folder: Path) -> None:
-    """Write the audit, its report and its manifest into `folder`, which exists and is empty."""
+    """Write the audit, its reports and its manifest into `folder`, which exists and is empty."""
+    if date := source_date():  # by which `reports.redrawn` makes the reports again
+        record = replace(record, run={**record.run, EPOCH: int(date.timestamp())})
     save(record, folder)
-    stored = load(folder)  # reports are made from what is stored, so that they can be made again
-    (folder / "report.html").write_text(render(stored), "utf-8")
-    (folder / "junit.xml").write_text(junit(stored), "utf-8")
-    (folder / "summary.md").write_text(summary(stored), "utf-8")
+    draw(load(folder), folder)  # reports are made from what is stored, so that they can be made again
     (folder / MANIFEST).write_bytes(canonical(manifest(folder)))
 
 
-def manifest(folder: Path) -> dict[str, str]:
-    """The sha256 of every file in `folder` by its path there, the manifest itself left out."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
-    return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+def draw(stored: Record, folder: Path) -> None:
+    """Write into `folder` whatever is made of a stored audit: the same bytes for the same audit and the same date."""
+    (folder / "report.html").write_text(render(stored), "utf-8")
+    (folder / "junit.xml").write_text(junit(stored), "utf-8")
+    (folder / "summary.md").write_text(summary(stored), "utf-8")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from markupsafe import Markup
 
+from auditor.schema import audit_to_json
 from auditor.store import Record
 from auditor.types import Audit, Status
 from reports.charts import units
 from reports.findings import Finding, findings, headline
+from reports.instant import source_date
 from reports.legible import legible
 from reports.parts import Section, content_security_policy, environment, stylesheet
 from reports.sections import sections
@@ -28,6 +30,7 @@ class Page:
     """Everything the template shows."""
 
     title: str
+    audit_sha256: str
     kick: str
     verdict: str
     verdict_words: str
@@ -45,6 +48,7 @@ class Page:
 
 def render(record: Record) -> str:
     """report.html; the same bytes for the same record (and SOURCE_DATE_EPOCH, where that is set)."""
+    digest = hashlib.sha256(audit_to_json(record.audit)).hexdigest()
     record = replace(record, audit=legible(record.audit))
     audit = record.audit
     found = findings(audit)
@@ -54,6 +58,7 @@ def render(record: Record) -> str:
     top = headline(audit, found)
     page = Page(
         title=f"{VERDICT[audit.verdict]}: audit of {name}",
+        audit_sha256=digest,
         kick=f"Model audit: {name}",
         verdict=str(audit.verdict),
         verdict_words=VERDICT[audit.verdict],
@@ -74,11 +79,9 @@ def render(record: Record) -> str:
 
 def measured_on(record: Record) -> str:
     """The day and minute the audit was made; from SOURCE_DATE_EPOCH where that is set."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    started = datetime.fromtimestamp(int(epoch), UTC).isoformat() if epoch else str(record.run.get("started", ""))
-    if not started:
-        return ""
-    return f"{datetime.fromisoformat(started).astimezone(UTC):%-d %b %Y, %H:%M} UTC"
+    started = record.run.get("started")
+    instant = source_date() or (datetime.fromisoformat(str(started)) if started else None)
+    return f"{instant.astimezone(UTC):%-d %b %Y, %H:%M} UTC" if instant else ""
 
 
 # ---- the first screen --------------------------------------------------------------------------------------------
@@ -107,5 +110,5 @@ def _identity(record: Record) -> list[tuple[str, str]]:
     rows.append(("Policy", f"{audit.policy.name}, {counted(len(audit.policy.limits), 'limit')}"))
     rows.append(("Measured", measured_on(record)))
     rows.append(("Evidence grade", grade_words(str(model.get("evidence_grade", "")), model="file" in model)))
-    rows.append(("Signature", "None. This page cannot vouch for itself: its digests are in manifest.json."))
+    rows.append(("Signature", "Beside this page if at all, which cannot vouch for itself: attestation.dsse.json."))
     return [(a, b) for a, b in rows if b]
