@@ -36,7 +36,7 @@ def new_key(path: Path) -> str:
     private = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, how)
     public = key.public_key().public_bytes(s.Encoding.PEM, s.PublicFormat.SubjectPublicKeyInfo)
     for existing in (path, public_path):
-        if existing.is_symlink() or existing.exists():
+        if os.path.lexists(existing):
             msg = f"{str(existing)!r:.200} is there already; a key is never overwritten, give another FILE"
             raise UsageError(msg)
     _written(path, private, 0o600)

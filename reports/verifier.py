@@ -14,16 +14,16 @@ key.verify(signature, b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(pay
 subject, says = (json.loads(payload)[part] for part in ("subject", "predicate"))
 files = [p for p in folder.rglob("*") if p.is_symlink() or not p.is_dir()]
 found = {(p.relative_to(folder).as_posix(), hashlib.sha256(p.read_bytes()).hexdigest()) for p in files}
-changed = found ^ {(s["name"], s["digest"].get("sha256")) for s in subject if not s["name"].startswith("audited ")}
+other = found ^ {(s["name"], s["digest"].get("sha256")) for s in subject if not s["name"].startswith("audited ")}
 late = ["expired"] * (says["torch_auditor"]["expires"] < time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
-sys.exit(late + sorted({n for n, _ in changed} - {"attestation.dsse.json", "signoff.dsse.json"}) or print(says["result"]))
+sys.exit(late + sorted({n for n, _ in other} - {"attestation.dsse.json", "signoff.dsse.json"}) or print(says["result"]))
 """
 
 
 def verifier() -> str:
     """The text of a program: `python verifier.py DIR KEY.pub`.
 
-    It prints the result that was signed and ends with 0; with 1 and the names of files that are not as they were signed,
-    with 1 and `expired`, or with InvalidSignature, when the first signature of the attestation is not by that key.
+    It prints the result that was signed and ends with 0; or ends with 1 and the names of the files that are not as they
+    were signed, with 1 and `expired`, or with InvalidSignature where the attestation is not signed by that key.
     """
     return VERIFIER.lstrip()

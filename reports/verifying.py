@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,15 +42,17 @@ def look(folder: Path) -> Verified:
     signed, problems, notes = {}, [], []
     try:
         found = digests(folder)
-        listed = read_manifest(folder)
     except LoadError as e:
         return Verified((str(e),), (), {})
-    problems += changes(found, listed)
-    if not problems:
-        notes.append(f"{MANIFEST}: {counted(len(listed), 'file')}, each as listed")
+    try:
+        listed = read_manifest(folder)
+        problems += changes(found, listed)
+        notes += [] if problems else [f"{MANIFEST}: {counted(len(listed), 'file')}, each as listed"]
+    except LoadError as e:
+        problems.append(str(e))
     for name in SIGNATURES:
         try:
-            if (folder / name).is_symlink() or (folder / name).exists():
+            if os.path.lexists(folder / name):
                 signed[name] = read(folder / name)
         except LoadError as e:
             problems.append(str(e))
@@ -89,17 +92,22 @@ def verify(folder: Path, keys: Sequence[Path], at: datetime) -> Verified:
 def _others(folder: Path, found: Mapping[str, str | None], signed: Mapping[str, Signed], named: set[str]) -> list[str]:
     """Where the files are others than were signed; those `named` already are not named again."""
     present = {name: digest for name, digest in found.items() if digest is not None}
-    of_manifest = {MANIFEST: hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()}
-    about = {ATTESTATION: present | of_manifest}
-    if (folder / ATTESTATION).is_file():
-        about[SIGNOFF] = {ATTESTATION: hashlib.sha256((folder / ATTESTATION).read_bytes()).hexdigest()}
+    about = {ATTESTATION: present | _digest(folder, MANIFEST), SIGNOFF: _digest(folder, ATTESTATION)}
     lines = []
     for name, found_signed in signed.items():
-        there = about.get(name, {})
+        there = about[name]
         then = {n: d for n, d in found_signed.statement.digests.items() if not n.startswith(AUDITED)}
         differing = sorted(n for n in {*there, *then} if there.get(n) != then.get(n) and n not in named)
         lines += [f"not what {name} is about: {other}" for other in differing]
     return lines
+
+
+def _digest(folder: Path, name: str) -> dict[str, str]:
+    """The sha256 of a file by its name; {} where there is none."""
+    try:
+        return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()}
+    except OSError:
+        return {}
 
 
 def _said(signed: Signed, by: str) -> str:
