@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from auditor.errors import UsageError
+from auditor.errors import LoadError, UsageError
 
 __all__ = [
     "ATTESTATION", "COMPARISON", "COMPARISON_JSON", "MANIFEST", "SIGNATURES", "SIGNOFF", "holds_audit", "may_replace",
-    "remove", "replacing",
+    "need_audit", "remove", "replacing",
 ]  # fmt: skip
 
 ATTESTATION, SIGNOFF = SIGNATURES = "attestation.dsse.json", "signoff.dsse.json"
@@ -76,6 +76,13 @@ def may_replace(folder: Path) -> None:
 def holds_audit(folder: Path) -> bool:
     """Whether there is an audit in `folder`."""
     return (folder / "audit.json").is_file()
+
+
+def need_audit(folder: Path) -> None:
+    """LoadError where there is no audit in `folder`."""
+    if not holds_audit(folder):
+        msg = f"{str(folder)!r:.200} holds no audit; give a folder that `auditor run` wrote"
+        raise LoadError(msg)
 
 
 def remove(folder: Path) -> None:

@@ -5,23 +5,32 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from auditor.clock import fixed
 from auditor.folders import MANIFEST
 from auditor.schema import canonical
 from auditor.store import Record, load, save
 from reports.ci import junit, summary
+from reports.compare import write as write_comparison
 from reports.html import render
-from reports.instant import EPOCH, source_date
 from reports.manifest import manifest
 
-__all__ = ["draw", "write"]
+__all__ = ["EPOCH", "draw", "write"]
+
+EPOCH = "SOURCE_DATE_EPOCH"  # the key in run.json is the name of the variable
 
 
-def write(record: Record, folder: Path) -> None:
-    """Write the audit, its reports and its manifest into `folder`, which exists and is empty."""
-    if date := source_date():  # by which `reports.redrawn` makes the reports again
+def write(record: Record, folder: Path, baseline: Record | None = None) -> None:
+    """Write the audit, its reports and its manifest into `folder`, which exists and is empty.
+
+    With a `baseline` the comparison with it, too.
+    """
+    if date := fixed():  # by which `reports.redrawn` makes the reports again
         record = replace(record, run={**record.run, EPOCH: int(date.timestamp())})
     save(record, folder)
-    draw(load(folder), folder)  # reports are made from what is stored, so that they can be made again
+    stored = load(folder)  # reports are made from what is stored, so that they can be made again
+    draw(stored, folder)
+    if baseline is not None:
+        write_comparison(baseline, stored, folder, ("Baseline", "This audit"))
     (folder / MANIFEST).write_bytes(canonical(manifest(folder)))
 
 

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
+from auditor.clock import fixed
 from auditor.schema import audit_to_json
 from auditor.store import Record
 from auditor.types import Audit, Status
 from reports.charts import units
-from reports.findings import Finding, findings, headline
-from reports.instant import source_date
+from reports.findings import Finding, findings
+from reports.headline import headline
 from reports.legible import legible
 from reports.parts import Section, content_security_policy, environment, stylesheet
 from reports.sections import sections
@@ -80,7 +81,7 @@ def render(record: Record) -> str:
 def measured_on(record: Record) -> str:
     """The day and minute the audit was made; from SOURCE_DATE_EPOCH where that is set."""
     started = record.run.get("started")
-    instant = source_date() or (datetime.fromisoformat(str(started)) if started else None)
+    instant = fixed() or (datetime.fromisoformat(str(started)) if started else None)
     return f"{instant.astimezone(UTC):%-d %b %Y, %H:%M} UTC" if instant else ""
 
 

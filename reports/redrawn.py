@@ -17,8 +17,7 @@ from typing import Any
 from auditor.errors import AuditError, one_line
 from auditor.installed import SOURCE, distributions, machine, source_sha256
 from auditor.store import Record, load
-from reports.bundle import draw
-from reports.instant import EPOCH
+from reports.bundle import EPOCH, draw
 from reports.words import VERDICT
 
 __all__ = ["redrawn"]

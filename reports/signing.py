@@ -13,20 +13,20 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from auditor.characters import is_unreadable
+from auditor.clock import fixed
 from auditor.errors import LoadError, UsageError
 from auditor.folders import ATTESTATION, MANIFEST, SIGNOFF
-from auditor.policy import unanswered
+from auditor.policy import is_missing, unanswered
 from auditor.schema import canonical
 from auditor.store import load
-from auditor.types import Audit, Judgement, Status
+from auditor.types import Audit, Judgement, Status, finding_id
 from reports.envelope import AUDITED, PREDICATE, STATEMENT, read, signed
-from reports.instant import now
 from reports.keys import private_key
 from reports.manifest import read_manifest
 from reports.verifying import look
@@ -107,7 +107,7 @@ def _statement(
     about: Sequence[Mapping[str, Any]], folder: Path, audit: Audit, days: int, signoff: SignOff | None
 ) -> dict[str, Any]:
     """A test result of in-toto; `torch_auditor` is what it has no field for."""
-    issued = now()
+    issued = fixed() or datetime.now(UTC)
     policy = canonical(json.loads((folder / "audit.json").read_bytes())["policy"])
     decided = OF_VERDICT[audit.verdict] if signoff is None else DECISIONS[signoff.decision]
     tests = _tests(audit)
@@ -157,10 +157,11 @@ def _file(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _tests(audit: Audit) -> dict[str, list[str]]:
-    """The limits by how they ended, as CHECK/MEASURE/SLICE; one with several bounds by its worst."""
+    """The limits by how they ended, as findings are named; one with several bounds by its worst."""
     worst: dict[str, str] = {}
-    ended = [(f"{o.check}/{j.measure}/{j.slice}", _ended(j)) for o in audit.outcomes for j in o.judgements]
-    ended += [(f"{li.check}/{li.measure}/{li.slice or ''}", "FAILED") for li, _ in unanswered(audit) if li.required]
+    ended = [(finding_id(o.check, j.measure, j.slice), _ended(j)) for o in audit.outcomes for j in o.judgements]
+    missing = [limit for limit, _ in unanswered(audit) if is_missing(limit, audit)]
+    ended += [(finding_id(li.check, li.measure, li.slice or "").rstrip("/"), "FAILED") for li in missing]
     for name, result in ended:
         worst[name] = max(worst.get(name, "PASSED"), result, key=RESULTS.index)
     return {result: sorted(name for name, found in worst.items() if found == result) for result in RESULTS}
@@ -168,11 +169,10 @@ def _tests(audit: Audit) -> dict[str, list[str]]:
 
 def _ended(judgement: Judgement) -> str:
     """PASSED, WARNED or FAILED, as the verdict counts it: what is required and undecided has failed."""
-    if judgement.status is Status.PASS:
+    status = judgement.counts_as
+    if status is Status.PASS:
         return "PASSED"
-    undecided = judgement.status is Status.INCONCLUSIVE and judgement.required
-    failed = judgement.status is Status.FAIL or undecided
-    return "FAILED" if failed and not judgement.accepted else "WARNED"
+    return "FAILED" if status is Status.FAIL or (status is Status.INCONCLUSIVE and judgement.required) else "WARNED"
 
 
 def _after(issued: datetime, days: int) -> datetime:
