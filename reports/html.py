@@ -49,7 +49,7 @@ class Page:
 
 def render(record: Record) -> str:
     """report.html; the same bytes for the same record (and SOURCE_DATE_EPOCH, where that is set)."""
-    digest = hashlib.sha256(audit_to_json(record.audit)).hexdigest()
+    digest = _sha256(record.audit)
     record = replace(record, audit=legible(record.audit))
     audit = record.audit
     found = findings(audit)
@@ -83,6 +83,14 @@ def measured_on(record: Record) -> str:
     started = record.run.get("started")
     instant = fixed() or (datetime.fromisoformat(str(started)) if started else None)
     return f"{instant.astimezone(UTC):%-d %b %Y, %H:%M} UTC" if instant else ""
+
+
+def _sha256(audit: Audit) -> str:
+    """The digest of its audit.json, by which the page can be held to it; "" of what no audit.json can be made of."""
+    try:
+        return hashlib.sha256(audit_to_json(audit)).hexdigest()
+    except ValueError:  # NaN in a table
+        return ""
 
 
 # ---- the first screen --------------------------------------------------------------------------------------------
