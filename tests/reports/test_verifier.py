@@ -35,6 +35,12 @@ def test_it_is_twelve_lines_and_imports_nothing_of_ours() -> None:
     assert not any(line.startswith(("import", "from")) for line in lines[2:])
 
 
+def test_the_documentation_shows_the_same_text() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "signing.md").read_text("utf-8")
+
+    assert f"```python\n{verifier()}```\n" in page
+
+
 def test_it_agrees_with_a_signature_that_holds(tmp_path: Path) -> None:
     assert ran(signed_bundle(tmp_path), "ci") == (0, "FAILED")  # what was signed: the audit failed a limit
 
