@@ -11,6 +11,7 @@ import inspect
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Any, cast
 
 import numpy as np
@@ -197,6 +198,7 @@ def derive_seed(root: int, name: str) -> int:
 class Check:
     """A named measurement. Its settings are the keyword-only arguments of `run`.
 
+    `measures` are the names of all that it may measure; `*` stands for any part of one.
     `reads` is the topic whose checks it reads the scores of (`Context.scored`), so that it runs after all of them; ""
     for one that reads nobody's. `clash` takes all settings and says, beginning with the name of one, why they do not go
     together; "" where they do.
@@ -206,6 +208,7 @@ class Check:
     title: str
     doc: str
     source: str
+    measures: tuple[str, ...]
     run: Run
     reads: str = ""
     clash: Callable[..., str] | None = None
@@ -214,6 +217,10 @@ class Check:
     def topic(self) -> str:
         """The part of the id before the dot."""
         return self.id.partition(".")[0]
+
+    def may_measure(self, name: str) -> bool:
+        """Whether it declares a measure of that name."""
+        return any(fnmatchcase(name, known) for known in self.measures)
 
     def params(self, given: Mapping[str, Any], profile: Profile = "standard") -> dict[str, Setting]:
         """The settings it runs with: defaults at `profile`, overridden by `given`; UsageError for what is not legal."""
@@ -232,6 +239,7 @@ def check(
     *,
     title: str,
     source: str,
+    measures: tuple[str, ...],
     reads: str = "",
     clash: Callable[..., str] | None = None,
 ) -> Callable[[Run], Run]:
@@ -241,7 +249,7 @@ def check(
         if id in CHECKS:
             msg = f"check {id!r} is defined twice: in {CHECKS[id].run.__module__} and in {run.__module__}"
             raise UsageError(msg)
-        CHECKS[id] = Check(id, title, inspect.getdoc(run) or "", source, run, reads, clash)
+        CHECKS[id] = Check(id, title, inspect.getdoc(run) or "", source, measures, run, reads, clash)
         return run
 
     return register

@@ -66,7 +66,9 @@ def option(parameter: Any) -> str:
 def section(check: dict[str, Any]) -> str:
     """A check as Markdown: what its docstring says, and a table of its settings."""
     doc = re.sub(r"(What it measures|How to read it|When it misleads):", r"**\1.**", check["doc"])
-    return "\n\n".join([f"## {check['id']}", doc, f"*Source:* {check['source']}", *settings(check["settings"])])
+    measures = f"*Measures:* {', '.join(f'`{name}`' for name in check['measures'])}"
+    parts = [f"## {check['id']}", doc, f"*Source:* {check['source']}", measures, *settings(check["settings"])]
+    return "\n\n".join(parts)
 
 
 def kind(schema: dict[str, Any]) -> str:

@@ -31,6 +31,7 @@ RECOURSE = 50  # rows without the favourable answer, at least, where there are s
 @check(
     "explain.counterfactuals",
     title="Counterfactuals",
+    measures=("changed_columns", "distance", "plausibility", "recourse", "robustness", "robustness_before", "validity"),
     source="Wachter et al. 2018, arXiv:1711.00399; Brughmans et al. 2021, arXiv:2104.07411 (NICE)",
 )
 def explain_counterfactuals(

@@ -28,8 +28,12 @@ MOST_ATTRIBUTED = 200  # columns
 @check(
     "explain.global",
     title="Reliance on columns",
+    measures=(
+        "ale_range", "conditional_importance", "mean_absolute_shap", "monotonicity_violations",
+        "permutation_importance",
+    ),
     source="Breiman 2001; Molnar et al. 2023, arXiv:2006.04628; Friedman 2001; Apley & Zhu 2020, arXiv:1612.08468",
-)
+)  # fmt: skip
 def explain_global(
     ctx: Context,
     *,

@@ -24,7 +24,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@check("explain.shortcuts", title="Shortcuts", source="Lapuschkin et al. 2019, Nat. Commun. 10:1096 (Clever Hans)")
+@check(
+    "explain.shortcuts",
+    title="Shortcuts",
+    measures=("concentration", "hide_rate", "paste_rate", "shortcuts"),
+    source="Lapuschkin et al. 2019, Nat. Commun. 10:1096 (Clever Hans)",
+)
 def explain_shortcuts(
     ctx: Context,
     *,

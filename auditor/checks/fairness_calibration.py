@@ -21,6 +21,7 @@ BY_CHANCE = 20  # one of so many 95 % intervals leaves out the truth
 @check(
     "fairness.calibration",
     title="Calibration by group",
+    measures=("calibration_in_the_large", "calibration_in_the_large_difference", "ece", "sufficiency_difference"),
     source="Naeini et al. 2015, AAAI (ece); Guo et al. 2017, arXiv:1706.04599; Chouldechova 2017, arXiv:1703.00056; "
     "Scheffe 1953, Wilson 1927 (intervals)",
 )

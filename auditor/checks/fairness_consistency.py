@@ -32,8 +32,12 @@ Figures = tuple[str, Sequence[Situations], tuple[Measure, Measure, Measure]]
 @check(
     "fairness.consistency",
     title="Consistency",
+    measures=(
+        "consistency", "consistency_by_chance", "cross_group_disagreement", "cross_group_excess",
+        "lipschitz_95", "lipschitz_largest", "same_group_disagreement",
+    ),
     source="Zemel et al. 2013, ICML, section 5; Dwork et al. 2012, arXiv:1104.3913; Luong et al. 2011, KDD",
-)
+)  # fmt: skip
 def consistency(
     ctx: Context,
     *,

@@ -27,6 +27,7 @@ BY_CHANCE = 20  # one of so many 95 % intervals leaves out the truth
 @check(
     "fairness.explanations",
     title="What a gap comes through",
+    measures=("gap_contribution", "gap_ledger_error", "score_gap"),
     source="Begley et al. 2020, arXiv:2010.07389; Welch 1947, Biometrika 34:28 (intervals)",
 )
 def explanations(

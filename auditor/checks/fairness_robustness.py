@@ -25,6 +25,7 @@ BY_CHANCE = 20  # one of so many 95 % intervals leaves out the truth
 @check(
     "fairness.robustness",
     title="Robustness by group",
+    measures=("accuracy", "*_accuracy", "*_rate", "*_share", "*_difference"),
     source="Nanda et al. 2021, arXiv:2006.12621; Newcombe 1998 (intervals); Zou & Donner 2008, Stat. Med. 27:1693",
     reads=TOPIC,
 )

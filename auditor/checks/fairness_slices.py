@@ -28,6 +28,7 @@ FOUND = (
 @check(
     "fairness.slices",
     title="Slices",
+    measures=("confirmed_slices", "error_gap", "error_rate"),
     source="Sagadeeva & Boehm 2021, SIGMOD (SliceLine); Fisher 1935 (tests); Holm 1979; Newcombe 1998 (intervals)",
 )
 def slices(

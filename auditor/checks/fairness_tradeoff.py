@@ -23,6 +23,7 @@ Strengths = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min
 @check(
     "fairness.tradeoff",
     title="Trade-off",
+    measures=("accuracy", "demographic_parity_difference", "equal_opportunity_difference", "equalized_odds_difference"),
     source="Hardt et al. 2016, arXiv:1610.02413 (thresholds); Agresti et al. 2008 and Wilson 1927 (intervals)",
 )
 def tradeoff(

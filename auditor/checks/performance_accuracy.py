@@ -17,6 +17,7 @@ from auditor.types import Measure, Result, Scalar, Table
 @check(
     "performance.accuracy",
     title="Accuracy",
+    measures=("accuracy", "answered_accuracy", "brier", "majority_share", "precision", "recall", "rejected_share"),
     source="Wilson 1927, J. Am. Stat. Assoc. 22:209 (intervals); Brier 1950, Mon. Weather Rev. 78:1 (brier)",
 )
 def accuracy(ctx: Context) -> Result:
