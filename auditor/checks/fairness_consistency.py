@@ -14,9 +14,9 @@ from auditor.fairness.groups import Groups
 from auditor.fairness.neighbours import Values, in_deviations, nearest, steepness
 from auditor.fairness.other_columns import with_other_columns
 from auditor.fairness.situations import Situations, disagreements, distances_of, joined, situations
+from auditor.integers import Integers
 from auditor.registry import Context, check, sizes
 from auditor.stats import share
-from auditor.subject import Integers
 from auditor.tabular import need_columns
 from auditor.types import Measure, Result, Scalar, Table
 

@@ -14,8 +14,8 @@ from auditor.explain.games import Floats
 from auditor.explained.playing import background_of
 from auditor.fairness.contributions import Split, shapley_values, split, versus
 from auditor.fairness.groups import Groups
+from auditor.integers import Integers
 from auditor.registry import Context, check, sizes
-from auditor.subject import Integers
 from auditor.tabular import labels_of, need_columns
 from auditor.types import Measure, Result, Scalar, Table
 

@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import Field
 
 from auditor.by_group import MOST_GROUPS, Compared, codes_of, compared, unchanged
+from auditor.columns import Labels
 from auditor.contingency import MISSING
 from auditor.errors import NotApplicable
 from auditor.registry import Context, check
 from auditor.scores import Scored
-from auditor.subject import Labels
 from auditor.types import Measure, Result, Scalar, Table
 
 TOPIC = "robustness"

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.corruptions.draws import seed_of
 from auditor.corruptions.images import Bounds
 from auditor.corruptions.kinds import Corrupt, Kind, Part
 from auditor.errors import NotApplicable
 from auditor.registry import Context
-from auditor.subject import Column, Model
+from auditor.subject import Model
 from auditor.tables.file_units import Rows, decoded, encoded, said
 
 __all__ = ["FACTORS", "NOISE", "STEPS", "table_kind"]

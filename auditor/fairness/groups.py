@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from auditor.by_group import MOST_GROUPS
+from auditor.columns import Labels
 from auditor.contingency import MISSING
-from auditor.subject import Integers, Labels
+from auditor.integers import Integers
 
 __all__ = ["Groups"]
 

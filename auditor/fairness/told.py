@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
+from auditor.columns import Labels
 from auditor.contingency import MISSING
 from auditor.counting.ordered import EXACT, QUANTILES
 from auditor.fairness.crossed import Found
-from auditor.subject import Labels
 from auditor.types import Scalar, Table
 
 __all__ = ["about_empty", "about_groups", "about_order", "about_rates", "quantile_table", "table"]

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from auditor.attacks.in_units import right_rows
 from auditor.attacks.min_norm import min_norm_frontiers
 from auditor.attacks.seen import seen_by_search
-from auditor.subject import Column, Data, Model
+from auditor.columns import Column
+from auditor.subject import Data, Model
 from tests import zoo
 from tests.attacks.patients import Behind, patient
 from tests.attacks.worded import bag, worded

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from auditor.audit import run
+from auditor.columns import Column, Labels, Relation
 from auditor.contingency import MISSING
 from auditor.progress import Finished, Listener
 from auditor.registry import CHECKS, Context
 from auditor.selection import Selection
 from auditor.stats import newcombe_paired, wilson
 from auditor.store import Record
-from auditor.subject import Column, Data, Labels, Model, Relation
+from auditor.subject import Data, Model
 from auditor.types import Result
 from reports.comparing.kept import scores_of
 from tests import zoo

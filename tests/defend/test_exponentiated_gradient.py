@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import nn
 
+from auditor.columns import Labels
 from auditor.contingency import Criterion
 from auditor.defend.exponentiated_gradient import exponentiated_gradient
 from auditor.errors import NotApplicable, UsageError
-from auditor.subject import Data, Labels, Model
+from auditor.subject import Data, Model
 from auditor.training.watch import Watch
 from tests import zoo
 from tests.defend.planted import figures, patient

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from auditor.columns import Labels
 from auditor.contingency import Criterion
 from auditor.defend.fairness_penalty import fairness_penalty, penalty_of
 from auditor.errors import NotApplicable, UsageError
 from auditor.settings import validated
-from auditor.subject import Data, Labels, Model
+from auditor.subject import Data, Model
 from auditor.training.groups import NOWHERE
 from auditor.training.watch import Watch
 from tests.defend.planted import Figures, figures, patient

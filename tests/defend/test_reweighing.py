@@ -11,9 +11,10 @@ import pytest
 import torch
 from torch import nn
 
+from auditor.columns import Labels
 from auditor.defend.reweighing import reweighing, weights_of
 from auditor.errors import NotApplicable, UsageError
-from auditor.subject import Data, Labels, Model
+from auditor.subject import Data, Model
 from auditor.training.groups import NOWHERE
 from auditor.training.watch import Watch
 from tests.defend.planted import figures, patient
