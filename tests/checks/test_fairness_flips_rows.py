@@ -10,12 +10,12 @@ import torch
 
 from auditor.audit import run
 from auditor.columns import Column
+from auditor.comparing.kept import scores_of
 from auditor.contingency import MISSING
 from auditor.progress import Finished, Listener
 from auditor.selection import Selection
 from auditor.store import Record
 from auditor.subject import Data, Model
-from reports.comparing.kept import scores_of
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, result_of
 from tests.checks.flipped import CHECK, SEX, X, case, direct, spied, two_groups
