@@ -17,12 +17,15 @@ from typing import Any, cast
 import numpy as np
 from torch import no_grad
 
+from auditor.columns import Column
 from auditor.counting.tally import Rows, Tally, tallied
 from auditor.errors import NotApplicable, UsageError
+from auditor.given import Given, Probabilities
+from auditor.integers import Integers
 from auditor.predictions import InputRange, Predictions
 from auditor.scores import MOST_SCORED_ROWS, SCORED_ROWS, Scored, as_scores, score_key
 from auditor.settings import Profile, sizes, validated
-from auditor.subject import Column, Data, Given, Integers, Model, Probabilities
+from auditor.subject import Data, Model
 from auditor.types import Measure, Result, Setting
 
 __all__ = ["CHECKS", "Check", "Context", "Probabilities", "check", "sizes"]

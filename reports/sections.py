@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from auditor.lists import listed
 from auditor.policy import unanswered
 from auditor.store import Record
 from auditor.types import Audit, Limit, Outcome
@@ -67,8 +68,7 @@ def _audited(audit: Audit) -> Section:
         rows.append(("Sandbox", held))
     classes = [str(c) for c in data.get("classes", [])]
     if classes:
-        shown = ", ".join(classes[:12]) + (f" and {len(classes) - 12:,} more" if len(classes) > 12 else "")
-        rows.append(("Classes", shown))
+        rows.append(("Classes", listed(classes, 12)))
     if "positive" in data:
         rows.append(("Favourable answer", f"“{data['positive']}”"))
     if data.get("sensitive"):

@@ -11,6 +11,7 @@ from pydantic import Field
 from auditor.explain.alike import Ranks, close_pairs, groups_alike
 from auditor.explain.batched import Floats
 from auditor.explain.partial import shown_values, steps_of
+from auditor.lists import listed
 from auditor.registry import Context, check, sizes
 from auditor.stats import mean, rate
 from auditor.study import Curves, Study
@@ -193,7 +194,7 @@ def _doubts(study: Study, marginal: dict[int, Floats]) -> list[str]:
             )
     still = [labels[i] for i in range(len(labels)) if not study.varies[i]]
     if still:
-        caveats.append(f"One value in all of these rows, so no importance here and no curve: {_listed(still)}.")
+        caveats.append(f"One value in all of these rows, so no importance here and no curve: {listed(still, NAMED)}.")
     if len(marginal) > LISTED:
         caveats.append(f"The {LISTED} strongest of {len(marginal):,} columns are shown; all are among the measures.")
     return caveats
@@ -204,9 +205,4 @@ def _together(study: Study, ranks: Ranks) -> list[str]:
     if not pairs:
         return []
     named = [f"{study.labels[i]} and {study.labels[j]} ({r:.2f})" for i, j, r in pairs]
-    return [f"Columns that go together (rank correlation over .9) share what they are worth: {_listed(named)}."]
-
-
-def _listed(names: Sequence[str]) -> str:
-    rest = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
+    return [f"Columns that go together (rank correlation over .9) share what they are worth: {listed(named, NAMED)}."]

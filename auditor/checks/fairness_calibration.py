@@ -10,12 +10,11 @@ from pydantic import Field
 from auditor.counting.crossings import countable
 from auditor.counting.tally import Rows, Tally, tallied
 from auditor.errors import NotApplicable
+from auditor.fairness.by_chance import by_chance, differences
 from auditor.fairness.calibration import bands_of, calibration, residuals
 from auditor.fairness.calibration_tables import about_groups, band_table, group_table, reliability_table
 from auditor.registry import Context, check
 from auditor.types import Measure, Result, Table
-
-BY_CHANCE = 20  # one of so many 95 % intervals leaves out the truth
 
 
 @check(
@@ -92,9 +91,7 @@ def _counted(ctx: Context) -> tuple[Rows, Callable[[tuple[str, ...]], Tally]]:
 
 
 def _by_chance(measures: list[Measure]) -> list[str]:
-    n = sum(m.name.endswith("_difference") and m.value is not None for m in measures)
-    if n < BY_CHANCE:
+    n = differences(measures)
+    if not (expected := by_chance(n)):
         return []
-    return [
-        f"{n:,} differences are measured: where groups do not differ, about {n // BY_CHANCE:,} leave 0 out by chance."
-    ]
+    return [f"{n:,} differences are measured: where groups do not differ, about {expected:,} leave 0 out by chance."]

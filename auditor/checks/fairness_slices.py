@@ -8,13 +8,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from auditor.columns import Labels
 from auditor.errors import NotApplicable
 from auditor.explained.samples import is_image
 from auditor.fairness.slice_columns import columns_of, slice_text
 from auditor.fairness.slice_halves import FEWEST, Halves, Tested, searched_and_tested, smallest_slice
 from auditor.registry import Context, check
 from auditor.stats import difference, rate
-from auditor.subject import Labels
 from auditor.types import Measure, Result, Scalar, Table
 
 FAR = 0.8  # the share of rows that a wrong answer is further off than, where a model gives a value

@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import numpy as np
 
+from auditor.given import Probabilities
 from auditor.integers import Codes, confusion, parts
 from auditor.predictions import Predictions
 from auditor.registry import Context, check
 from auditor.stats import mean_of, rate
-from auditor.subject import Probabilities
 from auditor.types import Measure, Result, Scalar, Table
 
 
