@@ -11,7 +11,7 @@ from auditor.requirements import Framework, Requirement, catalogue
 from auditor.types import Audit, Outcome
 from reports.crosswalk import Row, State, coverage_words, crosswalk, named, states_of
 from reports.findings import Finding, section_of
-from reports.parts import Folded, Grid, Heading, Prose, Section, icon
+from reports.parts import Facts, Folded, Grid, Heading, Prose, Section, icon
 from reports.words import STATUS, counted
 
 __all__ = ["requirements"]
@@ -46,7 +46,7 @@ def requirements(audit: Audit, found: Sequence[Finding]) -> Section:
         if framework not in first:
             rows = crosswalk(audit, framework)
             blocks.append(Folded(f"{framework.title}. {_count(rows)}", _framework(framework, rows, found)))
-    answer = f"By catalogue {known.version} of {known.as_of:%-d %b %Y}. {known.note}"
+    answer = f"What this audit is evidence for, by catalogue {known.version} of {known.as_of:%-d %b %Y}. {known.note}"
     return Section("requirements", "Requirement crosswalk", answer, blocks)
 
 
@@ -55,14 +55,19 @@ def _count(rows: Sequence[Row]) -> str:
 
 
 def _framework(framework: Framework, rows: Sequence[Row], found: Sequence[Finding]) -> list[Any]:
-    about = f"{framework.edition}. {framework.status} {framework.note}"
-    read = f"Source: {framework.source}; {framework.as_of:%-d %b %Y}."
+    about = [
+        ("Edition", framework.edition),
+        ("Status", framework.status),
+        ("Source", f"{framework.source}; {framework.as_of:%-d %b %Y}"),
+        ("Note", framework.note),
+    ]
     cells = [[r.requirement.id, _asks(r.requirement), _tag(r.state), _evidence(r, found), _source(r)] for r in rows]
-    return [Prose(about), Prose(read, small=True), Grid(f"Requirements: {framework.title}", COLUMNS, cells)]
+    return [Facts(about), Grid(f"Requirements: {framework.title}", COLUMNS, cells)]
 
 
-def _asks(requirement: Requirement) -> str:
-    return _lines([requirement.title, f"Here: {requirement.scope}" if requirement.scope else ""])
+def _asks(requirement: Requirement) -> Markup:
+    scope = Markup("<small>Here: {}</small>").format(requirement.scope) if requirement.scope else ""
+    return _lines([requirement.title, scope])
 
 
 def _tag(state: State) -> Markup:
