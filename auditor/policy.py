@@ -24,8 +24,8 @@ from auditor.sentences import sentence
 from auditor.types import Acceptance, Audit, Judgement, Limit, Outcome, Policy, Status, Verdict, finding_id
 
 __all__ = [
-    "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "judge", "load_policy", "names_no_slice", "settings_of",
-    "statuses", "to_run", "unanswered", "was_interrupted",
+    "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "acceptance_of", "is_missing", "judge", "limit_of",
+    "load_policy", "settings_of", "statuses", "to_run", "unanswered", "was_interrupted",
 ]  # fmt: skip
 
 INTERRUPTED = "interrupted before it had finished"
@@ -99,7 +99,7 @@ def _not_there(limit: Limit, outcome: Outcome, audit: Audit) -> str:
     names = dict.fromkeys(m.name for m in outcome.measures)
     if limit.measure not in names:
         return f"{limit.check} has no measure {limit.measure}; it has {', '.join(names) or 'none'}"
-    if names_no_slice(limit, outcome):
+    if _names_no_slice(limit, outcome):
         return f"{limit.measure} has no slice {limit.slice}"
     if limit.is_of_change:
         there = "it has no such figure" if audit.baseline else "there is none"
@@ -107,7 +107,7 @@ def _not_there(limit: Limit, outcome: Outcome, audit: Audit) -> str:
     return f"{limit.measure} cannot be said from these rows"
 
 
-def names_no_slice(limit: Limit, outcome: Outcome) -> bool:
+def _names_no_slice(limit: Limit, outcome: Outcome) -> bool:
     """Whether a limit names a slice that its check, having measured the measure, does not have."""
     slices = {m.slice for m in outcome.measures if m.name == limit.measure}
     return bool(slices) and limit.slice is not None and limit.slice not in slices
@@ -187,11 +187,30 @@ def _verdict(outcomes: Sequence[Outcome], policy: Policy) -> Verdict:
     return Verdict.PASS
 
 
+def is_missing(limit: Limit, audit: Audit) -> bool:
+    """Whether a limit of the audit's policy should have been answered and was not: required, or on no slice of its."""
+    return _is_missing(limit, audit.outcomes)
+
+
 def _is_missing(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
-    """Whether a limit should have been answered and was not."""
     if limit.required:
         return not _was_answered(limit, outcomes)
-    return any(o.check == limit.check and o.result is not None and names_no_slice(limit, o) for o in outcomes)
+    return any(o.check == limit.check and o.result is not None and _names_no_slice(limit, o) for o in outcomes)
+
+
+def limit_of(policy: Policy, check: str, j: Judgement) -> Limit | None:
+    """The limit of `policy` that gave a judgement of `check`; None where it is another policy's."""
+    key = f"{j.limit.level}_{'worse_by' if j.limit.side == 'worse' else j.limit.side}"
+    given = j.limit.measure or j.limit.value
+    own = [x for x in policy.limits if (x.check, x.measure) == (check, j.measure) and x.slice in (None, j.slice)]
+    return next((x for x in own if x.bounds.get(key) == given), None)
+
+
+def acceptance_of(policy: Policy, check: str, j: Judgement) -> Acceptance | None:
+    """Who answers, or answered, for a judgement of `check` that did not pass; None where nobody does."""
+    if not (j.accepted or j.expired):
+        return None
+    return next((a for a in policy.accept if a.finding == finding_id(check, j.measure, j.slice)), None)
 
 
 def _was_answered(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
