@@ -95,14 +95,14 @@ class Catalogue:
         if twice := _twice([f.id for f in self.framework]) or _twice([r.id for r in self.requirement]):
             msg = f"{twice} stands in the catalogue twice"
             raise ValueError(msg)
-        known = {f.id for f in self.framework}
-        for entry in (*self.framework, *self.requirement):
-            if isinstance(entry, Requirement) and entry.framework not in known:
-                msg = f"{entry.id} is of no framework; known: {', '.join(sorted(known))}"
-                raise ValueError(msg)
-            if entry.as_of > self.as_of:
-                msg = f"{entry.id} was read on {entry.as_of}, after the catalogue's own date {self.as_of}"
-                raise ValueError(msg)
+        known = [f.id for f in self.framework]
+        if lone := next((r.id for r in self.requirement if r.framework not in known), ""):
+            msg = f"{lone} is of no framework; known: {', '.join(known)}"
+            raise ValueError(msg)
+        entries: tuple[Framework | Requirement, ...] = (*self.framework, *self.requirement)
+        if late := next((e for e in entries if e.as_of > self.as_of), None):
+            msg = f"{late.id} was read on {late.as_of}, after the catalogue's own date {self.as_of}"
+            raise ValueError(msg)
 
     @cached_property
     def by_id(self) -> dict[str, Requirement]:
@@ -140,12 +140,9 @@ def need_known(ids: Iterable[str], where: str) -> None:
 def _unknown(given: str) -> str:
     plain = {i.casefold(): i for i in catalogue().by_id}
     near = [plain[i] for i in get_close_matches(given.casefold(), plain, n=3, cutoff=0.6)]
-    known = f"near it: {', '.join(near)}" if near else f"ids begin with {', '.join(_prefixes())}"
+    prefixes = ", ".join(f"{f.id}:" for f in catalogue().framework)
+    known = f"near it: {', '.join(near)}" if near else f"ids begin with {prefixes}"
     return f"there is no requirement {one_line(given, 80)!r} in the catalogue of {catalogue().as_of}; {known}"
-
-
-def _prefixes() -> list[str]:
-    return [f"{f.id}:" for f in catalogue().framework]
 
 
 def _twice(ids: Iterable[str]) -> str:

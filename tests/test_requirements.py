@@ -42,7 +42,7 @@ def test_every_framework_has_requirements_and_the_order_is_that_of_the_framework
 def test_every_entry_has_a_title_a_source_and_a_date_that_is_not_after_the_catalogues(entry: Any) -> None:
     assert entry.title.strip() and entry.source.strip()
     assert date(2026, 7, 27) <= entry.as_of <= catalogue().as_of
-    assert isinstance(entry, Requirement) is False or entry.title.endswith(".")
+    assert entry.title.endswith(".") is isinstance(entry, Requirement)
 
 
 def test_every_source_names_the_place_that_the_id_names() -> None:
@@ -64,7 +64,7 @@ def test_every_setting_that_a_requirement_asks_for_is_one_that_its_checks_have()
 # ---- what the texts say ------------------------------------------------------------------------------------------
 def framework(name: str) -> str:
     (found,) = [f for f in catalogue().framework if f.id == name]
-    return " ".join((found.title, found.edition, found.status, found.note))
+    return f"{found.title} {found.edition} {found.status} {found.note}"
 
 
 def test_the_ai_act_is_the_amended_one_with_its_dates() -> None:
