@@ -17,6 +17,7 @@ from reports.pillars.explanations import explanations
 from reports.pillars.fairness import fairness
 from reports.pillars.performance import performance
 from reports.pillars.robustness import robustness
+from reports.requirements import requirements
 from reports.words import bound_words, counted, grade_meaning, grade_words, how_held, slice_words
 
 __all__ = ["sections"]
@@ -32,7 +33,7 @@ def sections(record: Record, found: Sequence[Finding]) -> list[Section]:
     topics = list(dict.fromkeys(o.check.partition(".")[0] for o in audit.outcomes))
     others = [t for t in topics if t not in PILLARS and t != "intake"]
     listed += [*(pillar(record) for pillar in PILLARS.values()), *(_other(audit, t) for t in others)]
-    listed += [_gaps(audit), _method(audit), _provenance(record), _glossary(audit)]
+    listed += [requirements(audit, found), _gaps(audit), _method(audit), _provenance(record), _glossary(audit)]
     return [s for s in listed if s is not None]
 
 
