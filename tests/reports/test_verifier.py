@@ -38,7 +38,7 @@ def test_it_is_twelve_lines_and_imports_nothing_of_ours() -> None:
 def test_the_documentation_shows_the_same_text() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "signing.md").read_text("utf-8")
 
-    assert f"```python\n{verifier()}```\n" in page
+    assert f"```text\n{verifier()}```\n" in page
 
 
 def test_it_agrees_with_a_signature_that_holds(tmp_path: Path) -> None:
