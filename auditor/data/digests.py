@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from auditor.columns import Labels
 from auditor.integers import parts
-from auditor.subject import Labels, Targets
+from auditor.subject import Targets
 
 __all__ = ["of_groups", "of_numbers"]
 

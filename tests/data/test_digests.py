@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from auditor.columns import Labels
 from auditor.data.digests import of_groups, of_numbers
-from auditor.subject import Labels
 from tests.data.reading import read
 
 TABLE = "a,sex,y\n1,f,1\n2,m,0\n3,f,1\n4,,0\n"
