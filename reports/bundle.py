@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from auditor.clock import fixed
 from auditor.folders import MANIFEST
+from auditor.installed import SOURCE, distributions, machine, source_sha256
 from auditor.schema import canonical
 from auditor.store import Record, load, save
 from reports.ci import junit, summary
@@ -14,9 +16,10 @@ from reports.compare import write as write_comparison
 from reports.html import render
 from reports.manifest import manifest
 
-__all__ = ["EPOCH", "draw", "write"]
+__all__ = ["DRAWN", "EPOCH", "draw", "drawn_by", "write"]
 
-EPOCH = "SOURCE_DATE_EPOCH"  # the key in run.json is the name of the variable
+DRAWN, EPOCH = "drawn", "SOURCE_DATE_EPOCH"  # keys in run.json; the second is the name of the variable
+DRAWING = ("jinja2", "junitparser", "markupsafe", "numpy", "pandas", "pillow", "pyarrow", "scipy")  # may move a byte
 
 
 def write(record: Record, folder: Path, baseline: Record | None = None) -> None:
@@ -24,14 +27,20 @@ def write(record: Record, folder: Path, baseline: Record | None = None) -> None:
 
     With a `baseline` the comparison with it, too.
     """
-    if date := fixed():  # by which `reports.redrawn` makes the reports again
-        record = replace(record, run={**record.run, EPOCH: int(date.timestamp())})
-    save(record, folder)
+    date = fixed()
+    by = {**drawn_by(), EPOCH: int(date.timestamp()) if date else None}
+    save(replace(record, run={**record.run, DRAWN: by}), folder)
     stored = load(folder)  # reports are made from what is stored, so that they can be made again
     draw(stored, folder)
     if baseline is not None:
         write_comparison(baseline, stored, folder, ("Baseline", "This audit"))
     (folder / MANIFEST).write_bytes(canonical(manifest(folder)))
+
+
+def drawn_by() -> dict[str, Any]:
+    """Whatever else can move a byte of a report: this auditor, Python, the kind of machine, and libraries."""
+    libraries = distributions()
+    return {SOURCE: source_sha256(), **machine(), **{name: libraries.get(name) for name in DRAWING}}
 
 
 def draw(stored: Record, folder: Path) -> None:

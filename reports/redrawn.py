@@ -15,15 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from auditor.errors import AuditError, one_line
-from auditor.installed import SOURCE, distributions, machine, source_sha256
 from auditor.store import Record, load
-from reports.bundle import EPOCH, draw
+from reports.bundle import DRAWN, EPOCH, draw, drawn_by
 from reports.words import VERDICT
 
 __all__ = ["redrawn"]
 
 PAGE = "report.html"
-DRAWING = ("jinja2", "junitparser", "markupsafe", "numpy", "pandas", "pillow", "pyarrow", "scipy")  # moves a byte
 
 
 def redrawn(folder: Path) -> tuple[list[str], str]:
@@ -34,12 +32,14 @@ def redrawn(folder: Path) -> tuple[list[str], str]:
     """
     try:
         record = load(folder)
-        if not _by_us(record):
+        drawn = dict(record.run.get(DRAWN, {}))
+        epoch = drawn.pop(EPOCH, None)
+        if drawn != drawn_by():
             return _declared(folder, record), (
                 f"{PAGE}: made by another auditor, or with other libraries, than are installed here; its digest of "
                 "audit.json and its verdict were compared, its figures were not"
             )
-        differing, made = _made_again(record, folder)
+        differing, made = _made_again(record, folder, epoch)
     except AuditError as e:
         return [f"audit.json: {e}"], ""
     except Exception as e:  # noqa: BLE001 - an audit.json by a stranger may be none that can be drawn
@@ -47,18 +47,9 @@ def redrawn(folder: Path) -> tuple[list[str], str]:
     return [f"not of this audit.json: {name}" for name in differing], f"{', '.join(made)}: made again, the same"
 
 
-def _by_us(record: Record) -> bool:
-    """Whether the reports were made by the auditor that is installed, with the libraries that are."""
-    here: dict[str, Any] = {SOURCE: source_sha256(), **machine()}
-    libraries = distributions()
-    return all(record.audit.environment.get(key) == value for key, value in here.items()) and all(
-        record.installed.get(name) == libraries.get(name) for name in DRAWING
-    )
-
-
-def _made_again(record: Record, folder: Path) -> tuple[list[str], list[str]]:
+def _made_again(record: Record, folder: Path, epoch: Any) -> tuple[list[str], list[str]]:
     """The reports whose bytes are others than those in `folder`, and all that were made again."""
-    with tempfile.TemporaryDirectory() as place, _dated(record.run.get(EPOCH)):
+    with tempfile.TemporaryDirectory() as place, _dated(epoch):
         draw(record, Path(place))
         made = sorted(p.name for p in Path(place).iterdir())
         there = [name for name in made if (folder / name).exists()]

@@ -19,7 +19,7 @@ from auditor.installed import SOURCE
 from auditor.schema import audit_from_json, audit_to_json, canonical
 from auditor.store import load
 from auditor.types import Verdict
-from reports.bundle import draw
+from reports.bundle import draw, write
 from reports.envelope import read
 from reports.manifest import manifest
 from reports.redrawn import redrawn
@@ -147,20 +147,16 @@ def test_a_test_that_fails_no_more_is_named_without_a_signature(tmp_path: Path) 
     assert verified(folder).problems == ("not of this audit.json: junit.xml",)
 
 
-def by_another_auditor(folder: Path) -> None:
-    """The same audit as if another version had written it."""
-    audit = audit_from_json((folder / "audit.json").read_bytes())
-    other = replace(audit, environment={**audit.environment, SOURCE: "0" * 64})
-    digest = re.search(r'name="audit-sha256" content="(\w+)"', (folder / "report.html").read_text("utf-8"))
-    (folder / "audit.json").write_bytes(audit_to_json(other))
-    assert digest
-    edited(folder / "report.html", digest[1], hashlib.sha256((folder / "audit.json").read_bytes()).hexdigest())
+def drawn_with(folder: Path, **other: str) -> None:
+    """The same reports as if they had been made with something else."""
+    run = json.loads((folder / "run.json").read_bytes())
+    (folder / "run.json").write_bytes(canonical({**run, "drawn": {**run["drawn"], **other}}))
     made_anew(folder)
 
 
 def test_a_page_by_another_auditor_is_held_to_its_digest_and_verdict(tmp_path: Path) -> None:
     folder = bundle(tmp_path)
-    by_another_auditor(folder)
+    drawn_with(folder, **{SOURCE: "0" * 64})
 
     found = verified(folder)
     assert found.problems == ()
@@ -183,9 +179,7 @@ def test_a_page_by_another_auditor_is_held_to_its_digest_and_verdict(tmp_path: P
 
 def test_reports_of_another_library_are_not_called_changed(tmp_path: Path) -> None:
     folder = bundle(tmp_path)
-    installed = json.loads((folder / "environment.json").read_bytes())
-    (folder / "environment.json").write_bytes(canonical({**installed, "pillow": "1.0"}))
-    made_anew(folder)
+    drawn_with(folder, pillow="1.0")
 
     problems, note = redrawn(folder)
     assert problems == []
@@ -204,6 +198,20 @@ def test_the_date_of_the_reports_is_the_one_they_were_made_with(
     assert ("14 Nov 2023" if made else "22 Nov 2026") in (folder / "report.html").read_text("utf-8")
     assert verified(folder).problems == ()
     assert os.environ["SOURCE_DATE_EPOCH"] == looked
+
+
+def test_an_audit_that_is_written_again_bears_the_date_of_that_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    first = written(record(), tmp_path / "first")
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    again = tmp_path / "again"
+    again.mkdir()
+    write(load(first), again)
+
+    assert "22 Nov 2026" in (again / "report.html").read_text("utf-8")
+    assert verified(again).problems == ()
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"[" * 100_000, b"\xff", b'{"schema": "audit-v9"}'])
