@@ -20,7 +20,7 @@ from auditor.types import Limit, Policy
 
 __all__ = [
     "BUILT_IN", "KNOWN_CODE", "AuditFile", "ColumnSpec", "DataSpec", "Grade", "InputSpec", "ModelSpec",
-    "load_audit_file", "parse_policy",
+    "PolicySpec", "load_audit_file", "parse_policy",
 ]  # fmt: skip
 
 BUILT_IN = ("default", "four-fifths", "nyc-ll144")  # policies

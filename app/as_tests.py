@@ -1,0 +1,133 @@
+"""An audit as tests, for the pytest plugin: which checks an audit file selects, and what became of each.
+
+`python -m app.as_tests ANSWER REQUEST` writes the answer to a request, both JSON. The plugin starts it in a process of
+its own, since the one that runs a project's tests may hold another package named `app`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from app.running import overridden, policy_for
+from auditor.config import AuditFile, load_audit_file
+from auditor.errors import AuditError, one_line
+from auditor.types import Audit, Judgement, Outcome, Status, Verdict
+
+__all__ = ["VERDICT_TEST", "answered", "outcomes", "selected"]
+
+VERDICT_TEST = "verdict"
+LONGEST = 2000  # characters of one sentence
+UNDECIDED, WARNED = (Status.INCONCLUSIVE,), (Status.WARN, Status.FAIL)  # a failed limit that somebody accepted warns
+
+
+def answered(request: dict[str, Any]) -> dict[str, Any]:
+    """What was asked: the tests of an audit file, or with `out` how they ended; `refused` says in a line why neither.
+
+    `file` is the path of the audit file; `policy` stands for its own, None for that. `out` is where the audit goes, and
+    `only` the checks to run, [] for all that the audit file selects.
+    """
+    path = Path(request["file"])
+    try:
+        policy = policy_for(path.parent, request["policy"]) if request["policy"] else None
+        file = overridden(load_audit_file(path), policy=policy, only=request.get("only", ()))
+        if "out" in request:
+            return _run(file, path.parent, Path(request["out"]))
+        return {"tests": selected(file, path.parent)}
+    except AuditError as e:
+        return {"refused": str(e)}
+    except Exception as e:  # noqa: BLE001 - the last resort, in one line
+        return {"refused": f"internal error, please report it: {type(e).__name__}: {one_line(str(e))}"}
+
+
+def selected(file: AuditFile, folder: Path) -> list[tuple[str, str]]:
+    """Each check that `file` selects with its title, as they run; nothing of the model or data is read.
+
+    UsageError or LoadError for what can be refused so early: checks, settings, policies and files that do not exist.
+    """
+    from auditor.audit import plan
+    from auditor.intake.located import locate
+    from auditor.opening import policy_of, selection_of
+    from auditor.policy import to_run
+
+    planned = plan(selection_of(file, policy_of(file, folder)), file.checks.seed, file.checks.device)
+    for key, name in file.files():
+        locate(name, folder, key)
+    chosen = set(to_run(planned))
+    return [(o.check, o.title) for o in planned.outcomes if o.check in chosen]
+
+
+def _run(file: AuditFile, folder: Path, out: Path) -> dict[str, Any]:
+    """The audit, run and written to `out`."""
+    from app.places import APART
+    from app.running import run_to
+    from reports.legible import legible
+    from reports.verdict import why
+    from reports.words import VERDICT
+
+    audit, written = run_to(out, file, folder, APART)
+    audit = legible(audit)
+    said = one_line(f"{VERDICT[audit.verdict]}. {why(audit)}", LONGEST)
+    return {"outcomes": outcomes(audit), "said": said, "report": str(written / "report.html")}
+
+
+def outcomes(audit: Audit) -> dict[str, tuple[str, str]]:
+    """How the test of each check and of the verdict ended, with the sentences that say why.
+
+    `passed`; `warned`: passed, with something a person must look at; `skipped`: nothing was decided, and nothing had to
+    be; `failed`; `error`: the check itself failed.
+    """
+    from reports.verdict import why
+
+    required = _required_in_vain(audit)
+    found = {o.check: _outcome(o, required.get(o.check, [])) for o in audit.outcomes}
+    ends = {Verdict.PASS: "passed", Verdict.CONDITIONS: "warned"}
+    return {**found, VERDICT_TEST: (ends.get(audit.verdict, "failed"), one_line(why(audit), LONGEST))}
+
+
+def _required_in_vain(audit: Audit) -> dict[str, list[str]]:
+    """By check, why nothing was judged by a limit on it that the policy requires."""
+    from auditor.policy import unanswered
+
+    found: dict[str, list[str]] = {}
+    for limit, reason in unanswered(audit):
+        if limit.required:
+            line = f"The policy requires {limit.measure}, and nothing was judged by it: {reason}."
+            found.setdefault(limit.check, []).append(one_line(line, LONGEST))
+    return found
+
+
+def _outcome(o: Outcome, required: list[str]) -> tuple[str, str]:
+    failed = [j for j in o.judgements if _fails(j)]
+    if o.status is Status.ERROR:
+        return "error", one_line(o.reason, LONGEST)
+    if failed or required:
+        return "failed", "\n".join([*map(_line, failed), *required])
+    for statuses, end in ((WARNED, "warned"), (UNDECIDED, "skipped")):
+        if noted := [j for j in o.judgements if j.status in statuses]:
+            return end, "\n".join(map(_line, noted))
+    return ("skipped", one_line(o.reason, LONGEST)) if o.result is None else ("passed", "")
+
+
+def _fails(j: Judgement) -> bool:
+    """Whether a limit is not met and nobody accepted that, or was required and could not be decided."""
+    undecided = j.required and j.status is Status.INCONCLUSIVE
+    return undecided or (j.status is Status.FAIL and not j.accepted)
+
+
+def _line(j: Judgement) -> str:
+    return one_line(f"[{j.status}] {j.sentence}", LONGEST)
+
+
+def main(answer: Path, request: str) -> None:
+    """Write the answer in one piece, so that nobody finds half of it."""
+    fresh = answer.with_name(f"{answer.name}.{os.getpid()}")
+    fresh.write_text(json.dumps(answered(json.loads(request))), "utf-8")
+    fresh.replace(answer)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
