@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from reports.ci import summary
 from tests.app.action import ACTION, ROOT, play, scripts
@@ -234,3 +235,18 @@ def test_nobody_is_told_who_did_not_ask(workspace: Path, comment: str, pull_requ
     ran = play(stubbed(workspace), auditor=STUB, audit_file="a.toml", comment=comment, pull_request=pull_request)
 
     assert not ran.calls.exists()
+
+
+# ---- what is written about it ------------------------------------------------------------------------------------
+def test_what_is_documented_exists_and_what_exists_is_documented() -> None:
+    page = (ROOT / "docs" / "in-ci.md").read_text("utf-8")
+    short = (ROOT / "app" / "ci" / "README.md").read_text("utf-8")
+    github, gitlab = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    (steps,) = (yaml.safe_load(block)["steps"] for block in re.findall(r"```yaml\n(.*?)```", short, re.DOTALL))
+    listed = page.partition("| input |")[2].partition("Its outputs")[0]
+
+    assert set(re.findall(r"^\| `([\w-]+)` \|", listed, re.MULTILINE)) == set(ACTION["inputs"])
+    assert all(f"`{name}`" in page for name in ACTION["outputs"])
+    for used in (steps, github["jobs"]["audit"]["steps"]):
+        assert set(used[-1]["with"]) <= set(ACTION["inputs"])
+    assert gitlab["audit"]["script"][-1] == "auditor run audit.toml"

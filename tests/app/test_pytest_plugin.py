@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,14 @@ def test_the_plugin_loads_nothing_but_itself() -> None:
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert found.stdout.split() == ["pytest_auditor"]
+
+
+def test_every_option_is_documented(project: Path) -> None:
+    page = (ROOT / "docs" / "in-ci.md").read_text("utf-8")
+
+    known = set(re.findall(r"^  (--audit[\w-]*)", run(project, "--help").stdout, re.MULTILINE))
+
+    assert known == set(re.findall(r"^\| `(--audit[\w-]*)", page, re.MULTILINE)) != set()
 
 
 def test_a_project_that_does_not_ask_is_left_alone(project: Path) -> None:
