@@ -21,7 +21,6 @@ __all__ = ["VERDICT_TEST", "answered", "outcomes", "selected"]
 
 VERDICT_TEST = "verdict"
 LONGEST = 2000  # characters of one sentence
-UNDECIDED, WARNED = (Status.INCONCLUSIVE,), (Status.WARN, Status.FAIL)  # a failed limit that somebody accepted warns
 
 
 def answered(request: dict[str, Any]) -> dict[str, Any]:
@@ -82,44 +81,48 @@ def outcomes(audit: Audit) -> dict[str, tuple[str, str]]:
     """
     from reports.verdict import why
 
-    required = _required_in_vain(audit)
-    found = {o.check: _outcome(o, required.get(o.check, [])) for o in audit.outcomes}
     ends = {Verdict.PASS: "passed", Verdict.CONDITIONS: "warned"}
+    found = {o.check: _outcome(audit, o) for o in audit.outcomes}
     return {**found, VERDICT_TEST: (ends.get(audit.verdict, "failed"), one_line(why(audit), LONGEST))}
 
 
-def _required_in_vain(audit: Audit) -> dict[str, list[str]]:
-    """By check, why nothing was judged by a limit on it that the policy requires."""
-    from auditor.policy import unanswered
-
-    found: dict[str, list[str]] = {}
-    for limit, reason in unanswered(audit):
-        if limit.required:
-            line = f"The policy requires {limit.measure}, and nothing was judged by it: {reason}."
-            found.setdefault(limit.check, []).append(one_line(line, LONGEST))
-    return found
-
-
-def _outcome(o: Outcome, required: list[str]) -> tuple[str, str]:
-    failed = [j for j in o.judgements if _fails(j)]
+def _outcome(audit: Audit, o: Outcome) -> tuple[str, str]:
+    """As in the audit's verdict: what was accepted warns, what was required and not decided fails."""
     if o.status is Status.ERROR:
         return "error", one_line(o.reason, LONGEST)
-    if failed or required:
-        return "failed", "\n".join([*map(_line, failed), *required])
-    for statuses, end in ((WARNED, "warned"), (UNDECIDED, "skipped")):
-        if noted := [j for j in o.judgements if j.status in statuses]:
-            return end, "\n".join(map(_line, noted))
+    by_end: dict[str, list[str]] = {"failed": _missing(audit, o), "warned": [], "skipped": []}
+    for j in o.judgements:
+        if end := _end(j):
+            by_end[end].append(_line(audit, o, j))
+    for end, lines in by_end.items():
+        if lines:
+            return end, "\n".join(lines)
     return ("skipped", one_line(o.reason, LONGEST)) if o.result is None else ("passed", "")
 
 
-def _fails(j: Judgement) -> bool:
-    """Whether a limit is not met and nobody accepted that, or was required and could not be decided."""
-    undecided = j.required and j.status is Status.INCONCLUSIVE
-    return undecided or (j.status is Status.FAIL and not j.accepted)
+def _end(j: Judgement) -> str:
+    """How one judgement would end the test of its check; "" where it is met."""
+    if j.required and j.counts_as is Status.INCONCLUSIVE:
+        return "failed"
+    return {Status.FAIL: "failed", Status.WARN: "warned", Status.INCONCLUSIVE: "skipped"}.get(j.counts_as, "")
 
 
-def _line(j: Judgement) -> str:
-    return one_line(f"[{j.status}] {j.sentence}", LONGEST)
+def _line(audit: Audit, o: Outcome, j: Judgement) -> str:
+    """A judgement in words, with who answers for it."""
+    from auditor.policy import acceptance_of
+    from reports.saying import accepted_words
+
+    acceptance = acceptance_of(audit.policy, o.check, j)
+    answer = f" {accepted_words(acceptance, expired=j.expired)}" if acceptance else ""
+    return one_line(f"[{j.status}] {j.sentence}{answer}", LONGEST)
+
+
+def _missing(audit: Audit, o: Outcome) -> list[str]:
+    """Why nothing was judged by the limits on this check that should have been answered."""
+    from auditor.policy import is_missing, unanswered
+
+    limits = [(li, reason) for li, reason in unanswered(audit) if li.check == o.check and is_missing(li, audit)]
+    return [one_line(f"The policy asks for {li.measure or 'a result'}: {reason}.", LONGEST) for li, reason in limits]
 
 
 def main(answer: Path, request: str) -> None:

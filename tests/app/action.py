@@ -48,7 +48,7 @@ def play(workspace: Path, *, auditor: str = AUDITOR, pull_request: str = "", ear
     `earlier` is the id of the comment that an earlier run left on the pull request.
     """
     runner = workspace.parent / "runner"
-    (runner / "bin").mkdir(parents=True)
+    (runner / "bin").mkdir(parents=True, exist_ok=True)
     for name, text in (("auditor", auditor), ("gh", GH)):
         (runner / "bin" / name).write_text(text)
         (runner / "bin" / name).chmod(0o755)

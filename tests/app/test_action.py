@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from app.cli import invoke
 from reports.ci import summary
 from tests.app.action import ACTION, ROOT, play, scripts
 from tests.app.files import AUDIT, table_audit
@@ -129,6 +130,16 @@ def test_a_verdict_is_the_exit_code_after_all_was_kept(workspace: Path, bounds: 
     assert ran.used[UPLOADED] == {"name": "small", "path": str(folder), "if-no-files-found": "error"}
     assert (SCANNED in ran.used) is (folder / "audit.sarif").exists()
     assert not list(workspace.rglob("audit-out"))  # the checkout is left as it was
+
+
+def test_an_audit_is_compared_with_an_earlier_one(workspace: Path) -> None:
+    assert invoke(["run", str(workspace / "models" / "audit.toml"), "--out", str(workspace / "before")]) == 0
+
+    ran = play(workspace, audit_file="models/audit.toml", baseline="before")
+    refused = play(workspace, audit_file="models/audit.toml", baseline="gone")
+
+    assert json.loads(Path(ran.outputs["folder"], "audit.json").read_bytes())["baseline"]["shifts"]
+    assert (refused.code, refused.used.get(UPLOADED)) == (3, None)
 
 
 def test_further_arguments_are_split_at_white_space(workspace: Path) -> None:

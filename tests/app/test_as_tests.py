@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from app.as_tests import VERDICT_TEST, answered, main, outcomes, selected
 from auditor.config import load_audit_file
 from auditor.policy import judge
-from auditor.types import Audit, Limit, Outcome, Policy, Status, Verdict
+from auditor.types import Acceptance, Audit, Limit, Outcome, Policy, Status, Verdict
 from reports.verdict import why
 from tests.app.files import AUDIT, table_audit
 from tests.reports.records import hostile, record, with_policy
@@ -51,7 +52,7 @@ def test_a_limit_decides_the_test_of_its_check_and_that_of_the_verdict(given: Li
         (judgement,) = outcome.judgements
         assert found[ACCURACY][1] == f"[{judgement.status}] {judgement.sentence}"
     elif end == "failed":
-        assert "the policy requires nothing" in found[ACCURACY][1].lower()
+        assert found[ACCURACY][1].startswith("The policy asks for nothing: performance.accuracy has no measure nothing")
 
 
 def test_every_check_and_the_verdict_ends_in_one_way() -> None:
@@ -65,15 +66,31 @@ def test_every_check_and_the_verdict_ends_in_one_way() -> None:
     assert all(found[o.check] == ("skipped", o.reason) for o in audit.outcomes if o.result is None)
 
 
-def test_a_check_that_failed_to_run_is_an_error_and_an_accepted_risk_warns() -> None:
-    audit = judged(limit(fail_below=0.999))
-    outcome = audit.outcome(ACCURACY)
-    assert outcome is not None
-    accepted = replace(outcome, judgements=tuple(replace(j, accepted=True) for j in outcome.judgements))
+def test_a_check_that_failed_to_run_is_an_error() -> None:
     broken = Outcome(ACCURACY, "Accuracy", "", Status.ERROR, "boom\nand more", {})
+    audit = judge(record().audit.with_outcome(broken), Policy("mine", (limit(fail_below=0.999),)))
 
-    assert outcomes(audit.with_outcome(accepted))[ACCURACY][0] == "warned"
-    assert outcomes(audit.with_outcome(broken))[ACCURACY] == ("error", "boom and more")
+    found = outcomes(audit)
+
+    assert found[ACCURACY] == ("error", "boom and more")
+    assert found[VERDICT_TEST][0] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("day", "end", "said"),
+    [
+        (date(2026, 5, 31), "warned", "Accepted by Ada until 31 May 2026: known"),
+        (date(2026, 6, 1), "failed", "Ada accepted it until 31 May 2026, which has passed: known"),
+    ],
+)
+def test_a_risk_that_somebody_accepts_warns_until_that_expires(day: date, end: str, said: str) -> None:
+    accepted = (Acceptance(f"{ACCURACY}/accuracy", "Ada", "known", date(2026, 5, 31)),)
+    audit = judge(record().audit, Policy("mine", (limit(fail_below=0.999),), accepted), day)
+
+    found = outcomes(audit)
+
+    assert found[ACCURACY][0] == found[VERDICT_TEST][0] == end
+    assert found[ACCURACY][1].startswith("[fail] accuracy is") and found[ACCURACY][1].endswith(said)
 
 
 def test_the_verdict_passes_for_no_verdict_but_pass() -> None:
