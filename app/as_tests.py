@@ -47,16 +47,15 @@ def selected(file: AuditFile, folder: Path) -> list[tuple[str, str]]:
 
     UsageError or LoadError for what can be refused so early: checks, settings, policies and files that do not exist.
     """
-    from auditor.audit import plan
     from auditor.intake.located import locate
-    from auditor.opening import policy_of, selection_of
+    from auditor.performing import planned
     from auditor.policy import to_run
 
-    planned = plan(selection_of(file, policy_of(file, folder)), file.checks.seed, file.checks.device)
+    audit = planned(file, folder)
     for key, name in file.files():
         locate(name, folder, key)
-    chosen = set(to_run(planned))
-    return [(o.check, o.title) for o in planned.outcomes if o.check in chosen]
+    chosen = set(to_run(audit))
+    return [(o.check, o.title) for o in audit.outcomes if o.check in chosen]
 
 
 def _run(file: AuditFile, folder: Path, out: Path) -> dict[str, Any]:

@@ -38,8 +38,8 @@ def test_it_holds_the_packages_and_their_files_and_no_tests(wheel: Path) -> None
         "auditor", "reports", "app", "pytest_auditor.py",
     }  # fmt: skip
     for needed in (
-        "auditor/policies/default.toml", "auditor/py.typed", "reports/templates/report.html.j2",
-        "reports/templates/style.css", "reports/schema/audit-v1.json",
+        "auditor/policies/default.toml", "auditor/requirements.toml", "auditor/py.typed",
+        "reports/templates/report.html.j2", "reports/templates/style.css", "reports/schema/audit-v1.json",
     ):  # fmt: skip
         assert needed in names
     assert {n for n in names if "test" in n} == {"app/as_tests.py", "pytest_auditor.py"}

@@ -128,6 +128,7 @@ def test_the_tests_of_a_file_are_the_checks_that_it_selects(tmp_path: Path) -> N
         ("target =", "targt =", "unknown key 'targt' in [data]"),
         ("robustness.curve", "robustness.curv", "no check matches 'robustness.curv'"),
         ("steps = 5", "stepps = 5", "robustness.curve has no setting 'stepps'"),
+        ("[checks]", "[policy]\npath = 'p.toml'\n[checks]", "names the measure 'acuracy'"),
         ("d.csv", "gone.csv", "[data] path 'gone.csv' does not exist"),
     ],
 )
@@ -136,6 +137,7 @@ def test_what_cannot_be_audited_is_refused_before_the_model_is_read(
 ) -> None:
     path = table_audit(tmp_path, AUDIT.replace(old, new))
     (tmp_path / "m.safetensors").write_bytes(b"no model")
+    (tmp_path / "p.toml").write_text("[[limit]]\ncheck='performance.accuracy'\nmeasure='acuracy'\nfail_below=1\n")
 
     found = answered({"file": str(path), "policy": None})
 
