@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from functools import cache
@@ -13,7 +14,15 @@ from pydantic import TypeAdapter, ValidationError
 from auditor.errors import LoadError
 from auditor.types import SCHEMA, Audit, Outcome
 
-__all__ = ["audit_from_json", "audit_to_json", "canonical", "json_schema", "outcome_from_json", "outcome_to_json"]
+__all__ = [
+    "audit_from_json",
+    "audit_sha256",
+    "audit_to_json",
+    "canonical",
+    "json_schema",
+    "outcome_from_json",
+    "outcome_to_json",
+]
 
 T = TypeVar("T")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -41,6 +50,11 @@ def canonical(value: object) -> bytes:
 def audit_to_json(audit: Audit) -> bytes:
     """The canonical bytes of audit.json."""
     return canonical(_adapter().dump_python(audit, mode="json"))
+
+
+def audit_sha256(audit: Audit) -> str:
+    """The digest of its audit.json, in hexadecimal."""
+    return hashlib.sha256(audit_to_json(audit)).hexdigest()
 
 
 def audit_from_json(text: bytes) -> Audit:

@@ -28,6 +28,7 @@ NOTHING = "there is no change to share out"
 @check(
     "explain.integrated_gradients",
     title="Integrated gradients",
+    measures=("baseline_agreement", "completeness_error", "expected_error", "steps", "unresolved"),
     source="Sundararajan et al. 2017, arXiv:1703.01365; Erion et al. 2021, arXiv:1906.10670",
 )
 def explain_integrated_gradients(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 
 from auditor.comparing.changes import Change, changes
 from auditor.policy import judge
-from auditor.schema import audit_to_json
+from auditor.schema import audit_sha256
 from auditor.store import Record
 from auditor.types import Audit, Baseline, Measure, Shift, Status
 
@@ -32,7 +31,7 @@ def _baseline(before: Record, after: Record) -> Baseline:
     )
     subject = before.audit.subject
     name = subject.get("name") or subject.get("model", {}).get("file") or "predictions"
-    digest = hashlib.sha256(audit_to_json(before.audit)).hexdigest()
+    digest = audit_sha256(before.audit)
     return Baseline(
         f"{name} {subject.get('version', '')}".strip(), digest, before.audit.verdict, before.audit.policy.name, shifts
     )

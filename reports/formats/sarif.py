@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from auditor.policy import was_interrupted
-from auditor.schema import audit_to_json, canonical
+from auditor.schema import audit_sha256, canonical
 from auditor.store import Record
 from auditor.types import Audit, Outcome, Status, Verdict
 from reports.ci import exit_code
@@ -17,7 +16,7 @@ from reports.formats.sarif_results import BASES, plain, results
 from reports.legible import legible
 from reports.since import fixed
 from reports.verdict import why
-from reports.words import counted, subject_name
+from reports.words import counted
 
 __all__ = ["sarif"]
 
@@ -33,7 +32,7 @@ def sarif(record: Record) -> bytes:
     Where results are left out for that, a notification says how many.
     """
     audit = legible(record.audit)
-    digest = hashlib.sha256(audit_to_json(record.audit)).hexdigest()
+    digest = audit_sha256(record.audit)
     every = results(audit)
     keep = min(len(every), MOST_RESULTS)
     text = canonical(_log(audit, digest, every, keep))
@@ -53,7 +52,6 @@ def _log(audit: Audit, digest: str, every: Sequence[Log], keep: int) -> Log:
         driver["version"] = str(version)
     run = {
         "tool": {"driver": driver},
-        "automationDetails": {"id": f"auditor/{re.sub('[^A-Za-z0-9._-]+', '-', _name(audit))}/"},
         "invocations": [
             {
                 "executionSuccessful": not (was_interrupted(audit) or any(map(_is_broken, audit.outcomes))),
@@ -74,11 +72,6 @@ def _log(audit: Audit, digest: str, every: Sequence[Log], keep: int) -> Log:
         },
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-
-
-def _name(audit: Audit) -> str:
-    """What was audited, whichever version of it: code scanning replaces a run by the next one of the same name."""
-    return str(audit.subject.get("name") or subject_name(audit))
 
 
 def _rules(audit: Audit) -> Iterator[Log]:
