@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -217,7 +218,7 @@ def test_messages_show_text_as_it_is() -> None:
         assert not re.search(r"(?<!\\)[\[\]]", text) and "{" not in text.replace("{{", "")
 
 
-def test_the_filter_of_the_documents_keeps_what_a_person_must_look_at() -> None:
+def test_code_scanning_is_given_what_a_person_must_look_at(tmp_path: Path) -> None:
     jq = shutil.which("jq")
     if jq is None:
         pytest.skip("jq is not installed")
@@ -227,6 +228,11 @@ def test_the_filter_of_the_documents_keeps_what_a_person_must_look_at() -> None:
         done = subprocess.run([jq, command], input=sarif(case.record), capture_output=True, check=True)
         (run,) = json.loads(done.stdout)["runs"]
         assert len(run["results"]) == case.findings - case.accepted - case.errors
+        assert [e.message for e in validator().iter_errors(json.loads(done.stdout))] == []
+        (tmp_path / "audit.sarif").write_bytes(sarif(case.record))
+        script = [sys.executable, "-I", str(ROOT / "app" / "ci" / "alerts.py"), str(tmp_path / "audit.sarif")]
+        uploaded = subprocess.run(script, capture_output=True, check=True).stdout
+        assert json.loads(uploaded) == json.loads(done.stdout)  # as the action does
 
 
 @pytest.mark.slow
