@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from auditor.policy import was_interrupted
+from auditor.requirements import Framework, catalogue
 from auditor.schema import audit_sha256, canonical
 from auditor.store import Record
 from auditor.types import Audit, Outcome, Status, Verdict
@@ -118,10 +119,23 @@ def _is_broken(o: Outcome) -> bool:
 
 
 def _taxonomies(kept: Sequence[Log]) -> Iterator[Log]:
-    """The requirements that the limits of these results name, by what stands before their colon."""
+    """The requirements that the limits of these results name, by their frameworks; what the catalogue knows of both."""
     named = dict.fromkeys(
         (taxon["toolComponent"]["name"], taxon["id"]) for result in kept for taxon in result.get("taxa", ())
     )
+    known = {f.id: f for f in catalogue().framework}
     for framework in dict.fromkeys(name for name, _ in named):
-        taxa = [{"id": requirement} for name, requirement in named if name == framework]
-        yield {"name": framework, "taxa": taxa, "isComprehensive": False}
+        taxa = [_taxon(requirement) for name, requirement in named if name == framework]
+        yield {"name": framework, "taxa": taxa, "isComprehensive": False, **_described(known.get(framework))}
+
+
+def _described(framework: Framework | None) -> Log:
+    if framework is None:
+        return {}
+    dated = f"{framework.edition}; the auditor's catalogue {catalogue().version} of {catalogue().as_of}"
+    return {"fullName": framework.title, "shortDescription": {"text": plain(f"{framework.title}, {dated}.")}}
+
+
+def _taxon(requirement: str) -> Log:
+    known = catalogue().by_id.get(requirement)
+    return {"id": requirement, **({"shortDescription": {"text": plain(known.title)}} if known else {})}

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,19 @@ from jsonschema import Draft7Validator
 
 from auditor.policy import judge, load_policy
 from auditor.policy_file import parse_policy
+from auditor.requirements import catalogue, requirement
 from auditor.store import Record
 from auditor.types import Limit, Policy
 from reports.formats import sarif as module
 from reports.formats.sarif import sarif
 from reports.formats.sarif_results import plain
-from tests.reports.formats.cases import BAD, CASES, CHECK, GOOD, figures, judged, outcome
+from tests.reports.formats.cases import BAD, CASES, CHECK, FLOOR, GOOD, figures, judged, outcome
 from tests.reports.formats.sarif_schema import sarif_schema
 from tests.reports.records import hostile, record
 
 ROOT = Path(__file__).resolve().parents[3]
 Log = dict[str, Any]
+NAMED = ("EU-AIA:15(1)", "NIST:MEASURE2.11", "NIST:none")
 
 
 def run_of(found: Record) -> Log:
@@ -136,14 +139,19 @@ def test_two_limits_that_say_the_same_have_fingerprints_of_their_own() -> None:
 
 
 def test_requirements_are_taxa_of_their_frameworks() -> None:
-    run = run_of(CASES["one"].record)
+    limit = replace(FLOOR, requirement=NAMED)
+    run = run_of(judged(Policy("p", (limit,)), outcome(CHECK, measures=figures(a=BAD))))
 
-    assert run["taxonomies"] == [
-        {"name": "EU-AIA", "taxa": [{"id": "EU-AIA:15(1)"}], "isComprehensive": False},
-        {"name": "NIST", "taxa": [{"id": "NIST:MEASURE2.11"}], "isComprehensive": False},
-    ]
+    assert [(t["name"], [x["id"] for x in t["taxa"]]) for t in run["taxonomies"]] == [
+        ("EU-AIA", ["EU-AIA:15(1)"]), ("NIST", ["NIST:MEASURE2.11", "NIST:none"]),
+    ]  # fmt: skip
+    for taxonomy in run["taxonomies"]:
+        assert f"catalogue {catalogue().version} of {catalogue().as_of}" in taxonomy["shortDescription"]["text"]
+    known, unknown = run["taxonomies"][1]["taxa"]
+    assert known["shortDescription"]["text"] == requirement("NIST:MEASURE2.11").title
+    assert unknown == {"id": "NIST:none"}
     for result in run["results"]:
-        assert [t["id"] for t in result["taxa"]] == ["EU-AIA:15(1)", "NIST:MEASURE2.11"]
+        assert [t["id"] for t in result["taxa"]] == list(NAMED)
 
 
 def test_what_became_of_a_result_since_the_baseline() -> None:
