@@ -49,9 +49,11 @@ def preflight(ctx: Context) -> Result:
     if ctx.is_regression:
         values = ctx.predictions.values
         errors = np.abs(values - ctx.data.y) if values is not None else np.empty(0)
+        error = mean_of("mean_absolute_error", errors, better="lower")
+        ctx.keep_scores(ctx.data.row_ids, {error: errors})
+        ctx.keep_answers()
         caveats += about_values(ctx.predictions, ctx.data.y)
-        tables = (ranges, *_table(ran))
-        return Result((mean_of("mean_absolute_error", errors, better="lower"),), tables, caveats=tuple(caveats))
+        return Result((error,), (ranges, *_table(ran)), caveats=tuple(caveats))
     accuracy = rate("clean_accuracy", int(ctx.right.sum()), n)
     right = ("classified correctly", f"{int(ctx.right.sum()):,} of {n:,} ({accuracy.value:.3f})")
     tried = _alternatives(ctx)
