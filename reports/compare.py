@@ -107,12 +107,20 @@ def _side(record: Record, label: str, digest: str, here: Audit) -> Side:
         ("Weights", f"sha256 {weights[:12]}" if weights else ""),
         ("Data", f"{data.get('file', '')}, {data.get('rows', 0):,} rows"),
         ("Policy", audit.policy.name),
-        ("In this comparison", "" if here.verdict is audit.verdict else VERDICT[here.verdict]),
+        (
+            "In this comparison",
+            "" if here.verdict is audit.verdict else f"“{VERDICT[here.verdict]}” by {here.policy.name}",
+        ),
         ("Measured", measured_on(record)),
         ("audit.json", f"sha256 {digest[:12]}"),
         ("Its baseline", _baseline_words(audit)),
     ]
     return Side(label, subject_name(audit), str(audit.verdict), VERDICT[audit.verdict], [(k, v) for k, v in facts if v])
+
+
+def _otherwise(audit: Audit, here: Audit) -> str:
+    """The verdict that an audit has in the comparison, where that is another than its own."""
+    return "" if here.verdict is audit.verdict else f"“{VERDICT[here.verdict]}” by {here.policy.name}"
 
 
 def _baseline_words(audit: Audit) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from app.commands.shared import say
 from app.commands.telling import told
-from auditor.errors import UsageError, one_line
+from auditor.errors import UsageError
 
 __all__ = ["compare", "judge"]
 
@@ -54,6 +54,6 @@ def compare(
     except OSError as e:
         msg = f"--out {str(out)!r:.200} cannot be written ({e.strerror}); give a folder"
         raise UsageError(msg) from None
-    lines = [*map(one_line, in_lines(found)), f"page: {out / COMPARISON}"]
+    lines = [*in_lines(found), f"page: {out / COMPARISON}"]
     say(as_json(found).decode() if json else "\n".join(lines))
     return 0

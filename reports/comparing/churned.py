@@ -19,9 +19,9 @@ TITLE = "Whose answers changed"
 SHORT, LONGEST = 12, 200  # rows of a table in sight, and at all
 WORDS = {
     "answer_changed": "another answer",
-    "right_to_wrong": "right before, wrong now",
-    "wrong_to_right": "wrong before, right now",
-    "wrong_to_other_wrong": "wrong before and otherwise wrong now",
+    "right_to_wrong": "from right to wrong",
+    "wrong_to_right": "from wrong to right",
+    "wrong_to_other_wrong": "from wrong to wrong in another way",
 }
 NOTE = (
     "Intervals are Wilson's, each at 95 % for itself. With two models that are right equally often, answers may have "
@@ -37,7 +37,7 @@ def churn_words(c: Compared) -> str:
     if "mean_absolute_change" in whole:
         return _of_values(c.churn)
     changed = whole["answer_changed"]
-    said = [f"{_count(m):,} {WORDS[name].replace(' now', '')}" for name, m in whole.items() if m is not changed]
+    said = [f"{_count(m):,} {WORDS[name]}" for name, m in whole.items() if m is not changed]
     return (
         f"{_count(changed):,} of {counted(changed.n, 'row')} got another answer "
         f"({number(changed.value, 3)}, 95 % interval {interval_words(changed)}): {', '.join(said)}."
@@ -52,7 +52,7 @@ def churn_section(c: Compared) -> Section:
         grid = measures_grid("How far the values moved", c.churn.whole)
         return Section("churn", TITLE, churn_words(c), [grid])
     rows = [[WORDS[m.name], f"{_count(m):,}", number(m.value, 3), interval_words(m)] for m in c.churn.whole]
-    columns = ("what became of the answer", "rows", "share", "95 % interval")
+    columns = ("answer", "rows", "share", "95 % interval")
     blocks: list[Any] = [Grid("What became of the answers", columns, rows, frozenset({1, 2, 3}))]
     if accuracy := next((x for x in c.changes if (x.check, x.name, x.slice) == ACCURACY), None):
         blocks.append(Prose(_of_accuracy(accuracy), small=True))
@@ -87,13 +87,15 @@ def _of_accuracy(c: Change) -> str:
 
 
 def _by(what: str, measures: Sequence[Measure]) -> list[Any]:
-    """A row a slice, most changed first; behind a click where there are many."""
+    """A row a slice; behind a click where there are many, those first that surely changed most."""
     by_slice: dict[str, dict[str, Measure]] = {}
     for m in measures:
         by_slice.setdefault(m.slice, {})[m.name] = m
     if not by_slice:
         return []
-    ordered = sorted(by_slice.items(), key=lambda row: -(row[1]["answer_changed"].low or 0.0))
+    ordered = list(by_slice.items())
+    if len(ordered) > SHORT:
+        ordered.sort(key=lambda row: -(row[1]["answer_changed"].low or 0.0))
     flows = list(ordered[0][1])
     rows = [
         [slice_words(about), f"{own['answer_changed'].n:,}", number(own["answer_changed"].value, 3),

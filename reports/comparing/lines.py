@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from auditor.errors import one_line
 from reports.comparing.became import Became
 from reports.comparing.churned import churn_words
 from reports.comparing.compared import Compared
@@ -21,11 +22,11 @@ def in_lines(c: Compared) -> list[str]:
         f"findings: {findings_words(c.findings)}",
     ]
     told = [f for f in c.findings if f.became in TOLD]
-    lines += [f"  {f.became.capitalize()}: {f.sentence} {f.moved}".rstrip() for f in told[:MOST]]
+    lines += [f"  {one_line(f'{f.became.capitalize()}: {f.sentence} {f.moved}')}" for f in told[:MOST]]
     lines += [f"  and {counted(len(told) - MOST, 'further one')}"] if len(told) > MOST else []
-    lines += [f"limits: {flips_words(c)}", f"answers: {churn_words(c)}"]
+    lines += [f"limits: {one_line(flips_words(c))}", f"answers: {churn_words(c)}"]
     if c.differences:
-        names = [d.what for d in c.differences]
+        names = [one_line(d.what) for d in c.differences]
         more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
         lines.append(f"not comparable: {', '.join(names[:MOST])}{more}")
     return lines

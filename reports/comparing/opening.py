@@ -30,6 +30,11 @@ HOW = (
     "leaves 0 out, and fixed where the second audit looked and every limit is met."
 )
 
+HOLM = (
+    "The limits of a check are decided together (Holm): one can flip because another figure of its check moved, though "
+    "its own did not."
+)
+
 
 # ---- findings ----------------------------------------------------------------------------------------------------
 def findings_words(found: Sequence[FindingChange]) -> str:
@@ -68,9 +73,9 @@ def _status(status: Status | None) -> str:
 
 # ---- flips -------------------------------------------------------------------------------------------------------
 def flips_words(c: Compared) -> str:
-    """How many limits flipped because figures moved, and what another policy makes of the first audit."""
+    """How many limits flipped by what was measured, and what another policy makes of the first audit."""
     figures, policy = (sum(f.cause == cause for f in c.flips) for cause in ("figures", "policy"))
-    said = f"{counted(figures, 'limit')} came out otherwise because figures moved."
+    said = f"{counted(figures, 'limit')} came out otherwise, by the same policy."
     a, b = c.before.audit, c.after.audit
     if same_policy(a.policy, b.policy):
         return said
@@ -86,7 +91,8 @@ def flips_section(c: Compared) -> Section:
     figures, policy = ([f for f in c.flips if f.cause == cause] for cause in ("figures", "policy"))
     sides, blocks = ("before", "after"), list[Any]()
     if figures:
-        blocks.append(_grid("Limits that came out otherwise because figures moved", figures[:MOST], sides))
+        blocks.append(_grid("Limits that came out otherwise", figures[:MOST], sides))
+        blocks.append(Prose(HOLM, small=True))
     if later := figures[MOST:]:
         blocks.append(Folded(counted(len(later), "further limit"), [_grid("Further limits", later, sides)]))
     if policy:
