@@ -20,13 +20,16 @@ def judge(
     json: Annotated[bool, typer.Option("--json", help="Print the judged audit.json.")] = False,
 ) -> int:
     """Judge a finished audit by another policy, without its model or data; nothing in DIR is changed."""
+    from app.catalogue import load as catalogue
     from auditor.policy import judge as judged
-    from auditor.policy import load_policy
+    from auditor.policy import load_policy, need_known
     from auditor.schema import audit_to_json
     from auditor.store import load
     from reports.ci import exit_code
 
-    audit = judged(load(folder).audit, load_policy(policy))
+    given, audit = load_policy(policy), load(folder).audit
+    need_known(given, {c["id"]: c["measures"] for c in catalogue()})
+    audit = judged(audit, given)
     say(audit_to_json(audit).decode().rstrip() if json else told(audit, None))
     return exit_code(audit)
 

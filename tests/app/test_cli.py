@@ -126,7 +126,9 @@ def test_checks_are_listed_with_their_settings(
     assert invoke(["checks"]) == 0
     plain = capsys.readouterr().out
     assert re.search(
-        r"^robustness.curve +Robust accuracy +norm, epsilons, samples, steps, moved_by, shown, similarity$",
+        r"^robustness.curve +Robust accuracy\n"
+        r"    settings: norm, epsilons, samples, steps, moved_by, shown, similarity\n"
+        r"    measures: noise_accuracy, noise_stable_rate, robust_accuracy, stable_rate$",
         plain,
         re.MULTILINE,
     )
