@@ -107,10 +107,7 @@ def _side(record: Record, label: str, digest: str, here: Audit) -> Side:
         ("Weights", f"sha256 {weights[:12]}" if weights else ""),
         ("Data", f"{data.get('file', '')}, {data.get('rows', 0):,} rows"),
         ("Policy", audit.policy.name),
-        (
-            "In this comparison",
-            "" if here.verdict is audit.verdict else f"“{VERDICT[here.verdict]}” by {here.policy.name}",
-        ),
+        ("In this comparison", _otherwise(audit, here)),
         ("Measured", measured_on(record)),
         ("audit.json", f"sha256 {digest[:12]}"),
         ("Its baseline", _baseline_words(audit)),
@@ -136,8 +133,6 @@ def _model(audit: Audit) -> dict[str, Any]:
 
 def _same_words(c: Compared) -> str:
     a, b = c.before.audit, c.after.audit
-    if c.digests[0] == c.digests[1]:
-        return "These are one and the same audit."
 
     def same(part: str, digest: str) -> bool:
         first, second = (x.subject.get(part, {}).get(digest) for x in (a, b))
@@ -148,7 +143,9 @@ def _same_words(c: Compared) -> str:
     if not any(x.subject.get("model", {}).get("weights_sha256") for x in (a, b)):
         models = "Two sets of predictions"
     if same_rows(a, b):
-        return f"{models} on the same data."
+        return (
+            f"{models} on the same data.{' Both are one and the same audit.' if c.digests[0] == c.digests[1] else ''}"
+        )
     data = "different rows of the same data" if same("data", "sha256") else "different data"
     return f"{models} on {data}, so that figures may differ for that reason."
 

@@ -12,6 +12,7 @@ from auditor.intervals import newcombe
 from auditor.stats import holm, mean, measured, rate
 from auditor.store import Record
 from auditor.types import Measure, Outcome, Status
+from reports.comparing.compared import compared
 from reports.comparing.machine import as_json
 from reports.comparing.naming import about_words, figure_words
 from reports.comparing.sentence import answer
@@ -198,8 +199,7 @@ def test_gaps_have_the_words_of_what_they_are_gaps_in(name: str, words: str) -> 
 def test_the_machines_form_holds_every_change_and_is_the_same_each_time() -> None:
     def made() -> bytes:
         sides = record(*right(FIRST).audit.outcomes, curve({0.1: FEW})), record(*right(SECOND).audit.outcomes)
-        found = changes(*sides)
-        return as_json(found, summary(found, sides[0].audit, sides[1].audit), same_rows=True)
+        return as_json(compared(*sides))
 
     told = json.loads(made())
     by_name = {c["name"]: c for c in told["changes"]}
