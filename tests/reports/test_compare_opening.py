@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -16,33 +15,17 @@ from auditor.comparing.baseline import against, digest_of
 from auditor.folders import COMPARISON_JSON
 from auditor.policy import judge
 from auditor.schema import canonical
-from auditor.scores import ANSWERS, LABELS
 from auditor.store import Record
 from auditor.types import Limit, Policy
 from reports.compare import render, write
 from reports.comparing.compared import compared
 from reports.comparing.machine import as_json, json_schema
-from tests.reports.compared import ACCURACY, outcome, record, right
+from tests.reports.compared import ACCURACY, BAD, GOOD, outcome, record
 from tests.reports.records import hostile
 from tests.reports.records import record as of_zoo
 from tests.reports.test_html import Page
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "reports" / "schema" / "comparison-v1.json"
-FLOOR = Policy("floor", (Limit(ACCURACY, "accuracy", fail_below=0.92),))
-
-
-def answered(said: list[int], true: list[int], policy: Policy = FLOOR) -> Record:
-    """An audit of two classes that kept its answers."""
-    found = right([float(a == b) for a, b in zip(said, true, strict=True)])
-    kept = {f"{ACCURACY}/{ANSWERS}": np.array(said, np.int32), f"{ACCURACY}/{LABELS}": np.array(true, np.int32)}
-    subject = {"data": {**found.audit.subject["data"], "classes": ["no", "yes"]}}
-    audit = judge(replace(found.audit, subject=subject), policy)
-    return Record(audit, {**found.arrays, **kept})
-
-
-TRUE = [0, 1] * 50
-GOOD = answered(TRUE, TRUE)
-BAD = answered([*TRUE[:70], *([0] * 30)], TRUE)  # of the last 30 the 15 that are `yes` are lost
 
 
 def section(html: str, key: str) -> str:

@@ -129,6 +129,14 @@ def test_corruptions_and_values_missing_at_random_are_in_the_summary() -> None:
     assert words(*sides) == dict.fromkeys(key.values(), Word.WORSE)
 
 
+def test_of_a_regression_the_error_is_what_performance_is_about() -> None:
+    errors = [[0.1 * i for i in range(20)], [0.1 * i + 1 + 0.01 * (i % 3) for i in range(20)]]
+    sides = [scored("intake.preflight", mean("mean_absolute_error", e, better="lower"), e) for e in errors]
+
+    assert words(*sides) == {("mean_absolute_error", ""): Word.WORSE}
+    assert said(*sides).startswith("Mean absolute error rose from 0.95 to 1.96; ")
+
+
 # ---- the sentence ------------------------------------------------------------------------------------------------
 def said(before: Record, after: Record) -> str:
     return answer(summary(changes(before, after), before.audit, after.audit))
