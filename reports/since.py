@@ -77,7 +77,7 @@ def since_blocks(audit: Audit, states: Sequence[str]) -> list[Any]:
             ("Its record", f"audit.json, sha256 {b.sha256[:12]}"),
             ("Its verdict", f"{VERDICT[b.verdict]}, by the policy {b.policy}"),
             ("Findings", f"{findings}, {sum(1 for _ in fixed(audit))} fixed"),
-            ("Every change", "In compare.html beside this page."),
+            ("Every change", "In compare.html, which the run with this baseline left beside its report."),
         ]),
     ]  # fmt: skip
 

@@ -75,7 +75,7 @@ def _status(status: Status | None) -> str:
 def flips_words(c: Compared) -> str:
     """How many limits flipped by what was measured, and what another policy makes of the first audit."""
     figures, policy = (sum(f.cause == cause for f in c.flips) for cause in ("figures", "policy"))
-    said = f"{counted(figures, 'limit')} came out otherwise, by the same policy."
+    said = f"{counted(figures, 'limit') if figures else 'No limit'} came out otherwise, by the same policy."
     a, b = c.before.audit, c.after.audit
     if same_policy(a.policy, b.policy):
         return said
