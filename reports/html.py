@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from markupsafe import Markup
 
+from auditor.clock import fixed
+from auditor.schema import audit_to_json
 from auditor.store import Record
 from auditor.types import Audit, Status
 from reports.charts import units
@@ -29,6 +31,7 @@ class Page:
     """Everything the template shows."""
 
     title: str
+    audit_sha256: str
     kick: str
     verdict: str
     verdict_words: str
@@ -46,6 +49,7 @@ class Page:
 
 def render(record: Record) -> str:
     """report.html; the same bytes for the same record (and SOURCE_DATE_EPOCH, where that is set)."""
+    digest = _sha256(record.audit)
     record = replace(record, audit=legible(record.audit))
     audit = record.audit
     found = findings(audit)
@@ -55,6 +59,7 @@ def render(record: Record) -> str:
     top = headline(audit, found)
     page = Page(
         title=f"{VERDICT[audit.verdict]}: audit of {name}",
+        audit_sha256=digest,
         kick=f"Model audit: {name}",
         verdict=str(audit.verdict),
         verdict_words=VERDICT[audit.verdict],
@@ -75,11 +80,17 @@ def render(record: Record) -> str:
 
 def measured_on(record: Record) -> str:
     """The day and minute the audit was made; from SOURCE_DATE_EPOCH where that is set."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    started = datetime.fromtimestamp(int(epoch), UTC).isoformat() if epoch else str(record.run.get("started", ""))
-    if not started:
+    started = record.run.get("started")
+    instant = fixed() or (datetime.fromisoformat(str(started)) if started else None)
+    return f"{instant.astimezone(UTC):%-d %b %Y, %H:%M} UTC" if instant else ""
+
+
+def _sha256(audit: Audit) -> str:
+    """The digest of its audit.json, by which the page can be held to it; "" of what no audit.json can be made of."""
+    try:
+        return hashlib.sha256(audit_to_json(audit)).hexdigest()
+    except ValueError:  # NaN in a table
         return ""
-    return f"{datetime.fromisoformat(started).astimezone(UTC):%-d %b %Y, %H:%M} UTC"
 
 
 # ---- the first screen --------------------------------------------------------------------------------------------
@@ -108,5 +119,5 @@ def _identity(record: Record) -> list[tuple[str, str]]:
     rows.append(("Policy", f"{audit.policy.name}, {counted(len(audit.policy.limits), 'limit')}"))
     rows.append(("Measured", measured_on(record)))
     rows.append(("Evidence grade", grade_words(str(model.get("evidence_grade", "")), model="file" in model)))
-    rows.append(("Signature", "None. This page cannot vouch for itself: its digests are in manifest.json."))
+    rows.append(("Signature", "Beside this page if at all, which cannot vouch for itself: attestation.dsse.json."))
     return [(a, b) for a, b in rows if b]

@@ -95,6 +95,7 @@ def _cut(folder: Path) -> None:
         (_cut, "not an audit: "),
         (lambda folder: (folder / "audit.json").unlink(), "holds no audit"),
         (lambda folder: (folder / "run.json").write_text("[]"), "holds no audit (run.json has no keys)"),
+        (lambda folder: (folder / "environment.json").write_text("3"), "holds no audit (environment.json has no keys)"),
         (lambda folder: (folder / "run.json").write_text("{"), "holds no audit"),
     ],
 )

@@ -128,7 +128,7 @@ def test_predictions_alone_have_no_file_and_no_grade_to_explain() -> None:
         (LIMITS[1:], "Pass with conditions", "Of 2 limits 1 gave a warning."),
         ((), "Incomplete", "nothing was judged"),
         (
-            (*LIMITS[1:], Limit("explain.lrp", "gain", required=True, fail_below=1)),
+            (*LIMITS[1:], Limit("explain.lrp", "gain", required=True, fail_below=1.0)),
             "Incomplete",
             "What the policy asks for is not there: gain (explain.lrp).",
         ),
