@@ -16,9 +16,9 @@ from auditor.types import SCHEMA, Audit, Outcome
 
 __all__ = [
     "audit_from_json",
-    "audit_sha256",
     "audit_to_json",
     "canonical",
+    "digest_of",
     "json_schema",
     "outcome_from_json",
     "outcome_to_json",
@@ -52,7 +52,7 @@ def audit_to_json(audit: Audit) -> bytes:
     return canonical(_adapter().dump_python(audit, mode="json"))
 
 
-def audit_sha256(audit: Audit) -> str:
+def digest_of(audit: Audit) -> str:
     """The digest of its audit.json, in hexadecimal."""
     return hashlib.sha256(audit_to_json(audit)).hexdigest()
 

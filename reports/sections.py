@@ -18,6 +18,7 @@ from reports.pillars.fairness import fairness
 from reports.pillars.performance import performance
 from reports.pillars.robustness import robustness
 from reports.requirements import requirements
+from reports.since import beside_baseline, since_blocks
 from reports.words import bound_words, counted, grade_meaning, grade_words, how_held, slice_words
 
 __all__ = ["sections"]
@@ -29,7 +30,7 @@ NOT_JUDGED = "Not judged"
 def sections(record: Record, found: Sequence[Finding]) -> list[Section]:
     """Every section of the report that has something to say, in reading order."""
     audit = record.audit
-    listed: list[Section | None] = [_audited(audit), _findings(audit, found)]
+    listed: list[Section | None] = [_audited(audit, found), _findings(audit, found)]
     topics = list(dict.fromkeys(o.check.partition(".")[0] for o in audit.outcomes))
     others = [t for t in topics if t not in PILLARS and t != "intake"]
     listed += [*(pillar(record) for pillar in PILLARS.values()), *(_other(audit, t) for t in others)]
@@ -37,7 +38,7 @@ def sections(record: Record, found: Sequence[Finding]) -> list[Section]:
     return [s for s in listed if s is not None]
 
 
-def _audited(audit: Audit) -> Section:
+def _audited(audit: Audit, found: Sequence[Finding]) -> Section:
     subject, model, data = audit.subject, audit.subject.get("model", {}), audit.subject.get("data", {})
     declared = {
         "Purpose, as declared": subject.get("purpose"),
@@ -75,7 +76,7 @@ def _audited(audit: Audit) -> Section:
     if data.get("sensitive"):
         rows.append(("Sensitive columns", ", ".join(data["sensitive"])))
     rows += [(f"Statement: {k}", v) for k, v in audit.statements.items()]
-    blocks: list[Any] = [Facts(rows)]
+    blocks: list[Any] = [Facts(rows), *since_blocks(audit, [f.state for f in found])]
     preflight = audit.outcome("intake.preflight")
     if preflight and preflight.result:
         blocks += [CheckHead.of(preflight), *(grid_of(t) for t in preflight.result.tables)]
@@ -102,7 +103,8 @@ def _other(audit: Audit, topic: str) -> Section | None:
     outcomes = [o for o in audit.outcomes if o.check.partition(".")[0] == topic and o.result is not None]
     if not outcomes:
         return None
-    return Section(topic, topic.capitalize(), "", [b for o in outcomes for b in plain_blocks(o)])
+    blocks = [b for o in outcomes for b in beside_baseline(audit, o.check, plain_blocks(o))]
+    return Section(topic, topic.capitalize(), "", blocks)
 
 
 def _gaps(audit: Audit) -> Section | None:

@@ -7,7 +7,7 @@ from typing import Literal
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from auditor.policy import acceptance_of, is_missing, unanswered
-from auditor.schema import audit_sha256
+from auditor.schema import digest_of
 from auditor.store import Record
 from auditor.types import Audit, Judgement, Outcome, Status, Verdict
 from reports.legible import legible
@@ -38,7 +38,7 @@ def junit(record: Record) -> str:
     root = Element("testsuites", {"name": SUITE, **counts})
     suite = SubElement(root, "testsuite", {"name": SUITE, **counts})
     properties = SubElement(suite, "properties")
-    for name, value in _properties(audit, audit_sha256(record.audit)):
+    for name, value in _properties(audit, digest_of(record.audit)):
         SubElement(properties, "property", name=name, value=value)
     suite.extend(cases)
     indent(root)

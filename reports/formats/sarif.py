@@ -9,7 +9,7 @@ from typing import Any
 
 from auditor.policy import was_interrupted
 from auditor.requirements import Framework, catalogue
-from auditor.schema import audit_sha256, canonical
+from auditor.schema import canonical, digest_of
 from auditor.store import Record
 from auditor.types import Audit, Outcome, Status, Verdict
 from reports.ci import exit_code
@@ -33,7 +33,7 @@ def sarif(record: Record) -> bytes:
     Where results are left out for that, a notification says how many.
     """
     audit = legible(record.audit)
-    digest = audit_sha256(record.audit)
+    digest = digest_of(record.audit)
     every = results(audit)
     keep = min(len(every), MOST_RESULTS)
     text = canonical(_log(audit, digest, every, keep))
