@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 SCHEMA = "audit-v1"
@@ -255,7 +256,7 @@ class Shift:
     doubt: str = ""
 
 
-@_record
+@dataclass(frozen=True)  # without slots: it keeps its figures by name
 class Baseline:
     """An earlier audit that this one is compared with: what it was of, the digest of its audit.json, what has moved."""
 
@@ -265,10 +266,15 @@ class Baseline:
     policy: str
     shifts: tuple[Shift, ...]
 
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - as every record has it
+
     def shift(self, check: str, measure: str, about: str) -> Shift | None:
         """How far that figure has moved, None where the baseline does not have it."""
-        key = (check, measure, about)
-        return next((s for s in self.shifts if (s.check, s.measure, s.slice) == key), None)
+        return self._by_figure.get((check, measure, about))
+
+    @cached_property
+    def _by_figure(self) -> dict[tuple[str, str, str], Shift]:
+        return {(s.check, s.measure, s.slice): s for s in self.shifts}
 
 
 @_record
