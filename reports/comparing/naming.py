@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from auditor.comparing.changes import Change
 from reports.charts import MINUS
-from reports.comparing.changes import Change
 from reports.words import number, slice_words
 
 __all__ = ["about_words", "change_words", "figure_words", "interval_of", "n_words", "values_words"]

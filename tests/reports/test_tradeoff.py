@@ -8,11 +8,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from auditor.comparing.changes import changes
 from auditor.stats import difference, rate
 from auditor.store import Record
 from auditor.types import Measure
 from reports.compare import render
-from reports.comparing.changes import changes
 from reports.comparing.naming import MINUS
 from reports.comparing.tradeoff import tradeoff_section
 from reports.html import render as render_report
