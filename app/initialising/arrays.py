@@ -48,9 +48,10 @@ def chosen_of(arrays: Mapping[str, np.ndarray[Any, Any]], file: str, shapes: Sha
     could.sort(key=lambda n: (not _fits(arrays[n], shapes), NAMES.index(n.lower()) if n.lower() in NAMES else 99))
     array = arrays[could[0]]
     part = np.asarray(array[:LOOKED_AT])
+    known = part[np.isfinite(part)]
     return Chosen(
         could[0], _kind(array) or "tensor", tuple(map(int, array.shape)), str(array.dtype), _channels(array),
-        float(part.min()), float(part.max()), tuple(could[1:]),
+        float(known.min(initial=0)), float(known.max(initial=0)), tuple(could[1:]),
     )  # fmt: skip
 
 

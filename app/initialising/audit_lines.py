@@ -32,7 +32,7 @@ def audit_lines(plan: Plan, policy: str) -> Iterator[Line]:
     yield from block_lines(plan)
     yield Line()
     yield Line("[checks]")
-    yield from comment("quick, standard or deep: how large the checks are. Settings of one stand in [checks.\"ID\"].")
+    yield from comment('quick, standard or deep: how large the checks are. Settings of one stand in [checks."ID"].')
     yield setting("profile", "standard")
     yield setting("seed", 0)
     yield unset("only", ["performance.*", "fairness.*"])
@@ -72,9 +72,11 @@ def _model(plan: Plan, model: ModelFound) -> Iterator[Line]:
 def _said(model: ModelFound) -> str:
     shapes = model.shapes
     takes = {
-        "image": f"images of {shapes.channels} channels", "table": f"vectors of {shapes.width} numbers", "text": "texts",
+        "image": f"images ({shapes.channels} channel{'s' if shapes.channels != 1 else ''})",
+        "table": f"vectors of {shapes.width} numbers",
+        "text": "texts",
         None: "what its shapes do not tell",
-    }[shapes.kind]  # fmt: skip
+    }[shapes.kind]
     answers = "an unknown number of" if shapes.outputs is None else f"{shapes.outputs:,}"
     return f"By the shapes of its tensors it takes {takes} and gives {answers} outputs."
 
@@ -108,7 +110,7 @@ def _input(plan: Plan, model: ModelFound) -> Iterator[Line]:
         yield from _normalisation(plan, model)
     if plan.data.kind == "text" and not model.has_tokenizer:
         yield from comment("The folder of the tokenizer.")
-        yield setting("tokenizer", "", needs="which tokenizer was the model trained with?")
+        yield Line(unset("tokenizer", "DIR").text, needs="which tokenizer was the model trained with?")
 
 
 def _unfit(plan: Plan, model: ModelFound) -> str:
@@ -142,8 +144,7 @@ def _size(plan: Plan, model: ModelFound) -> Iterator[Line]:
 
 def _normalisation(plan: Plan, model: ModelFound) -> Iterator[Line]:
     array = plan.data.array
-    outside = array is not None and array.dtype != "uint8" and (array.low < 0 or array.high > 1)
-    if array is not None and outside:
+    if array is not None and array.dtype != "uint8" and (array.low < 0 or array.high > 1):
         yield from comment(f"The array holds {array.low:.4g} to {array.high:.4g} in its first rows.")
         yield setting("bounds", (array.low, array.high), look="the legal range of a pixel is what the first rows show")
         return

@@ -13,6 +13,9 @@ from auditor.data.targets import LONGEST_NAME
 __all__ = ["class_lines", "is_regression", "positive_lines"]
 
 
+MOST_NAMED = 20
+
+
 def is_regression(plan: Plan) -> bool:
     """Whether the model gives a value instead of classes: it says so, or has one output for a target of many."""
     model, target = plan.model, plan.data.roles.target.column
@@ -35,8 +38,8 @@ def class_lines(plan: Plan) -> Iterator[Line]:
 def _of_values(plan: Plan, target: Seen) -> Iterator[Line]:
     outputs, labels = _outputs(plan), plan.model.labels if plan.model else None
     if _are_indices(target, outputs):
-        if labels is None:
-            yield unset("classes", [f"class {v}" for v in target.values[:3]])
+        if labels is None and (outputs or len(target.values)) <= MOST_NAMED:
+            yield unset("classes", [f"class {i}" for i in range(outputs or int(target.high) + 1)])
         return
     if labels is not None and set(target.values) <= set(labels):
         yield from comment(f"The model itself names its classes: {few(labels)}.")

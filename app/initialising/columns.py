@@ -1,4 +1,4 @@
-"""What the columns beside or inside the inputs hold: numbers, flags, categories, texts; and which gaps occur in them."""
+"""What the columns of a file hold: numbers, flags, categories, texts; and which markers of a gap occur in them."""
 
 from __future__ import annotations
 
@@ -157,9 +157,7 @@ def _seen(
     return _numbers(Seen(name, "number", rows, missing=dict(missing), stored=stored), held)
 
 
-def _named(
-    name: str, labels: Labels, rows: int, missing: Mapping[str, int], letters: float, *, stored: bool
-) -> Seen:
+def _named(name: str, labels: Labels, rows: int, missing: Mapping[str, int], letters: float, *, stored: bool) -> Seen:
     """A column of few different texts; numbers among them are put in order as such."""
     counts = labels.counts()
     names = [n for n, times in zip(labels.names, counts, strict=True) if n != MISSING and times]
@@ -176,8 +174,9 @@ def _named(
         place = {n: float(n) for n in names}
         numbers = np.array([place.get(n, np.nan) for n in labels.names])[labels.codes]
         return _numbers(replace(plain, kind="number", values=values), numbers)
-    kind = "text" if not values or letters > SENTENCE else "category"
-    return replace(plain, kind=kind, values=values if kind == "category" else ())
+    if not values or letters > SENTENCE:
+        return replace(plain, kind="text")
+    return replace(plain, kind="category", values=values)
 
 
 def _numbers(seen: Seen, numbers: np.ndarray[Any, np.dtype[np.float64]]) -> Seen:
@@ -191,4 +190,3 @@ def _numbers(seen: Seen, numbers: np.ndarray[Any, np.dtype[np.float64]]) -> Seen
 
 def _mean_length(names: Sequence[str]) -> float:
     return sum(map(len, names)) / max(1, len(names))
-

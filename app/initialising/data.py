@@ -106,7 +106,9 @@ def _table(path: Path, model: ModelFound | None) -> DataFound:
 def _is_data(names: Sequence[str]) -> bool:
     """Whether what should be the names of columns is a row of values: some are numbers, and they do not count."""
     numbers = [n for n in names if is_number(n)]
-    counted = [float(n) for n in numbers] == [float(i + float(numbers[0])) for i in range(len(numbers))] if numbers else 0
+    counted = (
+        [float(n) for n in numbers] == [float(i + float(numbers[0])) for i in range(len(numbers))] if numbers else 0
+    )
     return bool(numbers) and (len(numbers) < 3 or not counted)
 
 

@@ -92,7 +92,9 @@ def _answers(plan: Plan) -> Iterator[Line]:
         yield setting("score", scores[0].name if len(scores) == 1 else [s.name for s in scores], look=look)
         if beyond and len(scores) == 1:
             middle = float(scores[0].mean)
-            yield setting("threshold", middle, look="the score is no probability; its mean stands here as the threshold")
+            yield setting(
+                "threshold", middle, look="the score is no probability; its mean stands here as the threshold"
+            )
         else:
             yield unset("threshold", 0.5)
         if prediction is not None:
@@ -126,6 +128,8 @@ def _rows(plan: Plan) -> Iterator[Line]:
     yield from comment("So many rows, drawn by the seed and stratified by target; all when left out.")
     yield unset("limit", min(1000, plan.data.rows))
     yield from comment("The training data: backgrounds, ranges of columns, and what a defence trains on.")
+    if plan.data.roles.where:
+        yield from comment("A file of its own: write the other rows of this one to it.")
     if plan.reference:
         yield setting("reference", plan.reference, look="the reference was taken by its name: is it the training data?")
     else:
@@ -151,4 +155,3 @@ def _missing(data: DataFound) -> Iterator[Line]:
 
 def _times(markers: Mapping[str, int]) -> str:
     return ", ".join(f"{named(m)} {n:,} times" for m, n in markers.items())
-

@@ -67,9 +67,9 @@ Choice = tuple[tuple[Seen, tuple[str, ...]], ...]
 
 
 def _choices(left: Sequence[Seen], roles: Roles) -> Iterator[tuple[str, Choice]]:
-    """Numbers alone, then with categories; without sensitive columns and row numbers, then with them."""
+    """Numbers alone, then with categories; each without sensitive columns, then with them; row numbers last."""
     persons = {c.name for c in roles.sensitive} | set(roles.offered)
-    for by_category, with_gaps, keep_persons, keep_ids in product((False, True), repeat=4):
+    for keep_ids, by_category, with_gaps, keep_persons in product((False, True), repeat=4):
         if with_gaps and not by_category:
             continue
         kept = [c for c in left if keep_persons or c.name not in persons]

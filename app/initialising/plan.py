@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,7 +43,7 @@ class Plan:
 
 
 def plan_of(model: str, data: str, folder: Path) -> Plan:
-    """What the files `model` (or the word none) and `data` are, for an audit file in `folder`; AuditError for others."""
+    """What the files `model` (or the word none) and `data` are, for an audit file in `folder`; else AuditError."""
     found = None if model == NONE else model_at(_existing(model, "model file"), folder)
     path = _existing(data, "data file")
     held = data_at(path, found)
@@ -86,4 +87,4 @@ def _scale(reference: Path, held: DataFound) -> dict[str, tuple[float, float]]:
         columns = of_table(reference, DataSpec(path=str(reference), header=held.has_header))
     except AuditError:
         return {}
-    return {c.name: (c.mean, c.std) for c in columns if c.kind == "number" and c.std > 0}
+    return {c.name: (c.mean, c.std) for c in columns if c.kind == "number" and 0 < c.std < math.inf}

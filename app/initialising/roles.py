@@ -15,9 +15,11 @@ from app.initialising.vocabulary import (
     TRAINED,
     is_called,
     is_identifier,
+    is_like_answers,
     is_sensitive,
 )
 from auditor.characters import unreadable
+from auditor.data.targets import LONGEST_NAME
 
 __all__ = ["Answers", "Roles", "Target", "answers_of", "roles_of"]
 
@@ -60,7 +62,7 @@ class Roles:
 
 
 def roles_of(columns: Sequence[Seen], outputs: int | None, labels: Sequence[str] | None = None) -> Roles:
-    """The roles of `columns` for a model of so many outputs (1 may mean two classes) that names its classes `labels`."""
+    """The roles of `columns` for a model of so many outputs (1 may mean two classes), whose classes are `labels`."""
     where = next((w for w in map(_where, columns) if w), {})
     left = [c for c in columns if c.name not in where]
     target = _target(left, outputs, labels)
@@ -122,6 +124,8 @@ def answers_of(columns: Sequence[Seen]) -> Answers:
     several = [c for c in scored if _unnumbered(c.name) != c.name]
     called = [(place, c) for c in columns if (place := is_called(c.name, PREDICTION)) is not None]
     prediction = min(called, key=lambda pair: pair[0])[1] if called else None
+    if not scored and prediction is None:
+        scored = [c for c in columns if c.kind == "number" and is_like_answers(c.name)]
     return Answers(tuple(several) if len(several) > 1 else tuple(scored[:1]), prediction)
 
 
@@ -141,5 +145,9 @@ def _why_not(column: Seen) -> str:
         many = f"{found:,}" if column.values else "very many"
         how = "; an audit cuts numbers into four ranges" if column.is_numeric and found != 1 else ""
         return f"it has {many} different values{how}"
-    torn = any("&" in v and "=" in v or unreadable(v.replace("\t", " ")) or len(v) > 300 for v in column.values)
-    return "a value of it cannot be the name of a group; rename it" if torn else ""
+    odd = any(_is_torn(v) or len(v) > LONGEST_NAME for v in column.values)
+    return "a value of it cannot be the name of a group; rename it" if odd else ""
+
+
+def _is_torn(value: str) -> bool:
+    return bool(unreadable(value.replace("\t", " "))) or ("&" in value and "=" in value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,12 +18,13 @@ HEAD = re.compile(
     r"(?:.*\.)?(?:fc|heads?|classifier|linear|logits|output|last_linear|score|out_proj)(?:\.\d+|\.head|\.out_proj)*\.weight"
 )
 EMBEDDING = re.compile(r"embed", re.IGNORECASE)
+DIGITS = tuple("0123456789")
 COLOURS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """`kind` of the inputs; `channels` of images; `width` of the vectors of tables; `outputs`. None: they do not say."""
+    """`kind` of the inputs, `channels` of images, `width` of the vectors of tables, `outputs`; None: they do not say."""
 
     kind: Literal["image", "table", "text"] | None
     channels: int | None
@@ -54,13 +56,17 @@ def _is_weight(tensor: Described) -> bool:
 
 def _in_order(tensors: Tensors) -> list[tuple[str, Described]]:
     """By name, numbers as numbers: some formats sort what a module held in the order of its layers."""
-    parts = {n: [(p.isdigit(), int(p) if p.isdigit() else 0, p) for p in re.split(r"(\d+)", n)] for n in tensors}
-    return sorted(tensors.items(), key=lambda item: parts[item[0]])
+    return sorted(tensors.items(), key=lambda item: [_place(p) for p in re.split("([0-9]+)", item[0])])
+
+
+def _place(part: str) -> tuple[int, str]:
+    return (len(part.lstrip("0")), part.lstrip("0")) if part[:1] in DIGITS else (0, part)
 
 
 def _outputs(weights: Mapping[str, tuple[int, ...]]) -> int | None:
     """Of the layer whose numbers no other layer takes; by its usual names where that is said of several."""
-    ends = [(n, s) for n, s in weights.items() if all(s[0] != o[1] for m, o in weights.items() if m != n)]
+    taken = Counter(s[1] for s in weights.values())
+    ends = [(n, s) for n, s in weights.items() if taken[s[0]] == (s[0] == s[1])]  # by none, or by itself alone
     if len({s[0] for _, s in ends}) == 1:
         return ends[0][1][0]
     heads = [s for n, s in (ends or weights.items()) if HEAD.fullmatch(n)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 __all__ = [
-    "PREDICTION", "SCORE", "SPLIT", "TARGETS", "TESTED", "TRAINED", "is_called", "is_identifier", "is_sensitive",
+    "PREDICTION", "SCORE", "SPLIT", "TARGETS", "TESTED", "TRAINED", "is_called", "is_identifier", "is_like_answers",
+    "is_sensitive",
 ]  # fmt: skip
 
 # in this order: what says that it is the target, then what a decision or an outcome is often called
@@ -24,6 +25,7 @@ PREDICTION = (
     "prediction", "predictions", "pred", "preds", "predicted", "y_pred", "yhat", "y_hat", "predicted_label",
     "predicted_class", "model_output",
 )  # fmt: skip
+ENDS = ("score", "prob", "proba", "probability", "pred", "prediction")  # of a name: `decile_score`
 SPLIT = ("split", "set", "subset", "fold", "partition", "dataset_split", "usage")
 TESTED = ("test", "testing", "eval", "evaluation", "holdout", "held_out", "val", "valid", "validation", "dev")
 TRAINED = ("train", "training", "trn")
@@ -44,6 +46,11 @@ def is_called(name: str, words: tuple[str, ...]) -> int | None:
     """The place of a column's name among `words`, however it is written; None where it is none of them."""
     joined = "_".join(_words(name))
     return words.index(joined) if joined in words else None
+
+
+def is_like_answers(name: str) -> bool:
+    """Whether a column's name ends as those of scores and predictions do."""
+    return _words(name)[-1:] != [] and _words(name)[-1] in ENDS
 
 
 def is_sensitive(name: str) -> bool:
