@@ -21,7 +21,7 @@ def is_regression(plan: Plan) -> bool:
     model, target = plan.model, plan.data.roles.target.column
     if model is None:
         return False
-    many = target is not None and target.kind == "number" and (target.is_amount or len(target.values) > 2)
+    many = target is not None and target.kind == "number" and (target.is_amount or len(target.names) > 2)
     return model.is_regression or (model.shapes.outputs == 1 and many)
 
 
@@ -38,15 +38,15 @@ def class_lines(plan: Plan) -> Iterator[Line]:
 def _of_values(plan: Plan, target: Seen) -> Iterator[Line]:
     outputs, labels = _outputs(plan), plan.model.labels if plan.model else None
     if _are_indices(target, outputs):
-        if labels is None and (outputs or len(target.values)) <= MOST_NAMED:
+        if labels is None and (outputs or len(target.names)) <= MOST_NAMED:
             yield unset("classes", [f"class {i}" for i in range(outputs or int(target.high) + 1)])
         return
-    if labels is not None and set(target.values) <= set(labels):
+    if labels is not None and set(target.names) <= set(labels):
         yield from comment(f"The model itself names its classes: {few(labels)}.")
         return
     if target.stored and target.kind == "flag":
         return  # false and true, which an audit reads as two classes of these names
-    names = target.values
+    names = target.names
     said = f"the target has {len(names) or 'more than 1,000'} different values, and the model {outputs} answers"
     if labels is not None:
         needs = f"the values of the target are none of the model's own names ({few(labels, 4)}); name them alike"
@@ -76,9 +76,9 @@ def _outputs(plan: Plan) -> int | None:
 
 
 def _are_indices(target: Seen, outputs: int | None) -> bool:
-    if not target.is_numeric or not target.whole or target.low < 0 or not target.values:
+    if not target.is_numeric or not target.whole or target.low < 0 or not target.names:
         return False
-    if any(not v.lstrip("-").replace(".0", "").isdigit() for v in target.values):
+    if any(not v.lstrip("-").replace(".0", "").isdigit() for v in target.names):
         return False
     return outputs is None or target.high < outputs
 
@@ -87,9 +87,9 @@ def positive_lines(plan: Plan) -> Iterator[Line]:
     """`positive` of two classes: which of them is the one that people want."""
     target = plan.data.roles.target.column
     outputs = _outputs(plan)
-    if target is None or is_regression(plan) or (outputs or len(target.values)) != 2:
+    if target is None or is_regression(plan) or (outputs or len(target.names)) != 2:
         return
-    names = (plan.model.labels if plan.model else None) or target.values
+    names = (plan.model.labels if plan.model else None) or target.names
     value: int | str = 1 if _are_indices(target, outputs) or len(names) != 2 else names[1]
     look = "which class is the favourable one decides every figure of fairness" if plan.data.roles.sensitive else ""
     yield from comment("The favourable class; fairness is about who is given it.")

@@ -65,7 +65,7 @@ def _counted(inputs: Inputs) -> str:
 
 # ---- [[columns]] -------------------------------------------------------------------------------------------------
 def block_lines(plan: Plan) -> Iterator[Line]:
-    """A [[columns]] table a column, in the order of the input vector; numbers are scaled by the training data, if any."""
+    """A [[columns]] table a column, in the order of the input vector; numbers are scaled by the reference, if any."""
     inputs = plan.data.inputs
     if inputs is None or not uses_blocks(plan):
         return
@@ -82,8 +82,8 @@ def block_lines(plan: Plan) -> Iterator[Line]:
         )
     elif any(c.kind == "number" for c, _ in inputs.columns):
         yield from comment(
-            "A number goes in as it is, or as (value - mean) / std where both are said. They must be those of training; "
-            f"behind # stand those of {named(plan.data.file)}."
+            "A number goes in as it is, or as (value - mean) / std where both are said. They must be those of "
+            f"training; behind # stand those of {named(plan.data.file)}."
         )
     first = True
     for column, values in inputs.columns:

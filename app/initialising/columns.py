@@ -25,7 +25,7 @@ __all__ = ["GAPS", "MARKERS", "Seen", "of_arrays", "of_table"]
 
 GAPS = ("", "?")  # what counts as missing when an audit file does not say
 MARKERS = (*GAPS, "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "none", "-", ".", "#N/A")
-MOST_VALUES, MOST_TEXTS = 1000, 100_000
+MOST_NAMES, MOST_TEXTS = 1000, 100_000
 TEXTS = ("text", "sentence", "review", "message", "comment", "content", "body", "document", "tweet", "question")
 SENTENCE = 40  # characters on average from which a text is read rather than named
 
@@ -34,7 +34,7 @@ SENTENCE = 40  # characters on average from which a text is read rather than nam
 class Seen:
     """A column of `rows` rows.
 
-    `values` are its different ones in order, without those missing; () where there are more than MOST_VALUES.
+    `names` are its different values in order, without those missing; () where there are more than MOST_NAMES.
     `different` is their number, None beyond MOST_TEXTS. `missing` says how many rows hold each marker of a gap. `low`
     to `std` are of numbers, `whole` says that all are; `stored` that the file itself holds them as numbers.
     """
@@ -42,7 +42,7 @@ class Seen:
     name: str
     kind: Literal["number", "flag", "category", "text", "empty", "other"]
     rows: int
-    values: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     different: int | None = None
     missing: Mapping[str, int] = field(default_factory=dict)
     low: float = 0.0
@@ -65,7 +65,7 @@ class Seen:
     @property
     def is_amount(self) -> bool:
         """Whether its numbers are no class indices: some are not whole, or more than a classifier names."""
-        return self.kind == "number" and (not self.whole or not self.values or self.low < 0)
+        return self.kind == "number" and (not self.whole or not self.names or self.low < 0)
 
     def in_words(self) -> str:
         """Its kind and range."""
@@ -73,7 +73,7 @@ class Seen:
             whole = "whole numbers" if self.whole else "numbers"
             return f"{whole} from {self.low:.6g} to {self.high:.6g}"
         if self.kind in {"flag", "category"}:
-            return f"{len(self.values):,} values"
+            return f"{len(self.names):,} values"
         return {"text": "texts", "empty": "nothing", "other": "what is neither text nor number"}[self.kind]
 
 
@@ -165,18 +165,18 @@ def _named(name: str, labels: Labels, rows: int, missing: Mapping[str, int], let
     if not numeric:  # "NA" among words is a word
         names = sorted({*names, *(m for m in missing if m not in GAPS)})
     plain = Seen(name, "empty", rows, missing=dict(missing), stored=stored, different=len(names))
-    values = tuple(sorted(names, key=float) if numeric else names) if len(names) <= MOST_VALUES else ()
+    kept = tuple(sorted(names, key=float) if numeric else names) if len(names) <= MOST_NAMES else ()
     if not names:
         return plain
     if {n.lower() for n in names} <= set(FLAGS) and len(names) == 2:
-        return replace(plain, kind="flag", values=values, high=1.0, whole=True)
+        return replace(plain, kind="flag", names=kept, high=1.0, whole=True)
     if numeric:
         place = {n: float(n) for n in names}
         numbers = np.array([place.get(n, np.nan) for n in labels.names])[labels.codes]
-        return _numbers(replace(plain, kind="number", values=values), numbers)
-    if not values or letters > SENTENCE:
+        return _numbers(replace(plain, kind="number", names=kept), numbers)
+    if not kept or letters > SENTENCE:
         return replace(plain, kind="text")
-    return replace(plain, kind="category", values=values)
+    return replace(plain, kind="category", names=kept)
 
 
 def _numbers(seen: Seen, numbers: np.ndarray[Any, np.dtype[np.float64]]) -> Seen:

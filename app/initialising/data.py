@@ -18,7 +18,7 @@ from app.initialising.pictures import Pictures, pictures_in
 from app.initialising.roles import Answers, Roles, answers_of, roles_of
 from auditor.config import DataSpec
 from auditor.data.arrays import open_arrays
-from auditor.data.files import ENDINGS, header_of
+from auditor.data.files import ENDINGS, batches, header_of
 from auditor.data.gathered import is_number
 from auditor.data.sources import SUPPORTED
 from auditor.errors import LoadError, UsageError
@@ -88,12 +88,12 @@ def _roles(columns: Sequence[Seen], model: ModelFound | None) -> tuple[Roles, An
 
 # ---- tables ------------------------------------------------------------------------------------------------------
 def _table(path: Path, model: ModelFound | None) -> DataFound:
-    names = header_of(path, DataSpec(path=str(path)))
+    has_header = path.suffix not in {".csv", ".tsv"} or not _is_data(_first_row(path))
+    names = header_of(path, DataSpec(path=str(path), header=has_header))
     if len(names) == 1 and any(s in names[0] for s in SEPARATORS):
         expected = "tabs in a .tsv" if path.suffix == ".tsv" else "commas"
         msg = f"data file {path.name!r} has one column, called {names[0]!r:.80}; columns are parted by {expected}"
         raise LoadError(msg)
-    has_header = path.suffix not in {".csv", ".tsv"} or not _is_data(names)
     columns = tuple(of_table(path, DataSpec(path=str(path), header=has_header)))
     roles, answers = _roles(columns, model)
     text = _text(columns, roles) if model is not None and model.shapes.kind == "text" else ""
@@ -101,6 +101,13 @@ def _table(path: Path, model: ModelFound | None) -> DataFound:
     return DataFound(
         path.name, "text" if text else "table", columns[0].rows, columns, roles, answers, has_header, inputs, text
     )
+
+
+def _first_row(path: Path) -> list[str]:
+    """What stands in the first line of a file of text, whether names or values."""
+    plain = DataSpec(path=str(path), header=False)
+    part = next(batches(path, plain, header_of(path, plain)), None)
+    return [] if part is None or not len(part) else [str(cell) for cell in part.slice(0, 1).to_pylist()[0].values()]
 
 
 def _is_data(names: Sequence[str]) -> bool:

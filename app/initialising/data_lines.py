@@ -72,7 +72,7 @@ def _target(plan: Plan) -> Iterator[Line]:
         yield setting("target", "", needs="which column holds the right answers?")
         return
     column = target.column
-    values = f", {few(column.values, 8)}" if column.values and not plan.data.pictures else ""
+    values = f", {few(column.names, 8)}" if column.names and not plan.data.pictures else ""
     yield from comment(f"The right answers ({target.why}): {column.in_words()}{values}.{others}")
     by_folder = plan.data.pictures is not None and not plan.labels
     unsure = not by_folder and (target.others or not target.by_name)
@@ -112,7 +112,7 @@ def _sensitive(data: DataFound) -> Iterator[Line]:
         return
     yield from comment("Columns whose groups are compared, taken by their names:")
     for column in roles.sensitive:
-        yield from comment(f"  {named(column.name)}: {few(column.values, 8)}")
+        yield from comment(f"  {named(column.name)}: {few(column.names, 8)}")
     names = [c.name for c in roles.sensitive]
     if names:
         yield setting("sensitive", names, look="sensitive columns were taken by their names: are they all of them?")

@@ -43,7 +43,7 @@ class Inputs:
     def needs_blocks(self) -> bool:
         """Whether a plain list of columns read as numbers would not do."""
         flags = (c for c, _ in self.columns if c.kind == "flag")
-        return self.has_categories or any(not v.isdigit() for c in flags for v in c.values)
+        return self.has_categories or any(not v.isdigit() for c in flags for v in c.names)
 
 
 def inputs_of(columns: Sequence[Seen], roles: Roles, width: int | None) -> Inputs:
@@ -83,7 +83,7 @@ def _choices(left: Sequence[Seen], roles: Roles) -> Iterator[tuple[str, Choice]]
 
 
 def _values(column: Seen, *, with_gaps: bool) -> tuple[str, ...]:
-    return (*column.values, MISSING) if with_gaps and column.gaps else column.values
+    return (*column.names, MISSING) if with_gaps and column.gaps else column.names
 
 
 def _width(chosen: Choice) -> int:

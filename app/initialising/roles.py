@@ -80,9 +80,9 @@ def roles_of(columns: Sequence[Seen], outputs: int | None, labels: Sequence[str]
 
 def _where(column: Seen) -> dict[str, str]:
     """The rows to audit, where a column says which a model was trained on."""
-    if is_called(column.name, SPLIT) is None or len(column.values) < 2:
+    if is_called(column.name, SPLIT) is None or len(column.names) < 2:
         return {}
-    said = {v.lower(): v for v in column.values}
+    said = {v.lower(): v for v in column.names}
     tested = next((said[word] for word in TESTED if word in said), None)
     return {column.name: tested} if tested is not None and any(word in said for word in TRAINED) else {}
 
@@ -97,12 +97,12 @@ def _target(columns: Sequence[Seen], outputs: int | None, labels: Sequence[str] 
         named = [by_name[name] for _, name in called]
     if named:
         return Target(named[0], "its name says so", tuple(c.name for c in named[1:]), by_name=True)
-    same = [c for c in columns if labels and c.values and set(c.values) <= set(labels)]
+    same = [c for c in columns if labels and c.names and set(c.names) <= set(labels)]
     if len(same) == 1:
         return Target(same[0], "its values are the model's classes")
     classes = {1: 2, None: None}.get(outputs, outputs)
     fitting = [c for c in columns if _could_be(c, outputs) and not is_sensitive(c.name) and not is_identifier(c.name)]
-    exact = [c for c in fitting if len(c.values) == classes]
+    exact = [c for c in fitting if len(c.names) == classes]
     if len(exact) == 1:
         return Target(exact[0], f"it alone has {classes} different values, as the model has answers")
     return Target(None, others=tuple(c.name for c in exact or fitting))
@@ -113,7 +113,7 @@ def _could_be(column: Seen, outputs: int | None) -> bool:
     if outputs == 1 and column.kind == "number":
         return True
     most = {None: MOST_CLASSES, 1: 2}.get(outputs, outputs) or MOST_CLASSES
-    return column.kind in {"number", "flag", "category"} and 2 <= len(column.values) <= most and not column.is_amount
+    return column.kind in {"number", "flag", "category"} and 2 <= len(column.names) <= most and not column.is_amount
 
 
 # ---- answers -----------------------------------------------------------------------------------------------------
@@ -140,13 +140,13 @@ def _why_not(column: Seen) -> str:
     """Why a column is left for a person to take, "" where its values are the groups."""
     if odd := unreadable(column.name) or next((c for c in "=&" if c in column.name), ""):
         return f"its name holds {odd}; rename it"
-    found = len(column.values)
+    found = len(column.names)
     if not FEWEST_GROUPS <= found <= MOST_GROUPS:
-        many = f"{found:,}" if column.values else "very many"
+        many = f"{found:,}" if column.names else "very many"
         how = "; an audit cuts numbers into four ranges" if column.is_numeric and found != 1 else ""
         return f"it has {many} different values{how}"
-    odd = any(_is_torn(v) or len(v) > LONGEST_NAME for v in column.values)
-    return "a value of it cannot be the name of a group; rename it" if odd else ""
+    no_name = any(_is_torn(v) or len(v) > LONGEST_NAME for v in column.names)
+    return "a value of it cannot be the name of a group; rename it" if no_name else ""
 
 
 def _is_torn(value: str) -> bool:

@@ -24,7 +24,7 @@ COLOURS = 3
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """`kind` of the inputs, `channels` of images, `width` of the vectors of tables, `outputs`; None: they do not say."""
+    """`kind` of the inputs, `channels` of images, `width` of vectors of tables, `outputs`; None: they do not say."""
 
     kind: Literal["image", "table", "text"] | None
     channels: int | None

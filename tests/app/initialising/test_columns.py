@@ -46,7 +46,7 @@ def test_columns_are_what_they_hold(tmp_path: Path, ending: str) -> None:
         "one": "number",
     }  # fmt: skip
     assert [found[n].whole for n in ("n", "w", "f")] == [False, True, True]
-    assert found["c"].values == ("a", "b") and found["t"].values == ()
+    assert found["c"].names == ("a", "b") and found["t"].names == ()
     assert found["w"].stored == (ending == ".parquet")
 
 
@@ -59,16 +59,16 @@ def test_figures_are_those_of_pandas_however_many_values_there_are(tmp_path: Pat
         column = found[name]
         expected = (values.min(), values.max(), values.mean(), values.std())
         assert (column.low, column.high, column.mean, column.std) == pytest.approx(expected)
-    assert len(found["few"].values) == 3 and found["many"].values == ()
+    assert len(found["few"].names) == 3 and found["many"].names == ()
 
 
 def test_a_marker_is_a_gap_among_numbers_and_a_word_among_words(tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("n,c,q\n1,NA,?\nNA,m,a\n3,f,b\n?,m,\n")
     n, c, q = of_table(tmp_path / "d.csv", DataSpec(path="d.csv"))
 
-    assert (n.kind, dict(n.missing), n.gaps, n.values) == ("number", {"NA": 1, "?": 1}, 2, ("1", "3"))
-    assert (c.kind, dict(c.missing), c.gaps, c.values) == ("category", {"NA": 1}, 0, ("NA", "f", "m"))
-    assert (q.kind, dict(q.missing), q.gaps, q.values) == ("category", {"?": 1, "": 1}, 2, ("a", "b"))
+    assert (n.kind, dict(n.missing), n.gaps, n.names) == ("number", {"NA": 1, "?": 1}, 2, ("1", "3"))
+    assert (c.kind, dict(c.missing), c.gaps, c.names) == ("category", {"NA": 1}, 0, ("NA", "f", "m"))
+    assert (q.kind, dict(q.missing), q.gaps, q.names) == ("category", {"?": 1, "": 1}, 2, ("a", "b"))
 
 
 def test_a_text_after_many_numbers_makes_a_column_that_is_neither(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_text_after_many_numbers_makes_a_column_that_is_neither(tmp_path: Path
 def test_arrays_are_columns_too() -> None:
     arrays = {"x": np.zeros((3, 4)), "y": np.array([2, 0, 1]), "s": np.array(["f", "m", "f"]), "long": np.zeros(9)}
 
-    assert [(c.name, c.kind, c.values) for c in of_arrays(arrays, 3)] == [
+    assert [(c.name, c.kind, c.names) for c in of_arrays(arrays, 3)] == [
         ("y", "number", ("0", "1", "2")), ("s", "category", ("f", "m")),
     ]  # fmt: skip
 
@@ -133,8 +133,8 @@ def test_labels_of_a_model_tell_its_target() -> None:
 
 
 def test_groups_are_taken_where_they_are_few_and_offered_where_not() -> None:
-    columns = [words("sex", 2), words("race", 20), words("country_of_birth", 21), numbers("age", 60), words("ethnie", 1),
-               numbers("y", 2), words("sex=m", 2), Seen("religion", "category", 9, ("a", "b&c=d"), 2)]  # fmt: skip
+    columns = [words("sex", 2), words("race", 20), words("country_of_birth", 21), numbers("age", 60),
+               words("ethnie", 1), numbers("y", 2), words("sex=m", 2), Seen("religion", "category", 9, ("a", "b&c=d"), 2)]  # fmt: skip
     found = roles_of(columns, 2)
 
     assert [c.name for c in found.sensitive] == ["sex", "race"]
@@ -162,7 +162,7 @@ def test_answers_by_name() -> None:
 def test_every_way_to_the_width_of_a_model_is_counted_as_pandas_counts() -> None:
     columns = [numbers("a", 9), words("c", 4), words("sex", 2), numbers("y", 2), numbers("id", 100), words("d", 3)]
     roles = roles_of(columns, 2)
-    frame = pd.DataFrame({c.name: [c.values[i % len(c.values)] for i in range(100)] for c in columns})
+    frame = pd.DataFrame({c.name: [c.names[i % len(c.names)] for i in range(100)] for c in columns})
     wide = pd.get_dummies(frame[["a", "c", "d"]], columns=["c", "d"])
 
     found = inputs_of(columns, roles, wide.shape[1])

@@ -15,8 +15,8 @@ from auditor.errors import UsageError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
 HOSTILE = [
-    'a"b', "a\\", '"""', "'''", "a\nb = 1", "a\r\n[model]", "\x00", "\x7f", "\u202egnp.exe", "\u2028x", "\u0085", "a\ttab",
-    "# [x]", "]]", "\\u0041", "\U000e0001", "\ufeff",
+    'a"b', "a\\", '"""', "'''", "a\nb = 1", "a\r\n[model]", "\x00", "\x7f", "\u202egnp.exe", "\u2028x", "\u0085",
+    "a\ttab", "# [x]", "]]", "\\u0041", "\U000e0001", "\ufeff",
 ]  # fmt: skip
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.one_of(st.booleans(), st.integers(-(2**62), 2**62), TEXT),
