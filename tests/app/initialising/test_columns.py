@@ -133,8 +133,10 @@ def test_labels_of_a_model_tell_its_target() -> None:
 
 
 def test_groups_are_taken_where_they_are_few_and_offered_where_not() -> None:
-    columns = [words("sex", 2), words("race", 20), words("country_of_birth", 21), numbers("age", 60),
-               words("ethnie", 1), numbers("y", 2), words("sex=m", 2), Seen("religion", "category", 9, ("a", "b&c=d"), 2)]  # fmt: skip
+    columns = [
+        words("sex", 2), words("race", 20), words("country_of_birth", 21), numbers("age", 60), words("ethnie", 1),
+        numbers("y", 2), words("sex=m", 2), Seen("religion", "category", 9, ("a", "b&c=d"), 2),
+    ]  # fmt: skip
     found = roles_of(columns, 2)
 
     assert [c.name for c in found.sensitive] == ["sex", "race"]
