@@ -18,7 +18,9 @@ from auditor.intake.outputs import settle
 from auditor.intake.unwrapping import unwrapped, write_wrapper
 from auditor.intake.weights import write_weights
 from auditor.opening import open_audit, policy_of, selection_of
+from auditor.policy import need_known
 from auditor.progress import Listener
+from auditor.registry import CHECKS
 from auditor.settings import validated
 from auditor.training.fit import fit_to_train
 from auditor.training.moved import default_epsilon
@@ -38,6 +40,7 @@ def audit(file: AuditFile, folder: Path, tell: Listener, *, uploaded: bool = Fal
     of its own is accepted.
     """
     policy = policy_of(file, folder, uploaded=uploaded)
+    need_known(policy, {c.id: c.measures for c in CHECKS.values()})
     planned = plan(selection_of(file, policy), file.checks.seed, file.checks.device)
     for method, given in file.defend.items():
         own = {name: value for name, value in given.items() if name != "seed"}

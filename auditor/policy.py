@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ from auditor.sentences import sentence
 from auditor.types import Acceptance, Audit, Judgement, Limit, Outcome, Policy, Status, Verdict, finding_id
 
 __all__ = [
-    "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "judge", "load_policy", "names_no_slice", "settings_of",
-    "statuses", "to_run", "unanswered", "was_interrupted",
+    "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "acceptance_of", "is_missing", "judge", "limit_of",
+    "load_policy", "need_known", "settings_of", "statuses", "to_run", "unanswered", "was_interrupted",
 ]  # fmt: skip
 
 INTERRUPTED = "interrupted before it had finished"
@@ -50,6 +51,24 @@ def load_policy(name: str, folder: Path | None = None) -> Policy:
         msg = f"policy {name!r:.200} is not TOML: {e}"
         raise UsageError(msg) from None
     return parse_policy(text, path.stem, path.name)
+
+
+def need_known(policy: Policy, measures: Mapping[str, Sequence[str]]) -> None:
+    """UsageError where a limit names a check or a measure that does not exist; `measures` are those of every check.
+
+    `*` in one stands for any part of a name.
+    """
+    for limit in policy.limits:
+        where = f"policy {policy.name!r:.80}: the limit on {limit.check!r:.80}"
+        if limit.check not in measures:
+            msg = f"{where} is on no check; known: {', '.join(sorted(measures))}"
+            raise UsageError(msg)
+        named = [limit.measure, *(value for value in limit.bounds.values() if isinstance(value, str))]
+        known = measures[limit.check]
+        for name in filter(None, named):
+            if not any(fnmatchcase(name, k) for k in known):
+                msg = f"{where} names the measure {name!r:.80}; it has {', '.join(known) or 'none'}"
+                raise UsageError(msg)
 
 
 def settings_of(policy: Policy, given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -99,7 +118,7 @@ def _not_there(limit: Limit, outcome: Outcome, audit: Audit) -> str:
     names = dict.fromkeys(m.name for m in outcome.measures)
     if limit.measure not in names:
         return f"{limit.check} has no measure {limit.measure}; it has {', '.join(names) or 'none'}"
-    if names_no_slice(limit, outcome):
+    if _names_no_slice(limit, outcome):
         return f"{limit.measure} has no slice {limit.slice}"
     if limit.is_of_change:
         there = "it has no such figure" if audit.baseline else "there is none"
@@ -107,7 +126,7 @@ def _not_there(limit: Limit, outcome: Outcome, audit: Audit) -> str:
     return f"{limit.measure} cannot be said from these rows"
 
 
-def names_no_slice(limit: Limit, outcome: Outcome) -> bool:
+def _names_no_slice(limit: Limit, outcome: Outcome) -> bool:
     """Whether a limit names a slice that its check, having measured the measure, does not have."""
     slices = {m.slice for m in outcome.measures if m.name == limit.measure}
     return bool(slices) and limit.slice is not None and limit.slice not in slices
@@ -187,11 +206,30 @@ def _verdict(outcomes: Sequence[Outcome], policy: Policy) -> Verdict:
     return Verdict.PASS
 
 
+def is_missing(limit: Limit, audit: Audit) -> bool:
+    """Whether a limit of the audit's policy should have been answered and was not: required, or on no slice of its."""
+    return _is_missing(limit, audit.outcomes)
+
+
 def _is_missing(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
-    """Whether a limit should have been answered and was not."""
     if limit.required:
         return not _was_answered(limit, outcomes)
-    return any(o.check == limit.check and o.result is not None and names_no_slice(limit, o) for o in outcomes)
+    return any(o.check == limit.check and o.result is not None and _names_no_slice(limit, o) for o in outcomes)
+
+
+def limit_of(policy: Policy, check: str, j: Judgement) -> Limit | None:
+    """The limit of `policy` that gave a judgement of `check`; None where it is another policy's."""
+    key = f"{j.limit.level}_{'worse_by' if j.limit.side == 'worse' else j.limit.side}"
+    given = j.limit.measure or j.limit.value
+    own = [x for x in policy.limits if (x.check, x.measure) == (check, j.measure) and x.slice in (None, j.slice)]
+    return next((x for x in own if x.bounds.get(key) == given), None)
+
+
+def acceptance_of(policy: Policy, check: str, j: Judgement) -> Acceptance | None:
+    """Who answers, or answered, for a judgement of `check` that did not pass; None where nobody does."""
+    if not (j.accepted or j.expired):
+        return None
+    return next((a for a in policy.accept if a.finding == finding_id(check, j.measure, j.slice)), None)
 
 
 def _was_answered(limit: Limit, outcomes: Sequence[Outcome]) -> bool:

@@ -12,7 +12,8 @@ from markupsafe import Markup
 from auditor.store import Record
 from auditor.types import Audit, Status
 from reports.charts import units
-from reports.findings import Finding, findings, headline
+from reports.findings import Finding, findings
+from reports.headline import headline
 from reports.legible import legible
 from reports.parts import Section, content_security_policy, environment, stylesheet
 from reports.sections import sections

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from auditor.lists import listed
 from auditor.policy import unanswered
 from auditor.store import Record
 from auditor.types import Audit, Limit, Outcome
@@ -16,6 +17,7 @@ from reports.pillars.explanations import explanations
 from reports.pillars.fairness import fairness
 from reports.pillars.performance import performance
 from reports.pillars.robustness import robustness
+from reports.requirements import requirements
 from reports.words import bound_words, counted, grade_meaning, grade_words, how_held, slice_words
 
 __all__ = ["sections"]
@@ -31,7 +33,7 @@ def sections(record: Record, found: Sequence[Finding]) -> list[Section]:
     topics = list(dict.fromkeys(o.check.partition(".")[0] for o in audit.outcomes))
     others = [t for t in topics if t not in PILLARS and t != "intake"]
     listed += [*(pillar(record) for pillar in PILLARS.values()), *(_other(audit, t) for t in others)]
-    listed += [_gaps(audit), _method(audit), _provenance(record), _glossary(audit)]
+    listed += [requirements(audit, found), _gaps(audit), _method(audit), _provenance(record), _glossary(audit)]
     return [s for s in listed if s is not None]
 
 
@@ -67,8 +69,7 @@ def _audited(audit: Audit) -> Section:
         rows.append(("Sandbox", held))
     classes = [str(c) for c in data.get("classes", [])]
     if classes:
-        shown = ", ".join(classes[:12]) + (f" and {len(classes) - 12:,} more" if len(classes) > 12 else "")
-        rows.append(("Classes", shown))
+        rows.append(("Classes", listed(classes, 12)))
     if "positive" in data:
         rows.append(("Favourable answer", f"“{data['positive']}”"))
     if data.get("sensitive"):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from auditor.policy import INTERRUPTED, STOPPED, unanswered, was_interrupted
-from auditor.types import Audit, Status, Verdict
+from auditor.policy import INTERRUPTED, STOPPED, is_missing, unanswered, was_interrupted
+from auditor.types import Audit, Limit, Status, Verdict
 from reports.findings import judged
 from reports.words import STATUS, counted
 
@@ -15,8 +15,8 @@ WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
 
 
 def statuses_of(audit: Audit) -> list[Status]:
-    """How every limit ended, worst first."""
-    return sorted((j.status for _, j, _ in judged(audit)), key=WORST_FIRST.index)
+    """How every limit ended, worst first; what is accepted as the warning that it counts as."""
+    return sorted((j.counts_as for _, j, _ in judged(audit)), key=WORST_FIRST.index)
 
 
 def why(audit: Audit) -> str:
@@ -32,12 +32,21 @@ def why(audit: Audit) -> str:
     words = {Status.FAIL: "failed", Status.WARN: "gave a warning", Status.INCONCLUSIVE: "could not be decided"}
     parts = [f"{statuses.count(status)} {said}" for status, said in words.items() if statuses.count(status)]
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    return f"Of {counted(len(statuses), 'limit')} {listed}."
+    return f"Of {counted(len(statuses), 'limit')} {listed}.{_answered_for(audit)}"
+
+
+def _answered_for(audit: Audit) -> str:
+    """How many findings somebody has accepted, and how many until a day that has passed."""
+    accepted = sum(j.accepted for _, j, _ in judged(audit))
+    expired = sum(j.expired for _, j, _ in judged(audit))
+    holds = f" {counted(accepted, 'finding')} {'is' if accepted == 1 else 'are'} accepted for now." if accepted else ""
+    over = f" {counted(expired, 'acceptance')} {'has' if expired == 1 else 'have'} expired." if expired else ""
+    return holds + over
 
 
 def _incomplete(audit: Audit, statuses: Sequence[Status]) -> str:
     errors = sum(o.status is Status.ERROR for o in audit.outcomes)
-    required = [f"{li.measure.replace('_', ' ')} ({li.check})" for li, _ in unanswered(audit) if li.required]
+    required = [_asked(li) for li, _ in unanswered(audit) if is_missing(li, audit)]
     if was_interrupted(audit):
         late = sum(o.reason == INTERRUPTED for o in audit.outcomes)
         cause = next((f" in {o.check} ({o.reason})" for o in audit.outcomes if o.reason.startswith(STOPPED)), "")
@@ -45,10 +54,18 @@ def _incomplete(audit: Audit, statuses: Sequence[Status]) -> str:
     if errors:
         return f"{counted(errors, 'check')} ended with an error, so nothing is concluded."
     if required:
-        return f"Nothing was judged by a limit that the policy requires: {', '.join(required)}."
+        return f"What the policy asks for is not there: {', '.join(required)}."
     if not statuses:
         return "No limit of the policy names a figure that was measured, so nothing was judged."
     return "A limit that the policy requires could not be decided."
+
+
+def _asked(limit: Limit) -> str:
+    """What a limit is on, in a few words."""
+    if not limit.measure:
+        return limit.check
+    about = f" of {limit.slice}" if limit.slice else ""
+    return f"{limit.measure.replace('_', ' ')}{about} ({limit.check})"
 
 
 def limits(statuses: Sequence[Status]) -> str:

@@ -7,6 +7,7 @@ import re
 from auditor.types import Audit, Bound, Measure, Outcome, Status, Verdict
 
 __all__ = [
+    "MINUS",
     "NOT_KNOWN",
     "STATUS",
     "VERDICT",
@@ -18,6 +19,7 @@ __all__ = [
     "grade_words",
     "how_held",
     "number",
+    "signed",
     "size",
     "slice_words",
     "subject_name",
@@ -40,6 +42,7 @@ STATUS = {
     Status.ERROR: "Error",
 }
 NOT_KNOWN = "not known"
+MINUS = "\N{MINUS SIGN}"
 # what kind of file the evidence comes from, and what that means for whoever reads it
 GRADES = {
     "data": (
@@ -74,6 +77,14 @@ def number(value: float | None, digits: int = 2) -> str:
     if value == 0 or abs(value) >= 0.5 * 10**-digits:
         return f"{value:,.{digits}f}" if abs(value) < 1e6 else f"{value:,.0f}"
     return f"{value:.2g}"
+
+
+def signed(value: float | None, digits: int) -> str:
+    """A number with its sign, a real minus among them."""
+    if value is None:
+        return NOT_KNOWN
+    shown = f"{value:+.{digits}f}" if value == 0 or abs(value) >= 0.5 * 10**-digits else f"{value:+.1g}"
+    return shown.replace("-", MINUS)
 
 
 def figure(m: Measure, digits: int = 2) -> str:
@@ -118,6 +129,8 @@ def bound_words(bound: Bound) -> str:
         return f"the value of {bound.measure}, which is {NOT_KNOWN}"
     words = "at least" if bound.side == "below" else "at most"
     exact = number(bound.value) if round(bound.value, 2) == bound.value else f"{bound.value:.4g}"
+    if bound.side == "worse":
+        return f"{words} {exact} worse than the baseline"
     return f"{words} {exact}" + (f" ({bound.measure})" if bound.measure else "")
 
 

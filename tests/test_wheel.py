@@ -36,8 +36,8 @@ def test_it_holds_the_packages_and_their_files_and_no_tests(wheel: Path) -> None
 
     assert {n.partition("/")[0] for n in names if ".dist-info/" not in n} == {"auditor", "reports", "app"}
     for needed in (
-        "auditor/policies/default.toml", "auditor/py.typed", "reports/templates/report.html.j2",
-        "reports/templates/style.css", "reports/schema/audit-v1.json",
+        "auditor/policies/default.toml", "auditor/requirements.toml", "auditor/py.typed",
+        "reports/templates/report.html.j2", "reports/templates/style.css", "reports/schema/audit-v1.json",
     ):  # fmt: skip
         assert needed in names
     assert not any("test" in n for n in names)
