@@ -11,6 +11,7 @@ from app.initialising.data_lines import data_lines
 from app.initialising.lines import Line, comment, few, plain, setting, unset
 from app.initialising.model import ModelFound
 from app.initialising.plan import Plan
+from auditor.config import BUILT_IN
 
 __all__ = ["audit_lines"]
 
@@ -38,7 +39,7 @@ def audit_lines(plan: Plan, policy: str) -> Iterator[Line]:
     yield unset("only", ["performance.*", "fairness.*"])
     yield Line()
     yield Line("[policy]")
-    yield from comment("A file beside this one, or default, four-fifths, nyc-ll144.")
+    yield from comment(f"A file beside this one, or one of {', '.join(BUILT_IN)}.")
     yield setting("path", policy)
 
 

@@ -8,14 +8,14 @@ from app.initialising.classes import is_regression
 from app.initialising.lines import Line, comment, setting, unset
 from app.initialising.plan import Plan
 from auditor.policy import load_policy
-from auditor.types import Limit
+from auditor.types import Limit, finding_id
 
 __all__ = ["policy_lines"]
 
 OF_MODELS = ("robustness.", "explain.")
 OF_PLACES = ("explain.shortcuts",)
 # an invisible change: 8/255 of a pixel's range, half of a column's standard deviation, three words
-SIZES = {"image": "linf@0.0314", "table": "linf@0.5", "tensor": "linf@0.5", "text": "words@3"}
+SIZES = {"image": "linf@8/255", "table": "linf@0.5", "tensor": "linf@0.5", "text": "words@3"}
 DAY = "2027-01-31"
 
 
@@ -31,14 +31,21 @@ def policy_lines(plan: Plan) -> Iterator[Line]:
     yield from _examples(plan)
     yield Line()
     yield from comment(
-        "A finding that somebody answers for, up to and with a day. Its name, CHECK/MEASURE/SLICE, stands"
+        "A finding that somebody answers for, up to and with a day, by the name that the report gives it."
     )
-    yield from comment("in the report beside it.")
     yield Line("# [[accept]]")
-    yield unset("finding", "performance.accuracy/accuracy/")
+    yield unset("finding", _finding(plan))
     yield unset("owner", "who answers for it")
     yield unset("reason", "why it is accepted")
     yield Line(f"# expires = {DAY}")
+
+
+def _finding(plan: Plan) -> str:
+    """One that an audit by the default policy could have."""
+    if plan.data.roles.sensitive:
+        column = plan.data.roles.sensitive[0]
+        return finding_id("fairness.impact_ratio", "impact_ratio", f"{column.name}={column.names[0]}")
+    return finding_id("performance.accuracy", "accuracy", "")
 
 
 def _speaks(limit: Limit, plan: Plan) -> bool:

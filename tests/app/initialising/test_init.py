@@ -19,6 +19,7 @@ from tests.app.files import table_audit
 from tests.app.initialising.given import accuracy, made, saved_mlp
 from tests.intake.modelfiles import PROGRAMS
 from tests.intake.pretrained import changed, saved_images, saved_texts
+from tests.wrapped.files import wrapper_file
 
 Capsys = pytest.CaptureFixture[str]
 
@@ -75,12 +76,13 @@ def test_a_policy_is_the_default_and_its_examples_are_limits(tmp_path: Path, cap
         ("fairness.groups", "demographic_parity_difference", "sex"),
         ("fairness.groups", "equalized_odds_difference", None),
     }  # fmt: skip
-    assert [a.finding for a in taken_up.accept] == ["performance.accuracy/accuracy/"]
+    assert [a.finding for a in taken_up.accept] == ["fairness.impact_ratio/impact_ratio/sex=f"]
     out = tmp_path / "out"
-    only = ["--only", "fairness.groups", "--only", "performance.*", "--only", "robustness.curve"]
+    only = ["--only", "fairness.*", "--only", "performance.*", "--only", "robustness.curve"]
     assert invoke(["run", str(found.path), "--out", str(out), "--profile", "quick", *only]) in {0, 1, 2}
     audit = json.loads((out / "audit.json").read_bytes())
     judged = {(o["check"], j["measure"], j["slice"]) for o in audit["outcomes"] for j in o["judgements"]}
+    assert any(c == "fairness.impact_ratio" and s in {"sex=f", "sex=m"} for c, _, s in judged)
     assert {(c, m, s or "sex") if c == "fairness.groups" else (c, m, s) for c, m, s in named} <= judged
 
 
@@ -223,6 +225,19 @@ def test_the_names_of_classes_are_those_of_the_target(tmp_path: Path, capsys: Ca
         assert (found.needs, found.file.data.classes) == ([], classes)
         for name in ("audit.toml", "policy.toml"):
             (tmp_path / name).unlink()
+
+
+def test_a_wrapper_is_named_with_the_architecture_of_the_model_behind_it(tmp_path: Path, capsys: Capsys) -> None:
+    saved_mlp(tmp_path / "m.safetensors", "2-4-2")
+    found = made(wrapper_file(tmp_path), table(tmp_path / "d.csv"), tmp_path / "audit.toml", capsys)
+
+    assert found.needs == [] and found.file.model is not None
+    assert (found.file.model.path, found.file.model.architecture) == ("squeezed.json", "mlp:2-4-2")
+    assert accuracy(found.path, tmp_path / "out")[1] == 60
+    (tmp_path / "policy.toml").unlink()
+    capsys.readouterr()
+    assert invoke(["init", str(wrapper_file(tmp_path, model="no.pt")), "d.csv", "--out", str(tmp_path / "b.toml")]) == 3
+    assert "the model file of the wrapper 'squeezed.json', 'no.pt' does not exist" in capsys.readouterr().err
 
 
 # ---- what it asks for --------------------------------------------------------------------------------------------
