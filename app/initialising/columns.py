@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from auditor.columns import Labels
 from auditor.config import DataSpec
 from auditor.contingency import MISSING
 from auditor.data.columns import ArrayColumns
@@ -19,7 +20,6 @@ from auditor.data.encode import FLAGS
 from auditor.data.files import batches, header_of
 from auditor.data.gathered import Gathered, is_number, is_plain
 from auditor.errors import LoadError
-from auditor.subject import Labels
 
 __all__ = ["GAPS", "MARKERS", "Seen", "of_arrays", "of_table"]
 
