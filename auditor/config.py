@@ -19,7 +19,7 @@ from auditor.validation import as_json, first_error
 
 __all__ = [
     "BUILT_IN", "KNOWN_CODE", "AuditFile", "ColumnSpec", "DataSpec", "Grade", "InputSpec", "ModelSpec",
-    "load_audit_file",
+    "PolicySpec", "load_audit_file",
 ]  # fmt: skip
 
 BUILT_IN = ("default", "eu-ai-act", "nist-ai-rmf", "nyc-ll144", "four-fifths")  # policies
