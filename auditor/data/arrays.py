@@ -25,7 +25,7 @@ from auditor.feeds import Packed, Part
 from auditor.intake.recognise import sha256
 from auditor.integers import Integers
 
-__all__ = ["read_arrays"]
+__all__ = ["open_arrays", "read_arrays"]
 
 Array = np.ndarray[Any, Any]
 MOST_WHOLE = 1 << 24
@@ -34,7 +34,7 @@ CHANNELS = (1, 3, 4)
 
 def read_arrays(path: Path, spec: DataSpec, given: InputSpec) -> Source:
     """The arrays of `path`: `spec.inputs` (default "x") as inputs, every array of one value a row as a column."""
-    arrays = _open(path)
+    arrays = open_arrays(path)
     if isinstance(spec.inputs, tuple):
         return _several(path, spec, given, arrays, spec.inputs)
     name = spec.inputs or "x"
@@ -151,7 +151,8 @@ def _need_columns(path: Path, spec: DataSpec, arrays: dict[str, Array], columns:
             raise LoadError(msg)
 
 
-def _open(path: Path) -> dict[str, Array]:
+def open_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of the .npz file at `path` by name, mapped from disk; LoadError where it holds anything else."""
     try:
         with zipfile.ZipFile(path) as z:
             members = [n for n in z.namelist() if n.endswith(".npy")]
