@@ -16,25 +16,17 @@ from reports.charts import Line, curve, figure_svg
 from reports.comparing.blocks import summary_section
 from reports.comparing.changes import Change, changes, same_rows
 from reports.comparing.machine import as_json
-from reports.comparing.naming import figure_words, n_words
+from reports.comparing.naming import n_words
 from reports.comparing.pairs import pair, pair_columns
 from reports.comparing.sentence import answer
 from reports.comparing.summary import Summed, summary
 from reports.comparing.tradeoff import tradeoff_section
-from reports.html import measured_on
+from reports.dates import measured_on
 from reports.legible import legible
-from reports.parts import (
-    Chart,
-    Folded,
-    Grid,
-    Section,
-    content_security_policy,
-    environment,
-    stylesheet,
-    tag,
-)
+from reports.parts import Chart, Folded, Grid, Section, tag
 from reports.pillars.frontier import robust_measures
-from reports.words import STATUS, VERDICT, number, size, slice_words, subject_name
+from reports.rendering import content_security_policy, environment, stylesheet
+from reports.words import STATUS, VERDICT, figure_words, number, size, slice_words, subject_name
 
 __all__ = ["Side", "render", "write"]
 

@@ -98,7 +98,7 @@ def _of_unanswered(limit: Limit, why: str) -> Finding:
         sentence = f"The policy requires a limit on {about} ({limit.check}), and nothing was judged by it."
     remedy = "Run the check on data that it applies to, or correct the policy."
     because = f"{why[0].upper()}{why[1:]}."
-    return Finding("", Status.INCONCLUSIVE, sentence, because, "", "", remedy, limit.check, "method", Markup())
+    return Finding("", Status.INCONCLUSIVE, sentence, because, "", "", remedy, limit.check, "gaps", Markup())
 
 
 def in_a_line(f: Finding) -> str:

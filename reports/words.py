@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from auditor.types import Audit, Bound, Measure, Outcome, Status, Verdict
 
@@ -14,9 +15,11 @@ __all__ = [
     "change_words",
     "epsilons",
     "figure",
+    "figure_words",
     "grade_meaning",
     "grade_words",
     "how_held",
+    "isolated",
     "number",
     "size",
     "slice_words",
@@ -61,6 +64,39 @@ HELD = {
     "container": "The model ran in a process of its own in a container, which was trusted to hold it.",
     "none": "The model ran in a process of its own that nothing held.",
 }
+# measures whose name is not yet the word for them
+NAMES = {
+    "brier": "Brier score",
+    "certified_accuracy": "accuracy proved by bounds",
+    "attacked_accuracy": "accuracy under attack",
+    "corruption_accuracy": "accuracy under corruption",
+    "missing_accuracy": "accuracy with values missing",
+    "consensus": "agreement of methods",
+    "max_sensitivity": "largest change of an explanation",
+    "sensitivity_n": "faithfulness (sensitivity-n)",
+    "rules_fired": "signs of a failed attack",
+    "demographic_parity_difference": "gap in favourable answers",
+    "equal_opportunity_difference": "gap in true positive rates",
+    "equalized_odds_difference": "gap in rates of errors",
+    "predictive_parity_difference": "gap in precision",
+    "accuracy_difference": "gap in accuracy",
+    "majority_share": "share of the commonest class",
+    "tpr": "true positive rate",
+    "fpr": "false positive rate",
+    "tnr": "true negative rate",
+    "fnr": "false negative rate",
+    "ppv": "favourable answers that are true",
+    "npv": "unfavourable answers that are true",
+    "fdr": "favourable answers that are false",
+    "for": "unfavourable answers that are false",
+    "auc": "area under ROC",
+    "auroc": "area under ROC",
+    "ece": "calibration error",
+    "mcc": "Matthews correlation",
+    "fpr95": "foreign rows that pass",
+}
+DIFFERENCES = (("_fall_difference", "gap in the fall of"), ("_difference", "gap in"))
+FROM_THE_RIGHT = {"R", "AL", "AN"}  # bidirectional classes of characters
 TRIED = "tried in it and denied"  # the key of the environment
 # R&D is one name, sex=F&race=B are two groups, attack=A&linf@0.1 is an attack and how far it may go
 CROSSED = re.compile(r"&(?=[^&=]+=|(?:linf|l2|l1|l0|words)@[\d.e+-]+$)")
@@ -112,18 +148,32 @@ def epsilons(outcome: Outcome | None) -> dict[str, float]:
     return {s: exact.get(e, float(e)) for s, e in parts.items()}
 
 
+def figure_words(name: str) -> str:
+    """A measure by its name as people say it."""
+    ending, gap = next(((e, words) for e, words in DIFFERENCES if name.endswith(e)), ("", ""))
+    if name not in NAMES and gap:
+        return f"{gap} {figure_words(name.removesuffix(ending))}"
+    return NAMES.get(name, name.replace("_", " "))
+
+
+def isolated(name: str) -> str:
+    """A name from the data that may run from right to left, held apart so that the figures beside it keep their place."""
+    turns = any(unicodedata.bidirectional(c) in FROM_THE_RIGHT for c in name)
+    return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}" if turns else name
+
+
 def bound_words(bound: Bound) -> str:
     """`at least 0.80`, with the measure's name where the limit is one."""
     if bound.value is None:
-        return f"the value of {bound.measure}, which is {NOT_KNOWN}"
+        return f"the value of {figure_words(bound.measure)}, which is {NOT_KNOWN}"
     words = "at least" if bound.side == "below" else "at most"
     exact = number(bound.value) if round(bound.value, 2) == bound.value else f"{bound.value:.4g}"
-    return f"{words} {exact}" + (f" ({bound.measure})" if bound.measure else "")
+    return f"{words} {exact}" + (f" ({figure_words(bound.measure)})" if bound.measure else "")
 
 
 def slice_words(text: str) -> str:
     """`sex=Female&race=B` as `sex = Female, race = B`; `linf@0.15` as `changes up to 0.15`."""
-    return ", ".join(f"{attribute} = {group}" if group else _alone(attribute) for attribute, group in groups_of(text))
+    return ", ".join(f"{isolated(a)} = {isolated(group)}" if group else _alone(a) for a, group in groups_of(text))
 
 
 def change_words(text: str, largest: float) -> str:
@@ -146,7 +196,7 @@ def _alone(text: str) -> str:
     """An attribute without a group, or how far inputs may change."""
     kind, _, largest = text.partition("@")
     if not largest:
-        return text
+        return isolated(text)
     if largest == "0":
         return "no change"
     if kind == "linf":

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from auditor.types import Audit, Measure, Outcome, Status
 from reports.parts import CheckHead, Folded, HeatCell, grid_of, interval_words, measures_grid
-from reports.words import STATUS, number
+from reports.words import number
 
-__all__ = ["FEW", "plain_blocks", "ran", "rate_cell", "section_note", "status_of"]
+__all__ = ["FEW", "plain_blocks", "ran", "rate_cell", "status_of"]
 
 NOISY = (Status.FAIL, Status.ERROR, Status.WARN, Status.INCONCLUSIVE)
 FEW = 10
@@ -19,16 +18,6 @@ TINTS = (0.15, 0.3, 0.5, 0.75)
 def ran(audit: Audit, topic: str) -> list[Outcome]:
     """The outcomes of a topic that have a result."""
     return [o for o in audit.outcomes if o.check.partition(".")[0] == topic and o.result is not None]
-
-
-def section_note(outcomes: Sequence[Outcome]) -> tuple[str, str]:
-    """The worst thing to say of a section in the contents, and its status; empty when there is none."""
-    judged = [j.status for o in outcomes for j in o.judgements]
-    for status in NOISY:
-        n = judged.count(status)
-        if n:
-            return f"{n} {STATUS[status].lower()}{'s' if status is Status.WARN and n > 1 else ''}", str(status)
-    return "", ""
 
 
 def status_of(outcome: Outcome, m: Measure) -> str:

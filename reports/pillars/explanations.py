@@ -10,7 +10,7 @@ from auditor.store import Record
 from auditor.types import Outcome, Table
 from reports.parts import Folded, Grid, Heading, Points, Section, grid_of, interval_words, tag
 from reports.pillars.behaviour import BEHAVIOUR, behaviour_blocks, reliance
-from reports.pillars.common import plain_blocks, ran, section_note
+from reports.pillars.common import plain_blocks, ran
 from reports.pillars.counterfactual import COUNTERFACTUALS, counterfactual_blocks
 from reports.pillars.effects import WordLegend, bar_rows, word_rows
 from reports.pillars.evidence import EVIDENCE, evidence_blocks
@@ -61,10 +61,7 @@ def explanations(record: Record) -> Section | None:
         elif o.check not in (*QUALITY, *BEHAVIOUR, *EVIDENCE) and o.result is not None:
             blocks += plain_blocks(replace(o, result=replace(o.result, tables=other_tables(o))))
             blocks += activation_rows(record, o) if o.check == ACTIVATIONS else []
-    note, status = section_note(outcomes)
-    return Section(
-        "explanations", "Explanations", f"{reliance(outcomes)} {_answer(known)}".strip(), blocks, note, status
-    )
+    return Section("explanations", "Explanations", f"{reliance(outcomes)} {_answer(known)}".strip(), blocks)
 
 
 def _answer(outcomes: list[Outcome]) -> str:

@@ -8,7 +8,7 @@ from auditor.store import Record
 from auditor.types import Outcome
 from reports.findings import most_telling_size
 from reports.parts import CheckHead, Folded, Section, grid_of, measures_grid
-from reports.pillars.common import plain_blocks, ran, section_note
+from reports.pillars.common import plain_blocks, ran
 from reports.pillars.corruption import corruption_answer, corruption_blocks
 from reports.pillars.frontier import curve_chart, robust_measures
 from reports.pillars.sandwich import sandwich
@@ -47,8 +47,7 @@ def robustness(record: Record) -> Section | None:
             blocks += _table_first(o)
         else:
             blocks += plain_blocks(o)
-    note, status = section_note(outcomes)
-    return Section("robustness", "Robustness", answer, blocks, note, status)
+    return Section("robustness", "Robustness", answer, blocks)
 
 
 def _answer(o: Outcome) -> str:

@@ -10,8 +10,9 @@ import torch
 from auditor.registry import CHECKS, Context
 from auditor.subject import Data, Given
 from auditor.types import Outcome, Status
-from reports.parts import CheckHead, Folded, Heat, Prose, Section, environment
+from reports.parts import CheckHead, Folded, Heat, Prose, Section
 from reports.pillars.found_slices import NONE, found_slices
+from reports.rendering import environment
 from tests.reports.records import HOSTILE
 
 CHECK = "fairness.slices"

@@ -69,7 +69,7 @@ def test_without_the_check_there_is_nothing_to_show() -> None:
 
 
 def test_a_limit_makes_it_a_finding_with_what_to_do() -> None:
-    found = with_policy(audited("marked"), Limit(SHORTCUTS, "shortcuts", warn_above=0))
+    found = with_policy(audited("marked"), Limit(SHORTCUTS, "shortcuts", warn_above=0.0))
     words = render_words(found)
 
     assert "One place or one word decides 1 of 10 classes, whatever else a row shows." in words

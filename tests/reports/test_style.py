@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from reports.parts import stylesheet
+from reports.rendering import stylesheet
 
 TEXT = ("ink", "soft", "fail", "warn", "pass", "und", "link")
 MARKS = ("s1", "up", "down", "fail", "warn", "pass", "und")

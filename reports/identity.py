@@ -1,0 +1,50 @@
+"""Whose report this is: model, data, policy, dates and digests, as they stand beside the verdict."""
+
+from __future__ import annotations
+
+import hashlib
+
+from auditor.schema import audit_to_json
+from auditor.store import Record
+from auditor.types import Audit
+from reports.dates import measured_on, valid_until
+from reports.words import counted, grade_words
+
+__all__ = ["digest_of", "identity"]
+
+SHORT = 12  # hexadecimal digits
+UNSIGNED = "Unsigned when this page was written; verify with auditor verify"
+
+
+def digest_of(audit: Audit) -> str:
+    """The sha256 of its audit.json."""
+    return hashlib.sha256(audit_to_json(audit)).hexdigest()
+
+
+def identity(record: Record, digest: str) -> list[tuple[str, str]]:
+    """Terms and what is so about them; `digest` is that of audit.json."""
+    audit = record.audit
+    model, data = audit.subject.get("model", {}), audit.subject.get("data", {})
+    parts = [model.get("file", ""), model.get("architecture", model.get("format", ""))]
+    until = valid_until(record)
+    rows = (
+        ("Model", ", ".join(str(p) for p in parts if p) or "predictions only"),
+        ("Weights", _short(model.get("weights_sha256", ""))),
+        (
+            "Data",
+            "; ".join(
+                filter(None, (f"{data.get('file', '')}, {data.get('rows', 0):,} rows", _short(data.get("sha256"))))
+            ),
+        ),
+        ("Policy", f"{audit.policy.name}, {counted(len(audit.policy.limits), 'limit')}"),
+        ("Issued, when measured", measured_on(record)),
+        ("Valid until", f"{until} by policy of one year, or the next version" if until else ""),
+        ("Evidence grade", grade_words(str(model.get("evidence_grade", "")), model="file" in model)),
+        ("Record", f"audit.json, {_short(digest)}"),
+        ("Signature", UNSIGNED),
+    )
+    return [(term, what) for term, what in rows if what]
+
+
+def _short(digest: object) -> str:
+    return f"sha256 {str(digest)[:SHORT]}" if digest else ""
