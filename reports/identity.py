@@ -30,12 +30,8 @@ def identity(record: Record, digest: str) -> list[tuple[str, str]]:
     rows = (
         ("Model", ", ".join(str(p) for p in parts if p) or "predictions only"),
         ("Weights", _short(model.get("weights_sha256", ""))),
-        (
-            "Data",
-            "; ".join(
-                filter(None, (f"{data.get('file', '')}, {data.get('rows', 0):,} rows", _short(data.get("sha256"))))
-            ),
-        ),
+        ("Data", f"{data.get('file', '')}, {data.get('rows', 0):,} rows"),
+        ("Digest of the data", _short(data.get("sha256", ""))),
         ("Policy", f"{audit.policy.name}, {counted(len(audit.policy.limits), 'limit')}"),
         ("Issued, when measured", measured_on(record)),
         ("Valid until", f"{until} by policy of one year, or the next version" if until else ""),

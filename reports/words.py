@@ -157,7 +157,7 @@ def figure_words(name: str) -> str:
 
 
 def isolated(name: str) -> str:
-    """A name from the data that may run from right to left, held apart so that the figures beside it keep their place."""
+    """A name from the data; one that runs from right to left held apart, so that figures beside it keep their place."""
     turns = any(unicodedata.bidirectional(c) in FROM_THE_RIGHT for c in name)
     return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}" if turns else name
 

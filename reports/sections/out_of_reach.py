@@ -11,7 +11,7 @@ AS_OF = "23 Nov 2026"
 
 @dataclass(frozen=True)
 class Limit:
-    """Something that goes unmeasured, and what that means. It is left out where a check ran whose id begins `unless`."""
+    """Something that goes unmeasured, and what that means; left out where a check ran whose id begins with `unless`."""
 
     what: str
     meaning: str

@@ -59,7 +59,7 @@ def _why(audit: Audit, o: Outcome) -> str:
 
 
 def _checks(why: str, own: Sequence[Outcome]) -> list[Any]:
-    """The checks of one group with their reasons; many behind a click, by their names alone where that is the reason."""
+    """The checks of one group with their reasons; many behind a click."""
     said = f"{counted(len(own), 'check')} {why}"
     rows = [[o.title, o.reason, o.check] for o in own]
     grid = Grid(said, ("check", "reason", "id"), rows)
