@@ -22,7 +22,6 @@ from reports.words import number
 
 __all__ = ["explanations"]
 
-MOST_OPEN = 12
 ROUTING = "explain.attention"
 
 
@@ -52,7 +51,7 @@ def explanations(record: Record) -> Section | None:
             Heading("What each method is worth here"),
             *_worth(known),
             Points([f"{o.title}: {c}" for o in known for c in (o.result.caveats if o.result else ())]),
-            *(b for o in known for b in _grids(other_tables(o), f"{o.title}: ")),
+            *(b for o in known for b in _folded(other_tables(o), f"{o.title}: ")),
         ]
     blocks += [*evidence_blocks(outcomes, found), *shortcut_blocks(record)]
     for o in single:
@@ -86,7 +85,7 @@ def _worth(outcomes: list[Outcome]) -> list[Grid]:
     return [Grid("Each method by its own figure", columns, rows, frozenset({3, 4, 5}))] if rows else []
 
 
-def _grids(tables: Sequence[Table], before: str) -> list[Any]:
-    """Tables as they are, long ones behind a click."""
+def _folded(tables: Sequence[Table], before: str) -> list[Folded]:
+    """Tables as they are, each behind a click."""
     grids = [grid_of(t, f"{before}{t.title}") for t in tables]
-    return [g if len(g.rows) <= MOST_OPEN else Folded(g.caption, [g]) for g in grids]
+    return [Folded(g.caption, [g]) for g in grids]

@@ -9,7 +9,7 @@ from auditor.store import Record
 from auditor.types import Audit, Status
 from reports.findings import Finding
 from reports.glossary import GLOSSARY
-from reports.parts import Facts, Section
+from reports.parts import Facts, Folded, Grid, Heat, Section
 from reports.pillars.common import plain_blocks
 from reports.pillars.explanations import explanations
 from reports.pillars.fairness import fairness
@@ -27,6 +27,7 @@ from reports.words import STATUS
 __all__ = ["sections"]
 
 PILLARS = {"performance": performance, "explain": explanations, "robustness": robustness, "fairness": fairness}
+OPEN_ROWS = 12  # of a table in sight
 
 
 def sections(record: Record, found: Sequence[Finding], digest: str) -> list[Section]:
@@ -38,7 +39,18 @@ def sections(record: Record, found: Sequence[Finding], digest: str) -> list[Sect
     listed += [*(pillar(record) for pillar in PILLARS.values()), *(_other(audit, t) for t in others)]
     listed += [unmeasured(audit), misreading(), method(audit), provenance(record, digest), signoff(audit)]
     listed.append(_glossary(audit))
-    return [_noted(s, [f for f in found if f.section == s.key]) for s in listed if s is not None]
+    return [_noted(_short(s), [f for f in found if f.section == s.key]) for s in listed if s is not None]
+
+
+def _short(section: Section) -> Section:
+    """The section with its long tables behind clicks: the sentence first, the table, then the evidence."""
+    return replace(section, blocks=[_folded(b) if isinstance(b, (Grid, Heat)) else b for b in section.blocks])
+
+
+def _folded(table: Grid | Heat) -> Grid | Heat | Folded:
+    if len(table.rows) <= OPEN_ROWS:
+        return table
+    return Folded(f"{table.caption.partition(';')[0]}: {len(table.rows)} rows", [table])
 
 
 def _noted(section: Section, own: Sequence[Finding]) -> Section:

@@ -6,7 +6,7 @@ from reports.parts import Points, Section
 
 __all__ = ["misreading"]
 
-PASS = (
+PASSED = (
     "“Pass” says that the limits of the policy are met on these rows, and nothing about what no limit names; it is no "
     "approval of a use."
 )
@@ -23,7 +23,7 @@ ABSENCE = (
     "What was not found may still be there: an attack that failed is one attack, and a gap that was not shown may be "
     "as large as the far end of its interval."
 )
-FIVE = (PASS, UNDECIDED, INTERVAL, PICTURE, ABSENCE)
+FIVE = (PASSED, UNDECIDED, INTERVAL, PICTURE, ABSENCE)
 
 
 def misreading() -> Section:

@@ -18,12 +18,12 @@ __all__ = ["unmeasured"]
 OPEN = 8  # rows of a table in sight
 LISTED = 12  # names in a sentence
 REFERENCE = "reference"
-GROUPS = (
-    "ended in an error",
-    "did not finish",
-    "needs reference data",
-    "did not apply",
-    "was not selected",
+ERROR, UNFINISHED, NEEDS_REFERENCE, NOT_APPLICABLE, UNSELECTED = (
+    "that ended in an error",
+    "that did not finish",
+    "without the reference data to run on",
+    "that did not apply",
+    "not selected",
 )
 
 
@@ -31,7 +31,7 @@ def unmeasured(audit: Audit) -> Section:
     """The section."""
     silent = [o for o in audit.outcomes if o.result is None]
     blocks: list[Any] = [*_required(audit)]
-    for why in GROUPS:
+    for why in (ERROR, UNFINISHED, NEEDS_REFERENCE, NOT_APPLICABLE, UNSELECTED):
         if own := [o for o in silent if _why(audit, o) == why]:
             blocks += _checks(why, own)
     if too_few := [Prose(said) for said in (*_few_rows(audit), *_no_rows(audit))]:
@@ -47,15 +47,15 @@ def unmeasured(audit: Audit) -> Section:
 
 
 def _why(audit: Audit, o: Outcome) -> str:
-    """Which of `GROUPS` a check without a result belongs to."""
+    """Why a check has no result."""
     if o.status is Status.ERROR:
-        return GROUPS[0]
+        return ERROR
     if o.reason == INTERRUPTED:
-        return GROUPS[1]
+        return UNFINISHED
     if o.status is Status.SKIPPED or o.reason == NOT_SELECTED:
-        return GROUPS[4]
+        return UNSELECTED
     named = bool(audit.subject.get("data", {}).get("reference"))
-    return GROUPS[2] if REFERENCE in o.reason and not named else GROUPS[3]
+    return NEEDS_REFERENCE if REFERENCE in o.reason and not named else NOT_APPLICABLE
 
 
 def _checks(why: str, own: Sequence[Outcome]) -> list[Any]:
