@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib import resources
 
@@ -12,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from reports.parts import icon, tag
 from reports.words import STATUS
 
-__all__ = ["content_security_policy", "environment", "margins", "stylesheet"]
+__all__ = ["charts_alone", "content_security_policy", "environment", "margins", "stylesheet"]
 
 FONT = "font: 8pt sans-serif; color: #55575c"
 HEXADECIMAL = frozenset("0123456789abcdef")
@@ -35,7 +36,18 @@ def environment() -> Environment:
 @cache
 def stylesheet() -> str:
     """The one style sheet of every page."""
-    return (resources.files("reports") / "templates" / "style.css").read_text("utf-8")
+    return _text("style.css") + _text("charts.css")
+
+
+@cache
+def charts_alone() -> str:
+    """The style of charts without variables, in the colours of paper: for what draws them outside of their page."""
+    roles = dict(re.findall(r"--([\w-]+): ([^;]+);", _text("style.css").partition("}")[0]))
+    return re.sub(r"var\(--([\w-]+)\)", lambda m: roles[m[1]], _text("charts.css"))
+
+
+def _text(name: str) -> str:
+    return (resources.files("reports") / "templates" / name).read_text("utf-8")
 
 
 def margins(digest: str) -> str:

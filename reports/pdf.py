@@ -1,0 +1,55 @@
+"""The report as a PDF that screen readers can follow (PDF/UA-1), with audit.json inside it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from auditor.errors import UsageError
+from auditor.schema import audit_to_json
+from auditor.store import Record
+from reports.dates import measured_at
+from reports.html import render
+from reports.identity import digest_of
+from reports.rendering import charts_alone
+
+__all__ = ["as_pdf", "need_weasyprint"]
+
+# of what draws this PDF, which lays out no grid inside a grid and gives the page of a link
+LAYOUT = """
+.plot, .multiples { display: block; } .plot .note { max-width: none; margin-top: .5rem; }
+.toc a::after { content: target-counter(attr(href), page); color: #55575c; }
+"""
+SVG = re.compile(r"<svg\b[^>]*>")  # of our own: text from elsewhere is escaped
+
+
+def need_weasyprint() -> None:
+    """UsageError where weasyprint, or what it needs of the system, is not installed."""
+    _weasyprint()
+
+
+def as_pdf(record: Record) -> bytes:
+    """report.pdf; the same bytes for the same record (and SOURCE_DATE_EPOCH, where that is set)."""
+    weasyprint = _weasyprint()
+    at = measured_at(record)
+    attached = weasyprint.Attachment(
+        string=audit_to_json(record.audit), name="audit.json", description="The record that this report is a view of",
+        created=at, modified=at, relationship="Source",
+    )  # fmt: skip
+    style = f"<style>{charts_alone()}</style>"
+    page = SVG.sub(lambda tag: tag[0] + style, render(record)).replace("</head>", f"<style>{LAYOUT}</style></head>", 1)
+    fetch = weasyprint.urls.URLFetcher(allowed_protocols={"data"}, fail_on_errors=True)
+    found: bytes = weasyprint.HTML(string=page, url_fetcher=fetch).write_pdf(
+        pdf_variant="pdf/ua-1", pdf_tags=True, pdf_identifier=digest_of(record.audit).encode(), attachments=[attached]
+    )
+    return found
+
+
+def _weasyprint() -> Any:
+    try:
+        import weasyprint
+    except (ImportError, OSError) as e:  # OSError: Pango is no Python package
+        why = "is not installed" if isinstance(e, ImportError) else "finds no Pango (Debian: apt install libpango-1.0-0)"
+        msg = f"report.pdf needs weasyprint, which {why}; pip install 'torch-auditor[pdf]', or leave out --pdf"
+        raise UsageError(msg) from None
+    return weasyprint
