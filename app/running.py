@@ -10,7 +10,7 @@ from typing import Any, get_args
 from app.places import Place
 from auditor.config import AuditFile
 from auditor.errors import UsageError
-from auditor.folders import holds_audit, may_replace, replacing
+from auditor.folders import holds_audit, may_replace, need_audit, replacing
 from auditor.progress import NOBODY, Listener
 from auditor.settings import Profile
 from auditor.types import Audit
@@ -52,19 +52,35 @@ def _setting(text: str) -> tuple[str, str, Any]:
         return check, name, value
 
 
-def run_to(out: Path, file: AuditFile, folder: Path, place: Place, tell: Listener = NOBODY) -> tuple[Audit, Path]:
+def run_to(
+    out: Path, file: AuditFile, folder: Path, place: Place, tell: Listener = NOBODY, baseline: Path | None = None, *,
+    pdf: bool = False,
+) -> tuple[Audit, Path]:  # fmt: skip
     """Make the audit and write it to `out`; the audit, and where it is.
 
-    An older audit there gives way only when the new one has run to its end: one that was interrupted goes beside it.
+    It is compared with the audit in `baseline`, which may be the one that it replaces. An older audit in `out` gives
+    way only when the new one has run to its end: one that was interrupted goes beside it. With `pdf` the report is
+    written as PDF, too; what that needs is looked for first.
     """
     may_replace(out)
+    if pdf:
+        from reports.pdf import need_weasyprint
+
+        need_weasyprint()
+    if baseline is not None:
+        need_audit(baseline)
     record = place.audit(file, folder, tell=tell)
     # what only follows is imported now: meanwhile the audit's own process could start
+    from auditor.comparing.baseline import against
     from auditor.policy import was_interrupted
+    from auditor.store import load
     from reports.bundle import write
 
+    before = load(baseline) if baseline is not None else None
+    if before is not None:
+        record = against(before, record)
     if was_interrupted(record.audit) and holds_audit(out):
         out = out.with_name(f"{out.name}-interrupted")
     with replacing(out) as fresh:
-        write(record, fresh)
+        write(record, fresh, before, pdf=pdf)
     return record.audit, out

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from auditor.characters import unreadable
 from auditor.errors import UsageError, one_line
 from auditor.settings import Profile
-from auditor.types import Limit, Policy
+from auditor.validation import as_json, first_error
 
 __all__ = [
     "BUILT_IN", "KNOWN_CODE", "AuditFile", "ColumnSpec", "DataSpec", "Grade", "InputSpec", "ModelSpec",
-    "load_audit_file", "parse_policy",
+    "load_audit_file",
 ]  # fmt: skip
 
 BUILT_IN = ("default", "four-fifths", "nyc-ll144")  # policies
@@ -278,9 +276,9 @@ def parse_audit_file(given: Mapping[str, Any], name: str = "audit file") -> Audi
     """An audit file from its parsed TOML."""
     gathered = _with_settings_gathered(given, name)
     try:
-        return AuditFile.model_validate_json(_as_json(gathered), strict=True)
+        return AuditFile.model_validate_json(as_json(gathered), strict=True)
     except ValidationError as e:
-        msg = f"{name}: {_first_error(e, AuditFile, gathered)}"
+        msg = f"{name}: {first_error(e, _known_keys, gathered)}"
         raise UsageError(msg) from None
 
 
@@ -296,77 +294,9 @@ def _with_settings_gathered(given: Mapping[str, Any], name: str) -> dict[str, An
     return {**given, "checks": plain | {"settings": {k: v for k, v in checks.items() if "." in k}}}
 
 
-def parse_policy(given: Mapping[str, Any], name: str) -> Policy:
-    """A policy from its parsed TOML: `[[limit]]` tables, each with at least one bound, or required to be measured."""
-    unknown = sorted(set(given) - {"limit"})
-    if unknown:
-        msg = f"policy {name!r}: unknown key {unknown[0]!r}; known: limit"
-        raise UsageError(msg)
-    try:
-        found = _LIMITS.validate_json(_as_json(given), strict=True)
-    except ValidationError as e:
-        msg = f"policy {name!r}: {_first_error(e, None, given)}"
-        raise UsageError(msg) from None
-    limits = found.get("limit", ())
-    for limit in limits:
-        if not limit.bounds and not limit.required:
-            where = f"policy {name!r}: the limit on {limit.check} {limit.measure}"
-            msg = f"{where} has none of {', '.join(BOUNDS)}, and is not required either"
-            raise UsageError(msg)
-        for bound, value in limit.bounds.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                msg = f"policy {name!r}: {bound} on {limit.check} {limit.measure} is {value}; expected a finite number"
-                raise UsageError(msg)
-        if not 0 < limit.confidence < 1:
-            msg = f"policy {name!r}: confidence is {limit.confidence}; it must lie between 0 and 1"
-            raise UsageError(msg)
-    return Policy(name, limits)
-
-
-BOUNDS = ("fail_below", "fail_above", "warn_below", "warn_above")
-_LIMITS = TypeAdapter(dict[Literal["limit"], tuple[Limit, ...]])
-
-
-def _as_json(given: Mapping[str, Any]) -> str:
-    """TOML as JSON, for its strict reading: true is no number, "10" no number, and lists may be tuples."""
-    return json.dumps(given, default=str)
-
-
-# ---- one line for what pydantic found ----------------------------------------------------------------------------
-def _first_error(error: ValidationError, root: type[BaseModel] | None, given: Mapping[str, Any]) -> str:
-    """The first problem as one line: where, what was found, what would be accepted."""
-    first = error.errors(include_url=False)[0]
-    place = _place(first["loc"], given)
-    where = ".".join(map(str, place))
-    if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        *parents, key = place
-        section = f"[{'.'.join(str(p) for p in parents if not isinstance(p, int))}]" if parents else "the top level"
-        return f"unknown key {key!r} in {section}; known: {', '.join(_known_keys(root, parents))}"
-    if first["type"] == "value_error":
-        text = str(first["ctx"]["error"])
-        return f"[{where}] {text}" if where else text
-    if first["type"] == "missing" and isinstance(key := first["loc"][-1], str):
-        return f"[{where}] has no {key!r}, which it needs" if where else f"there is no section [{key}]; it is needed"
-    message = first["msg"]
-    return f"{where}: {message[0].lower()}{message[1:]}, found {first['input']!r:.80}"
-
-
-def _place(loc: Sequence[int | str], given: Any) -> list[int | str]:
-    """The keys of `loc` that lead through what was given: pydantic names the types it tried among them."""
-    place: list[int | str] = []
-    for part in loc:
-        is_index = isinstance(given, list) and isinstance(part, int) and part < len(given)
-        if is_index or (isinstance(given, Mapping) and part in given):
-            place.append(part)
-            given = given[part]
-    return place
-
-
-def _known_keys(root: type[BaseModel] | None, parents: list[int | str]) -> list[str]:
+def _known_keys(parents: list[int | str]) -> list[str]:
     """The keys that the section at `parents` may have."""
-    if root is None:
-        return list(Limit.__dataclass_fields__)
-    section: Any = root
+    section: Any = AuditFile
     for part in parents:
         if isinstance(part, str) and part in section.model_fields:
             section = _section_of(section.model_fields[part].annotation) or section

@@ -13,9 +13,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from auditor.errors import UsageError
+from auditor.errors import LoadError, UsageError
 
-__all__ = ["COMPARISON", "COMPARISON_JSON", "MANIFEST", "holds_audit", "may_replace", "remove", "replacing"]
+__all__ = [
+    "COMPARISON",
+    "COMPARISON_JSON",
+    "MANIFEST",
+    "holds_audit",
+    "may_replace",
+    "need_audit",
+    "remove",
+    "replacing",
+]
 
 SIGNATURE = "attestation.dsse.json"
 MANIFEST = "manifest.json"
@@ -73,6 +82,13 @@ def may_replace(folder: Path) -> None:
 def holds_audit(folder: Path) -> bool:
     """Whether there is an audit in `folder`."""
     return (folder / "audit.json").is_file()
+
+
+def need_audit(folder: Path) -> None:
+    """LoadError where there is no audit in `folder`."""
+    if not holds_audit(folder):
+        msg = f"{str(folder)!r:.200} holds no audit; give a folder that `auditor run` wrote"
+        raise LoadError(msg)
 
 
 def remove(folder: Path) -> None:

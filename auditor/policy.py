@@ -8,21 +8,24 @@ Whatever could not be judged never counts as passed.
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from auditor.config import BUILT_IN, parse_policy
+from auditor.clock import today
+from auditor.config import BUILT_IN
+from auditor.deciding import Shifts, decided, statuses
 from auditor.errors import UsageError
-from auditor.stats import enlarged, interval, tails
-from auditor.types import Audit, Bound, Judgement, Limit, Measure, Outcome, Policy, Status, Verdict
+from auditor.policy_file import parse_policy
+from auditor.sentences import sentence
+from auditor.types import Acceptance, Audit, Judgement, Limit, Outcome, Policy, Status, Verdict, finding_id
 
 __all__ = [
-    "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "judge", "load_policy", "settings_of", "statuses", "to_run",
-    "unanswered", "was_interrupted",
+    "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "acceptance_of", "is_missing", "judge", "limit_of",
+    "load_policy", "settings_of", "statuses", "to_run", "unanswered", "was_interrupted",
 ]  # fmt: skip
 
 INTERRUPTED = "interrupted before it had finished"
@@ -30,24 +33,23 @@ NOT_SELECTED = "not selected"
 STOPPED = "stopped: "  # so begins the reason of a check that ran into a limit of its process
 _WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
 _RAN = (*_WORST_FIRST, Status.MEASURED)
-_MOST_ROWS = 1e9
 
 
 def load_policy(name: str, folder: Path | None = None) -> Policy:
     """The built-in policy `name`, or the one in the TOML file of that name in `folder`."""
     if name in BUILT_IN:
         text = (resources.files("auditor") / "policies" / f"{name}.toml").read_text("utf-8")
-        return parse_policy(tomllib.loads(text), name)
+        return parse_policy(text, name)
     path = (folder or Path()) / name
     try:
-        given = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except OSError as e:
         msg = f"policy {name!r:.200} cannot be read ({e.strerror}); give a TOML file or one of {', '.join(BUILT_IN)}"
         raise UsageError(msg) from None
-    except (ValueError, RecursionError) as e:
+    except ValueError as e:
         msg = f"policy {name!r:.200} is not TOML: {e}"
         raise UsageError(msg) from None
-    return replace(parse_policy(given, path.name), name=path.stem)
+    return parse_policy(text, path.stem, path.name)
 
 
 def settings_of(policy: Policy, given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -59,10 +61,20 @@ def settings_of(policy: Policy, given: Mapping[str, Mapping[str, Any]]) -> dict[
     return {check: {**asked.get(check, {}), **given.get(check, {})} for check in (*given, *asked)}
 
 
-def judge(audit: Audit, policy: Policy) -> Audit:
-    """The same audit with the judgements, statuses and verdict that `policy` gives it."""
-    outcomes = tuple(_judge_outcome(o, policy) for o in audit.outcomes)
+def judge(audit: Audit, policy: Policy, on: date | None = None) -> Audit:
+    """The same audit with the judgements, statuses and verdict that `policy` gives it.
+
+    What the policy accepts counts up to the day it expires; `on` is the day it is judged, None today.
+    """
+    accepted = {a.finding: a for a in policy.accept}
+    day = on or today()
+    outcomes = tuple(_judge_outcome(o, policy, _shifts(audit, o.check), accepted, day) for o in audit.outcomes)
     return replace(audit, policy=policy, outcomes=outcomes, verdict=_verdict(outcomes, policy))
+
+
+def _shifts(audit: Audit, check: str) -> Shifts:
+    found = audit.baseline.shifts if audit.baseline else ()
+    return {(s.measure, s.slice): s for s in found if s.check == check}
 
 
 def unanswered(audit: Audit) -> list[tuple[Limit, str]]:
@@ -79,14 +91,26 @@ def _why(limit: Limit, audit: Audit) -> str:
         return f"there is no check {limit.check}"
     if outcome.result is None:
         return f"{limit.check} has no result ({outcome.status.replace('_', ' ')}: {outcome.reason})"
-    if other := _run_otherwise(limit, outcome):
-        return other
-    names = dict.fromkeys(m.name for m in outcome.result.measures)
+    return _run_otherwise(limit, outcome) or _not_there(limit, outcome, audit)
+
+
+def _not_there(limit: Limit, outcome: Outcome, audit: Audit) -> str:
+    """Why a check that ran has no figure for a limit."""
+    names = dict.fromkeys(m.name for m in outcome.measures)
     if limit.measure not in names:
         return f"{limit.check} has no measure {limit.measure}; it has {', '.join(names) or 'none'}"
-    if limit.slice in (None, *(m.slice for m in outcome.result.measures if m.name == limit.measure)):
-        return f"{limit.measure} cannot be said from these rows"
-    return f"{limit.measure} has no slice {limit.slice}"
+    if _names_no_slice(limit, outcome):
+        return f"{limit.measure} has no slice {limit.slice}"
+    if limit.is_of_change:
+        there = "it has no such figure" if audit.baseline else "there is none"
+        return f"it bounds the change since a baseline, and {there}"
+    return f"{limit.measure} cannot be said from these rows"
+
+
+def _names_no_slice(limit: Limit, outcome: Outcome) -> bool:
+    """Whether a limit names a slice that its check, having measured the measure, does not have."""
+    slices = {m.slice for m in outcome.measures if m.name == limit.measure}
+    return bool(slices) and limit.slice is not None and limit.slice not in slices
 
 
 def _run_otherwise(limit: Limit, outcome: Outcome) -> str:
@@ -108,45 +132,96 @@ def was_interrupted(audit: Audit) -> bool:
     return bool(to_run(audit))
 
 
-def _judge_outcome(outcome: Outcome, policy: Policy) -> Outcome:
+def _judge_outcome(
+    outcome: Outcome, policy: Policy, shifts: Shifts, accepted: Mapping[str, Acceptance], day: date
+) -> Outcome:
     if outcome.status not in _RAN or outcome.result is None:
         return replace(outcome, judgements=())
     limits = [x for x in policy.limits if x.check == outcome.check and not _run_otherwise(x, outcome)]
-    judgements = tuple(_judge_measures(outcome.result.measures, limits))
+    judgements = tuple(_answered_for(j, outcome.check, accepted, day) for j in _judgements(outcome, limits, shifts))
     if not judgements:
         reason = "no limit names it"
         if any(_was_answered(limit, [outcome]) for limit in limits):
             reason = "measured, as the policy requires"
         return replace(outcome, status=Status.MEASURED, reason=reason, judgements=())
-    status = min((j.status for j in judgements), key=_WORST_FIRST.index)
+    status = min((j.counts_as for j in judgements), key=_WORST_FIRST.index)
     return replace(outcome, status=status, reason=_summary(judgements), judgements=judgements)
+
+
+def _judgements(outcome: Outcome, limits: Sequence[Limit], shifts: Shifts) -> Iterator[Judgement]:
+    found = decided(outcome.measures, limits, shifts)
+    family = sum(t.is_inference for t, _ in found)
+    still_open = sum(t.is_inference and status is Status.INCONCLUSIVE for t, status in found)
+    for t, status in found:
+        said = sentence(t, status, still_open, family)
+        yield Judgement(t.measure.name, t.measure.slice, t.bound, status, t.limit.required, False, said)
+
+
+def _answered_for(j: Judgement, check: str, accepted: Mapping[str, Acceptance], day: date) -> Judgement:
+    """The judgement with what became of it where somebody has accepted it: that holds until it expires."""
+    acceptance = accepted.get(finding_id(check, j.measure, j.slice))
+    if acceptance is None or j.status is Status.PASS:
+        return j
+    holds = day <= acceptance.expires
+    return replace(j, accepted=holds, expired=not holds)
 
 
 def _verdict(outcomes: Sequence[Outcome], policy: Policy) -> Verdict:
     """Fail closed: what was required and not decided, any error, or nothing judged at all, is incomplete.
 
-    Where the policy asks for figures alone and all are there, people must look at them.
+    So is a limit on a slice that is not there: who wrote it meant something. Where the policy asks for figures alone
+    and all are there, people must look at them.
     """
     judgements = [j for o in outcomes for j in o.judgements]
-    statuses = {j.status for j in judgements}
-    if any(j.status is Status.FAIL and not j.accepted for j in judgements):
+    statuses = {j.counts_as for j in judgements}
+    if Status.FAIL in statuses:
         return Verdict.FAIL
-    missing = any(limit.required and not _was_answered(limit, outcomes) for limit in policy.limits)
+    missing = any(_is_missing(limit, outcomes) for limit in policy.limits)
     asked = any(limit.required and not limit.bounds for limit in policy.limits)
-    undecided = any(j.required and j.status is Status.INCONCLUSIVE for j in judgements)
+    undecided = any(j.required and j.counts_as is Status.INCONCLUSIVE for j in judgements)
     broken = any(o.status is Status.ERROR or o.reason == INTERRUPTED for o in outcomes)
     if missing or undecided or broken or not (judgements or asked):
         return Verdict.INCOMPLETE
-    if not judgements or statuses & {Status.WARN, Status.INCONCLUSIVE} or any(j.accepted for j in judgements):
+    if not judgements or statuses & {Status.WARN, Status.INCONCLUSIVE}:
         return Verdict.CONDITIONS
     return Verdict.PASS
 
 
+def is_missing(limit: Limit, audit: Audit) -> bool:
+    """Whether a limit of the audit's policy should have been answered and was not: required, or on no slice of its."""
+    return _is_missing(limit, audit.outcomes)
+
+
+def _is_missing(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
+    if limit.required:
+        return not _was_answered(limit, outcomes)
+    return any(o.check == limit.check and o.result is not None and _names_no_slice(limit, o) for o in outcomes)
+
+
+def limit_of(policy: Policy, check: str, j: Judgement) -> Limit | None:
+    """The limit of `policy` that gave a judgement of `check`; None where it is another policy's."""
+    key = f"{j.limit.level}_{'worse_by' if j.limit.side == 'worse' else j.limit.side}"
+    given = j.limit.measure or j.limit.value
+    own = [x for x in policy.limits if (x.check, x.measure) == (check, j.measure) and x.slice in (None, j.slice)]
+    return next((x for x in own if x.bounds.get(key) == given), None)
+
+
+def acceptance_of(policy: Policy, check: str, j: Judgement) -> Acceptance | None:
+    """Who answers, or answered, for a judgement of `check` that did not pass; None where nobody does."""
+    if not (j.accepted or j.expired):
+        return None
+    return next((a for a in policy.accept if a.finding == finding_id(check, j.measure, j.slice)), None)
+
+
 def _was_answered(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
-    """Whether a limit was judged; where it has no bound, whether there is a figure."""
-    own = [o for o in outcomes if o.check == limit.check and not _run_otherwise(limit, o)]
-    judged = ((j.measure, j.slice) for o in own for j in o.judgements)
-    measured = ((m.name, m.slice) for o in own if o.result for m in o.result.measures if m.value is not None)
+    """Whether a limit was judged; where it has no bound, whether there is a figure, or without a measure a result."""
+    own = [o for o in outcomes if o.check == limit.check and not _run_otherwise(limit, o) and o.result]
+    if not limit.measure:
+        return bool(own)
+    judged = [
+        (j.measure, j.slice) for o in own for j in o.judgements if (j.limit.side == "worse") is limit.is_of_change
+    ]
+    measured = [(m.name, m.slice) for o in own for m in o.measures if m.value is not None]
     found = judged if limit.bounds else measured
     return any(name == limit.measure and limit.slice in (None, about) for name, about in found)
 
@@ -154,157 +229,10 @@ def _was_answered(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
 def _summary(judgements: Sequence[Judgement]) -> str:
     words = {Status.FAIL: "failed", Status.WARN: "warned", Status.INCONCLUSIVE: "undecided", Status.PASS: "passed"}
     counted = [(s, n) for s in _WORST_FIRST if (n := sum(j.status is s for j in judgements))]
+    accepted, expired = sum(j.accepted for j in judgements), sum(j.expired for j in judgements)
+    beside = f"; {accepted} accepted" if accepted else ""
+    beside += f"; {expired} accepted until a day that has passed" if expired else ""
     if len(counted) == 1:
-        return f"{'its limit' if len(judgements) == 1 else f'all {len(judgements)} limits'} {words[counted[0][0]]}"
-    return f"of {len(judgements)} limits " + ", ".join(f"{n} {words[s]}" for s, n in counted)
-
-
-# ---- one check's limits ------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class _Test:
-    """One measure at one bound, with the p-values of lying on the good and on the bad side of it."""
-
-    measure: Measure
-    limit: Limit
-    bound: Bound
-    good: float
-    bad: float
-
-    @property
-    def p(self) -> float:
-        """Two-sided, so that a lone limit is decided exactly where the printed interval leaves it out."""
-        return min(1.0, 2 * min(self.good, self.bad))
-
-
-def statuses(measures: Sequence[Measure], limits: Sequence[Limit]) -> list[Status]:
-    """What becomes of each measure of one check at each of its limits that names it, limit by limit."""
-    return [status for _, status in _decided(measures, limits)]
-
-
-def _judge_measures(measures: Sequence[Measure], limits: Sequence[Limit]) -> Iterator[Judgement]:
-    decided = _decided(measures, limits)
-    family = sum(bool(t.measure.method) for t, _ in decided)
-    still_open = sum(bool(t.measure.method) and status is Status.INCONCLUSIVE for t, status in decided)
-    for test, status in decided:
-        sentence = _sentence(test, status, still_open, family)
-        yield Judgement(
-            test.measure.name,
-            test.measure.slice,
-            test.bound,
-            status,
-            test.limit.required,
-            accepted=False,
-            sentence=sentence,
-        )
-
-
-def _decided(measures: Sequence[Measure], limits: Sequence[Limit]) -> list[tuple[_Test, Status]]:
-    tests = [_test(m, limit, bound) for limit in limits for m, bound in _pairs(measures, limit)]
-    return [(test, _status(test, significant)) for test, significant in zip(tests, _holm(tests), strict=True)]
-
-
-def _pairs(measures: Sequence[Measure], limit: Limit) -> Iterator[tuple[Measure, Bound]]:
-    values = {(m.name, m.slice): m.value for m in measures}
-    for m in measures:
-        if m.name != limit.measure or (limit.slice is not None and m.slice != limit.slice):
-            continue
-        for level, side, given in _bounds(limit):
-            if isinstance(given, str):
-                yield m, Bound(level, side, values.get((given, m.slice)), given)
-            else:
-                yield m, Bound(level, side, float(given))
-
-
-def _bounds(
-    limit: Limit,
-) -> Iterable[tuple[Literal["warn", "fail"], Literal["below", "above"], float | str]]:
-    given: tuple[tuple[Literal["warn", "fail"], Literal["below", "above"], float | str | None], ...] = (
-        ("fail", "below", limit.fail_below),
-        ("fail", "above", limit.fail_above),
-        ("warn", "below", limit.warn_below),
-        ("warn", "above", limit.warn_above),
-    )
-    return [(level, side, value) for level, side, value in given if value is not None]
-
-
-def _test(m: Measure, limit: Limit, bound: Bound) -> _Test:
-    if m.value is None or bound.value is None:
-        return _Test(m, limit, bound, 1.0, 1.0)
-    if not m.method:  # no interval by nature: the comparison is certain
-        bad = m.value < bound.value if bound.side == "below" else m.value > bound.value
-        return _Test(m, limit, bound, float(bad), float(not bad))
-    above, below = tails(m.method, m.counts, bound.value)
-    return _Test(m, limit, bound, *((above, below) if bound.side == "below" else (below, above)))
-
-
-def _holm(tests: Sequence[_Test]) -> list[bool]:
-    """Which tests are significant at their limit's confidence, over the family (Holm 1979)."""
-    decided, holding = [False] * len(tests), True
-    family = [i for i, t in enumerate(tests) if t.measure.method]
-    for rank, i in enumerate(sorted(family, key=lambda i: tests[i].p)):
-        holding = holding and tests[i].p * (len(family) - rank) <= 1 - tests[i].limit.confidence + 1e-12
-        decided[i] = holding
-    for i, t in enumerate(tests):
-        decided[i] = decided[i] or (not t.measure.method and t.p == 0)
-    return decided
-
-
-def _status(test: _Test, significant: bool) -> Status:
-    if not significant:
-        return Status.INCONCLUSIVE
-    if test.good < test.bad:
-        return Status.PASS
-    return Status.FAIL if test.bound.level == "fail" else Status.WARN
-
-
-# ---- words -------------------------------------------------------------------------------------------------------
-def _sentence(test: _Test, status: Status, still_open: int, family: int) -> str:
-    """The judgement in words; `still_open` of the `family` of the check's limits are not decided."""
-    m, bound = test.measure, test.bound
-    about = f"{m.name} of {m.slice}" if m.slice else m.name
-    at_least = "at least" if bound.side == "below" else "at most"
-    named = f" ({bound.measure})" if bound.measure else ""
-    if bound.value is None:
-        return f"{about}: the limit {bound.measure!r} has no value here, so it cannot be judged."
-    if m.value is None:
-        return f"{about} cannot be said from these {m.n} samples; the limit is {at_least} {bound.value:.3g}{named}."
-    figure = f"{about} is {m.value:.3g}"
-    if m.low is not None and m.high is not None:
-        figure += f" (95 % interval {m.low:.3g} to {m.high:.3g}, n = {m.n})"
-    side = {Status.PASS: "within", Status.INCONCLUSIVE: "not decided against"}.get(status, "outside")
-    sentence = f"{figure}; {side} the limit of {at_least} {bound.value:.3g}{named}."
-    if status is not Status.INCONCLUSIVE:
-        return sentence
-    if test.p <= 1 - test.limit.confidence:
-        sentence += f" The interval alone would decide it, but not as one of {family} limits of this check (Holm)."
-    return f"{sentence} {_how_many(test, still_open)}"
-
-
-def _how_many(test: _Test, still_open: int) -> str:
-    """The n that would decide it whatever becomes of the other open limits, were the rates to stay as they are."""
-    m, bound = test.measure, test.bound
-    alpha = (1 - test.limit.confidence) / max(1, still_open)
-    if bound.value is None or interval(m.method, m.counts).low is None:
-        return "These samples give no interval."
-
-    def decided(factor: float) -> bool:
-        i = interval(m.method, enlarged(m.method, m.counts, factor), 1 - alpha)
-        return i.low is not None and i.high is not None and not i.low <= (bound.value or 0.0) <= i.high
-
-    factor = 2.0
-    while not decided(factor):
-        factor *= 2
-        if not factor * max(1, m.n) <= _MOST_ROWS:
-            return "No number of samples would decide it at this value."
-    low = factor / 2
-    for _ in range(20):
-        middle = (low + factor) / 2
-        low, factor = (low, middle) if decided(middle) else (middle, factor)
-    return f"About {_rounded_up(factor * m.n):,} samples at the same rates would decide it."
-
-
-def _rounded_up(x: float) -> int:
-    """`x` rounded up to two leading digits: an estimate should not look exact."""
-    digits = max(0, len(str(int(x))) - 2)
-    step = 10**digits
-    return int(-(-x // step) * step)
+        which = "its limit" if len(judgements) == 1 else f"all {len(judgements)} limits"
+        return f"{which} {words[counted[0][0]]}{beside}"
+    return f"of {len(judgements)} limits " + ", ".join(f"{n} {words[s]}" for s, n in counted) + beside

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+import rfc8785
 from pydantic import TypeAdapter, ValidationError
 
 from auditor.errors import LoadError
@@ -27,8 +27,11 @@ def _outcome_adapter() -> TypeAdapter[Outcome]:
 
 
 def canonical(value: object) -> bytes:
-    """`value` as JSON bytes that depend on nothing but its content; ValueError for NaN and infinity."""
-    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    """`value` as JSON bytes that depend on nothing but its content (RFC 8785).
+
+    ValueError for NaN, infinity and whole numbers beyond 2^53, which JSON cannot hold exactly.
+    """
+    return rfc8785.dumps(cast("Any", value))
 
 
 def audit_to_json(audit: Audit) -> bytes:

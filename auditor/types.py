@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from datetime import date
 from enum import StrEnum
 from typing import Any, Literal, TypeVar, dataclass_transform
 
@@ -52,7 +53,8 @@ class Measure:
     """One figure, with what is needed to read it and to judge it again.
 
     `slice` says about what: "" the whole, `sex=Female`, `sex=Female&race=B`, `class=cat`, `linf@0.0314`.
-    `value` is None when it cannot be said (a denominator is 0), never 0.0 instead. `n` counts the samples behind it.
+    `value` is None when it cannot be said (a denominator is 0), never 0.0 instead, and `why` then says why. `n` counts
+    the samples behind it.
     `low` and `high` are its 95 % interval, None where a figure has none by nature. `method` and `counts` recompute
     the interval at any confidence (`auditor.stats.METHODS`).
     """
@@ -67,6 +69,7 @@ class Measure:
     counts: tuple[int | float, ...] = ()
     better: Better = "neither"
     unit: str = ""
+    why: str = ""
 
     def __post_init__(self) -> None:
         """Plain floats only, and neither NaN nor infinity: a figure that cannot be said is None."""
@@ -77,6 +80,8 @@ class Measure:
         for name in ("value", "low", "high"):
             number = getattr(self, name)
             object.__setattr__(self, name, None if number is None else float(number))
+        if self.value is None and not self.why:
+            object.__setattr__(self, "why", "these rows do not give it" if self.n else "no row counts in it")
 
 
 @_record
@@ -117,54 +122,86 @@ class Result:
 class Limit:
     """What a policy demands of a measure: a number, or the name of a measure of the same check and slice.
 
-    `slice` None means every slice of the measure. A required limit that cannot be judged makes the audit incomplete;
-    without a bound it asks for the figure alone. A figure counts only where its check ran with these `settings`.
+    `slice` None means every slice of the measure. `fail_worse_by` and `warn_worse_by` bound how much worse than the
+    baseline's a figure may be. A required limit that cannot be judged makes the audit incomplete; without a bound it
+    asks for the figure alone, and without a `measure` for a result of the check. A figure counts only where its check
+    ran with these `settings`. `line` is where the limit begins in the policy's file, 0 where that is not known.
     """
 
     check: str
-    measure: str
+    measure: str = ""
     slice: str | None = None
     fail_below: float | str | None = None
     fail_above: float | str | None = None
     warn_below: float | str | None = None
     warn_above: float | str | None = None
+    fail_worse_by: float | None = None
+    warn_worse_by: float | None = None
     confidence: float = 0.95
     required: bool = False
     rationale: str = ""
     requirement: tuple[str, ...] = ()
     settings: dict[str, Setting] = field(default_factory=dict)
+    line: int = 0
 
     @property
     def bounds(self) -> dict[str, float | str]:
         """The bounds that it has, by their keys."""
-        names = ("fail_below", "fail_above", "warn_below", "warn_above")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        return {name: value for name in BOUNDS if (value := getattr(self, name)) is not None}
+
+    @property
+    def is_of_change(self) -> bool:
+        """Whether it bounds the change since a baseline."""
+        return any(name.endswith("worse_by") for name in self.bounds)
+
+
+BOUNDS = ("fail_below", "fail_above", "warn_below", "warn_above", "fail_worse_by", "warn_worse_by")
+
+
+@_record
+class Acceptance:
+    """A finding that somebody answers for up to and with the day `expires`: until then it does not fail the audit.
+
+    `finding` is CHECK/MEASURE/SLICE, as the report prints it.
+    """
+
+    finding: str
+    owner: str
+    reason: str
+    expires: date
 
 
 @_record
 class Policy:
-    """The limits an audit is judged by."""
+    """The limits an audit is judged by, and the findings that are accepted; `file` is empty of one that is built in."""
 
     name: str
     limits: tuple[Limit, ...] = ()
+    accept: tuple[Acceptance, ...] = ()
+    file: str = ""
 
 
 @_record
 class Bound:
-    """One side of one limit as it was applied: `level` (warn or fail) when a figure is `side` (below or above) `value`.
+    """One side of one limit as it was applied: `level` (warn or fail) when a figure is `side` `value`.
 
-    `value` is None when the limit names a measure that has no value; `measure` is that measure's name, else "".
+    With `worse` the figure must not be worse than the baseline's by more than `value`. `value` is None when the limit
+    names a measure that has no value; `measure` is that measure's name, else "".
     """
 
     level: Literal["warn", "fail"]
-    side: Literal["below", "above"]
+    side: Literal["below", "above", "worse"]
     value: float | None
     measure: str = ""
 
 
 @_record
 class Judgement:
-    """One measure against one bound, and the sentence that says how it came out."""
+    """One measure against one bound, and the sentence that says how it came out.
+
+    Of one that did not pass, `accepted` says that somebody answers for it, and `expired` that somebody did, until a day
+    that has passed.
+    """
 
     measure: str
     slice: str
@@ -173,6 +210,60 @@ class Judgement:
     required: bool
     accepted: bool
     sentence: str
+    expired: bool = False
+
+    @property
+    def counts_as(self) -> Status:
+        """How it counts in the verdict: a warning while it is accepted, a failure when that has expired."""
+        if self.expired:
+            return Status.FAIL
+        return Status.WARN if self.accepted else self.status
+
+
+def finding_id(check: str, measure: str, about: str) -> str:
+    """What names a figure of an audit wherever it is spoken of: CHECK/MEASURE/SLICE, without the last for the whole."""
+    return f"{check}/{measure}/{about}" if about else f"{check}/{measure}"
+
+
+@_record
+class Shift:
+    """How far one figure has moved since the baseline, in which it was `before`, of `n` rows.
+
+    `change` is now minus then, `low` and `high` its 95 % interval, None where it has none; `parts` (sign, method,
+    counts) and `constant` recompute it at any confidence (`auditor.sums.Sum`). It is `paired` where it is of the same
+    rows. `status` is how the baseline judged it, None where no limit named it. `doubt` says why the two figures may
+    differ for another reason than the model.
+    """
+
+    check: str
+    measure: str
+    slice: str
+    before: float | None
+    n: int
+    change: float | None = None
+    low: float | None = None
+    high: float | None = None
+    parts: tuple[tuple[int, str, tuple[float, ...]], ...] = ()
+    constant: float = 0.0
+    paired: bool = False
+    status: Status | None = None
+    doubt: str = ""
+
+
+@_record
+class Baseline:
+    """An earlier audit that this one is compared with: what it was of, the digest of its audit.json, what has moved."""
+
+    name: str
+    sha256: str
+    verdict: Verdict
+    policy: str
+    shifts: tuple[Shift, ...]
+
+    def shift(self, check: str, measure: str, about: str) -> Shift | None:
+        """How far that figure has moved, None where the baseline does not have it."""
+        key = (check, measure, about)
+        return next((s for s in self.shifts if (s.check, s.measure, s.slice) == key), None)
 
 
 @_record
@@ -211,6 +302,7 @@ class Audit:
     policy: Policy
     verdict: Verdict
     outcomes: tuple[Outcome, ...]
+    baseline: Baseline | None = None
 
     def outcome(self, check: str) -> Outcome | None:
         """The outcome of `check`, None when the audit does not list it."""

@@ -13,10 +13,11 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
+from reports.words import MINUS
+
 __all__ = ["Bar", "Dot", "bars", "curve", "figure_svg", "forest", "mini", "units"]
 
 WIDE, NARROW = 640, 330
-MINUS = "\N{MINUS SIGN}"
 Draw = Callable[[int], tuple[float, Markup]]
 
 

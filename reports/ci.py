@@ -5,7 +5,8 @@ from __future__ import annotations
 from auditor.policy import unanswered
 from auditor.store import Record
 from auditor.types import Audit, Outcome, Status, Verdict
-from reports.findings import doubts, findings, in_a_line, judged, most_telling_size
+from reports.findings import findings, in_a_line, judged
+from reports.headline import doubts, most_telling_size
 from reports.legible import legible
 from reports.verdict import why
 from reports.words import STATUS, VERDICT, figure, slice_words, subject_name

@@ -9,12 +9,12 @@ from typing import Any
 
 from markupsafe import Markup
 
+from auditor.comparing.changes import Change, changes, same_rows
 from auditor.folders import COMPARISON, COMPARISON_JSON
 from auditor.store import Record
 from auditor.types import Audit, Measure, Outcome, Status
 from reports.charts import Line, curve, figure_svg
 from reports.comparing.blocks import summary_section
-from reports.comparing.changes import Change, changes, same_rows
 from reports.comparing.machine import as_json
 from reports.comparing.naming import n_words
 from reports.comparing.pairs import pair, pair_columns

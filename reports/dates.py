@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 
+from auditor.clock import fixed
 from auditor.store import Record
 
 __all__ = ["measured_at", "measured_on", "valid_until"]
@@ -14,8 +14,8 @@ YEARS = 1
 
 def measured_at(record: Record) -> datetime | None:
     """The moment the audit was made; that of SOURCE_DATE_EPOCH where it is set, None where nothing says it."""
-    if epoch := os.environ.get("SOURCE_DATE_EPOCH"):
-        return datetime.fromtimestamp(int(epoch), UTC)
+    if at := fixed():
+        return at
     started = str(record.run.get("started", ""))
     return datetime.fromisoformat(started).astimezone(UTC) if started else None
 

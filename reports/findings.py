@@ -4,39 +4,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
 
-from auditor.policy import unanswered
-from auditor.types import Audit, Bound, Judgement, Limit, Measure, Outcome, Status
+from auditor.policy import acceptance_of, is_missing, limit_of, unanswered
+from auditor.types import Audit, Bound, Judgement, Limit, Measure, Outcome, Status, finding_id
 from reports.charts import Dot, mini
 from reports.parts import interval_words
-from reports.saying import advice, say
+from reports.saying import accepted_words, advice, say
+from reports.since import since_words, state_of
 from reports.words import STATUS, bound_words, counts, number
 
-__all__ = ["Finding", "doubts", "findings", "headline", "in_a_line", "judged", "most_telling_size"]
+__all__ = ["Finding", "findings", "in_a_line", "interval_and_n", "judged", "picture", "section_of"]
 
 WORST_FIRST = (Status.FAIL, Status.ERROR, Status.WARN, Status.INCONCLUSIVE)
 TOPICS = ("performance", "explain", "robustness", "fairness", "data", "privacy")
 
-MOST_DOUBTS = 5
-
 
 @dataclass(frozen=True)
 class Finding:
-    """One figure that needs a decision, as the report shows it. `key` (F1, F2 ...) is empty for those that do not."""
+    """One figure that needs a decision, as the report shows it.
 
-    key: str
+    `id` names it in every audit (CHECK/MEASURE/SLICE), `key` in this one (F1, F2 ...); empty for those that need none.
+    `limit_of` is the policy's limit that it does not meet. `since` says what became of it since the baseline, `state`
+    in a word: new, unchanged, worse or better; both empty without a baseline. `accepted` says who answers for it.
+    """
+
     status: Status
     sentence: str
-    value: str
-    interval: str
-    limit: str
-    action: str
     check: str
     section: str
-    picture: Markup
+    value: str = ""
+    interval: str = ""
+    limit: str = ""
+    action: str = ""
+    id: str = ""
+    key: str = ""
+    limit_of: Limit | None = None
+    state: str = ""
+    since: str = ""
+    accepted: str = ""
+    expired: bool = False
+    picture: Markup = field(default_factory=Markup)
 
 
 def judged(audit: Audit) -> Iterator[tuple[Outcome, Judgement, Measure]]:
@@ -49,18 +59,19 @@ def judged(audit: Audit) -> Iterator[tuple[Outcome, Judgement, Measure]]:
 
 def findings(audit: Audit) -> list[Finding]:
     """What did not pass or was required and not judged, worst first, and within that in the order of topics."""
-    rows = [(o, j, m) for o, j, m in judged(audit) if j.status in WORST_FIRST]
-    rows.sort(key=lambda r: (WORST_FIRST.index(r[1].status), _topic(r[0].check), r[1].measure, _room(r[1], r[2])))
-    broken = [o for o in audit.outcomes if o.status is Status.ERROR]
-    found = [_of_error(o) for o in broken]
-    found += [_of_unanswered(limit, why) for limit, why in unanswered(audit) if limit.required]
+    rows = [(o, j, m) for o, j, m in judged(audit) if j.counts_as in WORST_FIRST]
+    rows.sort(key=lambda r: (WORST_FIRST.index(r[1].counts_as), _topic(r[0].check), r[1].measure, _room(r[1], r[2])))
+    found = [_of_error(o) for o in audit.outcomes if o.status is Status.ERROR]
+    found += [_of_unanswered(limit, why) for limit, why in unanswered(audit) if is_missing(limit, audit)]
     found += [_of_judgement(audit, o, j, m) for o, j, m in rows]
     found.sort(key=lambda f: WORST_FIRST.index(f.status))
-    return [_with_key(f, f"F{i}") for i, f in enumerate(found, 1)]
+    return [replace(f, key=f"F{i}") for i, f in enumerate(found, 1)]
 
 
 def _room(j: Judgement, m: Measure) -> tuple[float, str]:
     """How far on the good side of its limit a figure may yet lie, by its interval; least is worst. Then its slice."""
+    if j.limit.side == "worse":
+        return math.inf, j.slice
     end = m.high if j.limit.side == "below" else m.low
     end = m.value if end is None else end
     if end is None or j.limit.value is None:
@@ -73,38 +84,42 @@ def _topic(check: str) -> int:
     return TOPICS.index(topic) if topic in TOPICS else len(TOPICS)
 
 
-def _with_key(f: Finding, key: str) -> Finding:
-    return Finding(key, f.status, f.sentence, f.value, f.interval, f.limit, f.action, f.check, f.section, f.picture)
-
-
 def _of_judgement(audit: Audit, o: Outcome, j: Judgement, m: Measure) -> Finding:
+    acceptance = acceptance_of(audit.policy, o.check, j)
+    accepted = accepted_words(acceptance, expired=j.expired) if acceptance else ""
     return Finding(
-        "", j.status, say(audit, o.check, m), number(m.value), _interval(m), bound_words(j.limit), advice(j, o.check),
-        o.check, section_of(o.check), _picture(m, j.status, j.limit),
+        j.status, say(audit, o.check, m), o.check, section_of(o.check), number(m.value), interval_and_n(m),
+        bound_words(j.limit), advice(j, o.check), finding_id(o.check, j.measure, j.slice),
+        limit_of=limit_of(audit.policy, o.check, j), state=str(state_of(audit, o.check, m)),
+        since=since_words(audit, o.check, m), accepted=accepted, expired=j.expired,
+         picture=_picture(audit, o.check, j, m),
     )  # fmt: skip
 
 
 def _of_error(o: Outcome) -> Finding:
     return Finding(
-        "", Status.ERROR, f"The check {o.check} ended with an error, so it says nothing.", o.reason, "", "",
-        "Report it with the versions under Provenance; the audit is incomplete until then.", o.check, "gaps", Markup(),
+        Status.ERROR, f"The check {o.check} ended with an error, so it says nothing.", o.check, "gaps", o.reason,
+        action="Report it with the versions under Provenance; the audit is incomplete until then.", id=o.check,
     )  # fmt: skip
 
 
 def _of_unanswered(limit: Limit, why: str) -> Finding:
     about = limit.measure.replace("_", " ") + (f" of {limit.slice}" if limit.slice else "")
-    sentence = f"The policy requires {about} ({limit.check}), and it was not measured."
+    sentence = f"The policy requires {about or 'a result'} ({limit.check}), and it was not measured."
     if limit.bounds:
-        sentence = f"The policy requires a limit on {about} ({limit.check}), and nothing was judged by it."
-    remedy = "Run the check on data that it applies to, or correct the policy."
-    because = f"{why[0].upper()}{why[1:]}."
-    return Finding("", Status.INCONCLUSIVE, sentence, because, "", "", remedy, limit.check, "gaps", Markup())
+        sentence = f"The policy has a limit on {about} ({limit.check}), and nothing was judged by it."
+    return Finding(
+        Status.INCONCLUSIVE, sentence, limit.check, "gaps", f"{why[0].upper()}{why[1:]}.",
+        action="Run the check on data that it applies to, or correct the policy.",
+        id=finding_id(limit.check, limit.measure, limit.slice or "").rstrip("/"), limit_of=limit,
+    )  # fmt: skip
 
 
 def in_a_line(f: Finding) -> str:
     """A finding in plain text."""
-    limit = f"; limit {f.limit}" if f.limit else ""
-    return f"{STATUS[f.status]}: {f.sentence} {f.value}{f.interval}{limit}"
+    parts = [f"; limit {f.limit}" if f.limit else "", f"; {f.since}" if f.since else ""]
+    parts.append(f". {f.accepted}" if f.accepted else "")
+    return f"{STATUS[f.status]}: {f.sentence} {f.value}{f.interval}{''.join(parts)}"
 
 
 def section_of(check: str) -> str:
@@ -113,13 +128,26 @@ def section_of(check: str) -> str:
     return {"performance": "performance", "explain": "explanations", "intake": "audited"}.get(topic, topic)
 
 
-def _interval(m: Measure) -> str:
+def interval_and_n(m: Measure) -> str:
+    """The interval and n of a figure, in brackets."""
     words = interval_words(m, 2)
     return f" (95 % interval {words}; {counts(m)})" if words else f" ({counts(m)})"
 
 
-def _picture(m: Measure, status: Status, bound: Bound | None) -> Markup:
-    """The figure on a scale that holds its interval and the limit."""
+def _picture(audit: Audit, check: str, j: Judgement, m: Measure) -> Markup:
+    """The figure at its limit, or how far it has moved at what is allowed."""
+    if j.limit.side != "worse":
+        return picture(m, j.status, j.limit)
+    shift = audit.baseline.shift(check, m.name, m.slice) if audit.baseline else None
+    if shift is None or shift.change is None or shift.low is None or shift.high is None or j.limit.value is None:
+        return Markup()
+    worst, side = (-j.limit.value, "below") if m.better == "higher" else (j.limit.value, "above")
+    dot = Dot("", shift.change, shift.low, shift.high, str(j.status))
+    return mini(dot, worst, side, _span([shift.low, shift.high, worst], is_rate=False))
+
+
+def picture(m: Measure, status: Status, bound: Bound | None) -> Markup:
+    """The figure on a scale that holds its interval and the limit; nothing where it has no interval."""
     if m.value is None or m.low is None or m.high is None:
         return Markup()
     limit = bound.value if bound else None
@@ -133,49 +161,3 @@ def _span(ends: list[float], *, is_rate: bool) -> tuple[float, float]:
     room = max(0.1, (max(ends) - min(ends)) / 2)
     low, high = math.floor((min(ends) - room) * 10) / 10, math.ceil((max(ends) + room) * 10) / 10
     return (max(0.0, low), min(1.0, high)) if is_rate else (low, high)
-
-
-# ---- the first screen --------------------------------------------------------------------------------------------
-def headline(audit: Audit, found: list[Finding]) -> list[Finding]:
-    """The three figures to see first: what needs a decision, then what tells most about the model."""
-    top = list(found[:3])
-    for f in _telling(audit):
-        if len(top) < 3 and f.sentence not in {t.sentence for t in top}:
-            top.append(f)
-    return top
-
-
-def _telling(audit: Audit) -> Iterator[Finding]:
-    for check, m in _telling_measures(audit):
-        o = audit.outcome(check)
-        j = next((j for j in o.judgements if (j.measure, j.slice) == (m.name, m.slice)), None) if o else None
-        status = j.status if j else Status.MEASURED
-        limit = bound_words(j.limit) if j else ""
-        picture = _picture(m, status, j.limit if j else None)
-        sentence = say(audit, check, m)
-        yield Finding("", status, sentence, number(m.value), _interval(m), limit, "", check, section_of(check), picture)
-
-
-def _telling_measures(audit: Audit) -> Iterator[tuple[str, Measure]]:
-    robust = [m for m in audit.measures("robustness.curve") if m.name == "robust_accuracy"]
-    if telling := most_telling_size(robust):
-        yield "robustness.curve", telling
-    gaps = [m for m in audit.measures("fairness.groups") if m.name == "demographic_parity_difference"]
-    if known := [m for m in gaps if m.value is not None]:
-        yield "fairness.groups", max(known, key=lambda m: (m.value or 0.0) if m.low is None else m.low)
-    yield from (("performance.accuracy", m) for m in audit.measures("performance.accuracy") if m.name == "accuracy")
-    yield from (("explain.lrp", m) for m in audit.measures("explain.lrp") if m.name == "ledger_error" and not m.slice)
-
-
-def most_telling_size(robust: list[Measure]) -> Measure | None:
-    """Where the curve of robust accuracy has first lost half of the clean accuracy, else its end."""
-    if len(robust) < 2 or robust[0].value is None:
-        return None
-    half = robust[0].value / 2
-    return next((m for m in robust[1:] if m.value is not None and m.value <= half), robust[-1])
-
-
-def doubts(audit: Audit) -> list[str]:
-    """The first caveats of the preflight: reasons to doubt every figure of the audit, such as a wrong audit file."""
-    preflight = audit.outcome("intake.preflight")
-    return list(preflight.result.caveats[:MOST_DOUBTS]) if preflight and preflight.result else []

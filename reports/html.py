@@ -11,7 +11,8 @@ from auditor.store import Record
 from auditor.types import Audit, Status
 from reports.budget import within_budget
 from reports.charts import units
-from reports.findings import Finding, findings, headline
+from reports.findings import Finding, findings
+from reports.headline import headline
 from reports.identity import digest_of, identity
 from reports.legible import legible
 from reports.parts import Section

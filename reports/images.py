@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-__all__ = ["change", "overlay", "photo", "strength"]
+__all__ = ["MOST", "change", "overlay", "photo", "strength"]
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 SMALL = 64

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from reports.charts import MINUS, WIDE, Draw, dot, line, text, whisker
+from reports.charts import WIDE, Draw, dot, line, text, whisker
+from reports.words import MINUS
 
 __all__ = ["Moves", "Pair", "moves_svg", "paired", "ticks"]
 

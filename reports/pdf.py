@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from auditor.errors import UsageError
+from auditor.errors import UsageError, one_line
 from auditor.schema import audit_to_json
 from auditor.store import Record
 from reports.dates import measured_at
@@ -18,7 +18,7 @@ __all__ = ["as_pdf", "need_weasyprint"]
 # of what draws this PDF, which lays out no grid inside a grid and gives the page of a link
 LAYOUT = """
 .plot, .multiples { display: block; } .plot .note { max-width: none; margin-top: .5rem; }
-.toc a::after { content: target-counter(attr(href), page); color: #55575c; }
+.toc a::after { content: target-counter(attr(href url), page); color: #55575c; }
 """
 SVG = re.compile(r"<svg\b[^>]*>")  # of our own: text from elsewhere is escaped
 
@@ -49,7 +49,9 @@ def _weasyprint() -> Any:
     try:
         import weasyprint
     except (ImportError, OSError) as e:  # OSError: Pango is no Python package
-        why = "is not installed" if isinstance(e, ImportError) else "finds no Pango (Debian: apt install libpango-1.0-0)"
-        msg = f"report.pdf needs weasyprint, which {why}; pip install 'torch-auditor[pdf]', or leave out --pdf"
+        remedy = "pip install 'torch-auditor[pdf]'"
+        if not isinstance(e, ImportError):
+            remedy = "apt install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+        msg = f"report.pdf needs weasyprint, which does not start here ({one_line(str(e), 80)}); {remedy}, or no --pdf"
         raise UsageError(msg) from None
     return weasyprint

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from auditor.types import Audit, Judgement, Measure, Scalar, Status, Table
+from auditor.types import Acceptance, Audit, Judgement, Measure, Scalar, Status, Table
 from reports.gaps import GAPS, gap_words
 from reports.words import change_words, epsilons, isolated, number, slice_words
 
-__all__ = ["BEHIND", "advice", "category_slice", "say"]
+__all__ = ["BEHIND", "accepted_words", "advice", "category_slice", "say"]
 
 # of a table of impact ratios the columns behind the attributes, and the one that holds the share of each ratio
 BEHIND, SHARES = 7, {"impact_ratio": "selection rate", "scoring_impact_ratio": "scoring rate"}
@@ -92,3 +92,11 @@ def advice(j: Judgement, check: str) -> str:
         "shortcuts": "Look at the place or the word below; if it should not decide, train without it.",
         "robust_accuracy": "Harden it (auditor defend), or state that inputs must come from a trusted source.",
     }.get(j.measure, f"Look at {check} below, and decide whether the limit or the model must change.")
+
+
+def accepted_words(a: Acceptance, *, expired: bool) -> str:
+    """Who answers for a finding, until when, and why."""
+    until = f"{a.expires:%-d %b %Y}"
+    if expired:
+        return f"{a.owner} accepted it until {until}, which has passed: {a.reason}"
+    return f"Accepted by {a.owner} until {until}: {a.reason}"

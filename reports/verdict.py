@@ -15,8 +15,8 @@ WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
 
 
 def statuses_of(audit: Audit) -> list[Status]:
-    """How every limit ended, worst first."""
-    return sorted((j.status for _, j, _ in judged(audit)), key=WORST_FIRST.index)
+    """How every limit ended, worst first; what is accepted as the warning that it counts as."""
+    return sorted((j.counts_as for _, j, _ in judged(audit)), key=WORST_FIRST.index)
 
 
 def why(audit: Audit) -> str:
@@ -32,7 +32,16 @@ def why(audit: Audit) -> str:
     words = {Status.FAIL: "failed", Status.WARN: "gave a warning", Status.INCONCLUSIVE: "could not be decided"}
     parts = [f"{statuses.count(status)} {said}" for status, said in words.items() if statuses.count(status)]
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    return f"Of {counted(len(statuses), 'limit')} {listed}."
+    return f"Of {counted(len(statuses), 'limit')} {listed}.{_answered_for(audit)}"
+
+
+def _answered_for(audit: Audit) -> str:
+    """How many findings somebody has accepted, and how many until a day that has passed."""
+    accepted = sum(j.accepted for _, j, _ in judged(audit))
+    expired = sum(j.expired for _, j, _ in judged(audit))
+    holds = f" {counted(accepted, 'finding')} {'is' if accepted == 1 else 'are'} accepted for now." if accepted else ""
+    over = f" {counted(expired, 'acceptance')} {'has' if expired == 1 else 'have'} expired." if expired else ""
+    return holds + over
 
 
 def _incomplete(audit: Audit, statuses: Sequence[Status]) -> str:

@@ -8,6 +8,7 @@ import unicodedata
 from auditor.types import Audit, Bound, Measure, Outcome, Status, Verdict
 
 __all__ = [
+    "MINUS",
     "NOT_KNOWN",
     "STATUS",
     "VERDICT",
@@ -21,6 +22,7 @@ __all__ = [
     "how_held",
     "isolated",
     "number",
+    "signed",
     "size",
     "slice_words",
     "subject_name",
@@ -43,6 +45,7 @@ STATUS = {
     Status.ERROR: "Error",
 }
 NOT_KNOWN = "not known"
+MINUS = "\N{MINUS SIGN}"
 # what kind of file the evidence comes from, and what that means for whoever reads it
 GRADES = {
     "data": (
@@ -112,6 +115,14 @@ def number(value: float | None, digits: int = 2) -> str:
     return f"{value:.2g}"
 
 
+def signed(value: float | None, digits: int) -> str:
+    """A number with its sign, a real minus among them."""
+    if value is None:
+        return NOT_KNOWN
+    shown = f"{value:+.{digits}f}" if value == 0 or abs(value) >= 0.5 * 10**-digits else f"{value:+.1g}"
+    return shown.replace("-", MINUS)
+
+
 def figure(m: Measure, digits: int = 2) -> str:
     """A measure with its interval and n."""
     if m.low is None or m.high is None:
@@ -168,6 +179,8 @@ def bound_words(bound: Bound) -> str:
         return f"the value of {figure_words(bound.measure)}, which is {NOT_KNOWN}"
     words = "at least" if bound.side == "below" else "at most"
     exact = number(bound.value) if round(bound.value, 2) == bound.value else f"{bound.value:.4g}"
+    if bound.side == "worse":
+        return f"{words} {exact} worse than the baseline"
     return f"{words} {exact}" + (f" ({figure_words(bound.measure)})" if bound.measure else "")
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import astuple
-from pathlib import Path
 
 import pytest
 
-from auditor.errors import UsageError
-from auditor.policy import INTERRUPTED, judge, load_policy, settings_of, statuses, unanswered
+from auditor.policy import INTERRUPTED, judge, settings_of, statuses, unanswered
 from auditor.stats import difference, enlarged, interval, mean, measured, rate
 from auditor.types import SCHEMA, Audit, Limit, Measure, Outcome, Policy, Result, Status, Verdict
 
@@ -318,86 +316,11 @@ def test_why_a_figure_that_was_asked_for_is_not_there() -> None:
     assert judge(audit(HIGH), Policy("p", (required(),))).outcomes[0].reason == "measured, as the policy requires"
 
 
-@pytest.mark.parametrize(
-    ("method", "counts"),
-    [
-        ("wilson", (3, 17)),
-        ("student", (20, 1.5, 2.0)),
-        ("welch", (20, 1.5, 2.0, 30, 1.0, 1.0)),
-        ("largest-gap", (3, 17, 9, 20, 5, 30)),
-        ("largest-gap-of-means", (20, 1.5, 2.0, 30, 1.0, 1.0)),
-        ("largest-gap-of-scores", (8.0, 6.0, 20, 9.0, 7.0, 30)),
-        ("largest-gap-of-differences", (3.0, 6.0, 20, -1.0, 7.0, 30)),
-        ("largest-of-two-gaps", (2, 3, 17, 9, 20, 8, 17, 9, 20)),
-        ("mean-of-two-gaps", (2, 3, 17, 9, 20, 8, 17, 9, 20)),
-        ("smaller-of-two-ratios", (2, 3, 17, 9, 20, 8, 17, 9, 20)),
-        ("ratio-to-best", (3, 17, 9, 20, 5, 30)),
-        ("ks", (0.3, 20, 30)),
-        ("ece", (20, 5.0, 8, 30, 20.0, 18)),
-    ],
-)
-def test_more_rows_of_the_same_kind_have_the_same_figure_and_a_narrower_interval(
-    method: str, counts: tuple[float, ...]
-) -> None:
-    i = interval(method, counts)
-    more = interval(method, enlarged(method, counts, 100))
-
-    assert more.value == pytest.approx(i.value)
-    assert more.high - more.low < (i.high - i.low) / 3
-
-
-def test_the_rules_on_selection_rates_are_built_in() -> None:
-    (four,) = load_policy("four-fifths").limits
-
-    assert (four.check, four.measure, four.bounds) == ("fairness.impact_ratio", "impact_ratio", {"fail_below": 0.8})
-    assert four.required and "1607.4(D)" in four.rationale and "2026-11-22" in four.rationale
-    asked = load_policy("nyc-ll144").limits
-    assert [x.measure for x in asked] == ["selection_rate", "impact_ratio", "unknown_count"]
-    assert all(x.required and not x.bounds and "6 RCNY" in x.rationale for x in asked)
-    assert all(x.settings == {"profile": "nyc-ll144"} for x in asked)
-
-
 def test_settings_that_limits_ask_for_give_way_to_those_of_the_audit_file() -> None:
     policy = Policy("p", (limit(fail_below=0.5), limit(settings={"a": 1, "b": 2}), limit(settings={"b": 2, "c": 3})))
 
     assert settings_of(policy, {CHECK: {"b": 0}, "x.y": {"d": 4}}) == {CHECK: {"a": 1, "b": 0, "c": 3}, "x.y": {"d": 4}}
     assert settings_of(Policy("p", (limit(fail_below=0.5),)), {}) == {}
-
-
-def test_the_default_policy_is_the_designs() -> None:
-    found = {(x.check, x.measure): x for x in load_policy("default").limits}
-
-    assert found["robustness.trust", "rules_fired"].fail_above == 0
-    assert found["explain.lrp", "ledger_error"].warn_above == 1e-4
-    assert found["performance.accuracy", "accuracy"].warn_below == "majority_share"
-    assert found["fairness.impact_ratio", "impact_ratio"].warn_below == 0.8
-    assert found["explain.shortcuts", "shortcuts"].warn_above == 0
-    assert len(found) == 5
-    assert not any(x.required for x in found.values())
-    assert all(x.rationale for x in found.values())
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[[limit]]\ncheck='a.b'\nmeasure='m'\n", "has none of fail_below"),
-        ("[[limit]]\ncheck='a.b'\nmeasure='m'\nfail_belw=1\n", "unknown key 'fail_belw'.*known: .*fail_below"),
-        ("[[limit]]\ncheck='a.b'\nmeasure='m'\nfail_below=1\nconfidence=95\n", "confidence is 95.0"),
-        ("[[limits]]\n", "unknown key 'limits'; known: limit"),
-        ("[[limit]\n", "is not TOML"),
-    ],
-)
-def test_a_bad_policy_is_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "policy.toml").write_text(text)
-
-    with pytest.raises(UsageError, match=message) as e:
-        load_policy("policy.toml", tmp_path)
-    assert "\n" not in str(e.value)
-
-
-def test_a_missing_policy_names_the_built_in_ones(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"cannot be read.*default"):
-        load_policy("nowhere.toml", tmp_path)
 
 
 @pytest.mark.parametrize("counts", [(0, 0.5, 1.0), (5, 0.5, 1.0), (2, 0.5, 0.0)])

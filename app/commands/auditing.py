@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.shared import AuditPath, NoSandbox, Only, Out, Profile, Set, say
+from app.commands.shared import AuditPath, Baseline, NoSandbox, Only, Out, Profile, Set, say
 from app.commands.telling import told
 from auditor.errors import UsageError
 
@@ -25,6 +25,8 @@ def run(
     profile: Profile = None,
     only: Only = None,
     settings: Set = None,
+    baseline: Baseline = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf, too (extra `pdf`).")] = False,
     no_sandbox: NoSandbox = False,
     json: Annotated[bool, typer.Option("--json", help="Print audit.json.")] = False,
 ) -> int:
@@ -39,7 +41,8 @@ def run(
     file = overridden(load_audit_file(audit_file), profile=profile, only=only or (), settings=settings or ())
     place = HERE if no_sandbox else APART
     with progress() as tell:
-        audit, written = run_to(out or audit_file.parent / "audit-out", file, audit_file.parent, place, tell)
+        out = out or audit_file.parent / "audit-out"
+        audit, written = run_to(out, file, audit_file.parent, place, tell, baseline, pdf=pdf)
     say(audit_to_json(audit).decode().rstrip() if json else told(audit, written))
     return exit_code(audit)
 

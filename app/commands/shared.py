@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AuditPath", "NoSandbox", "Only", "Out", "Profile", "Set", "say"]
+__all__ = ["AuditPath", "Baseline", "NoSandbox", "Only", "Out", "Profile", "Set", "say"]
 
 AuditPath = Annotated[Path, typer.Argument(metavar="AUDIT.toml", help="The audit file.")]
 Out = Annotated[
@@ -24,6 +24,10 @@ Set = Annotated[
 ]
 Profile = Annotated[
     str | None, typer.Option("--profile", metavar="quick|standard|deep", help="How large the checks are.")
+]
+Baseline = Annotated[
+    Path | None,
+    typer.Option("--baseline", metavar="DIR", help="An earlier audit to compare with; limits may bound the change."),
 ]
 NoSandbox = Annotated[
     bool, typer.Option("--no-sandbox", help="Run the model as yourself, with all that you may do; the report says so.")

@@ -13,7 +13,8 @@ __all__ = ["told"]
 def told(audit: Any, folder: Path | None) -> str:
     """The verdict, what did not pass, and where the report is."""
     from auditor.types import Verdict
-    from reports.findings import doubts, findings, in_a_line
+    from reports.findings import findings, in_a_line
+    from reports.headline import doubts
     from reports.verdict import why
     from reports.words import VERDICT, subject_name
 

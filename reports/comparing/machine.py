@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from auditor.comparing.changes import Change
 from auditor.schema import canonical
-from reports.comparing.changes import Change
 from reports.comparing.summary import Judged, Summed
 
 __all__ = ["SCHEMA", "as_json"]

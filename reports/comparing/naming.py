@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from reports.charts import MINUS
-from reports.comparing.changes import Change
-from reports.words import number, slice_words
+from auditor.comparing.changes import Change
+from reports.words import number, signed, slice_words
 
 __all__ = ["about_words", "change_words", "interval_of", "n_words", "values_words"]
 
@@ -49,9 +48,3 @@ def n_words(c: Change) -> str:
         return f"the {c.n[0]:,} rows that both sides count, paired"
     n = f"n = {c.n[0]:,}" if c.n[0] == c.n[1] else f"n = {c.n[0]:,} and {c.n[1]:,}"
     return f"{n}, {'paired' if c.paired else 'unpaired'}" if c.moved else n
-
-
-def signed(value: float, digits: int) -> str:
-    """A number with its sign."""
-    shown = f"{value:+.{digits}f}" if value == 0 or abs(value) >= 0.5 * 10**-digits else f"{value:+.1g}"
-    return shown.replace("-", MINUS)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from auditor.comparing.changes import Change
 from auditor.types import Measure
-from reports.comparing.changes import Change
 from reports.comparing.naming import change_words, interval_of
 from reports.parts import interval_words
 from reports.words import number

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from auditor.comparing.changes import Change
 from auditor.stats import holm
 from auditor.types import Audit, Outcome, Status
-from reports.comparing.changes import Change
 from reports.words import groups_of
 
 __all__ = ["COUNTED", "PILLARS", "Judged", "Pillar", "Summed", "Word", "summary"]

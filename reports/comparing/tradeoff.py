@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from auditor.comparing.changes import Change
 from auditor.types import Audit, Measure
-from reports.comparing.changes import Change
 from reports.comparing.pairs import pair, pair_columns
 from reports.parts import Folded, Grid, Heading, Section
 from reports.pillars.behaviour import Multiples, Small

@@ -6,7 +6,7 @@ from typing import Any
 
 from auditor.store import Record
 from auditor.types import Outcome
-from reports.findings import most_telling_size
+from reports.headline import most_telling_size
 from reports.parts import CheckHead, Folded, Section, grid_of, measures_grid
 from reports.pillars.common import in_short, plain_blocks, ran
 from reports.pillars.corruption import corruption_answer, corruption_blocks

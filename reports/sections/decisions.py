@@ -14,7 +14,7 @@ from reports.words import STATUS, counted
 __all__ = ["decisions"]
 
 OPEN, IN_FULL = 3, 20
-COLUMNS = ("finding", "verdict", "in words", "measured", "limit")
+COLUMNS = ("finding", "verdict", "in words", "measured", "limit", "id")
 
 
 @dataclass(frozen=True)
@@ -48,5 +48,5 @@ def _of_check(check: str, further: Sequence[Finding]) -> Folded:
     statuses = [f.status for f in own]
     listed = ", ".join(f"{statuses.count(s)} {STATUS[s].lower()}" for s in dict.fromkeys(statuses))
     said = f"{check}: {counted(len(own), 'further finding')} ({listed})"
-    rows = [[f.key, STATUS[f.status], f.sentence, f"{f.value}{f.interval}", f.limit] for f in own]
+    rows = [[f.key, STATUS[f.status], f.sentence, f"{f.value}{f.interval}", f.limit, f.id] for f in own]
     return Folded(said, [Grid(f"Further findings of {check}", COLUMNS, rows)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from auditor.policy import INTERRUPTED, NOT_SELECTED, unanswered
+from auditor.policy import INTERRUPTED, NOT_SELECTED, is_missing, unanswered
 from auditor.types import Audit, Outcome, Status
 from reports.parts import Facts, Folded, Grid, Heading, Prose, Section
 from reports.pillars.common import FEW
@@ -69,9 +69,9 @@ def _checks(why: str, own: Sequence[Outcome]) -> list[Any]:
 def _required(audit: Audit) -> list[Any]:
     """The limits that the policy requires and that nothing was judged by."""
     rows = [
-        [figure_words(limit.measure), slice_words(limit.slice or ""), asked(limit), f"{why}."]
+        [figure_words(limit.measure) or "a result", slice_words(limit.slice or ""), asked(limit), f"{why}."]
         for limit, why in unanswered(audit)
-        if limit.required
+        if is_missing(limit, audit)
     ]
     if not rows:
         return []

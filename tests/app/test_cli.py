@@ -400,3 +400,33 @@ def test_predictions_alone_are_audited(tmp_path: Path) -> None:
     assert status["explain.shap"] == ("not_applicable", "the audit has predictions only; this needs the model")
     assert status["performance.accuracy"][0] == "pass"
     assert audit["subject"]["model"] == {"format": "predictions only", "evidence_grade": "data"}
+
+
+def test_a_run_against_a_baseline_may_not_get_worse(audit_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = audit_file.parent
+    policy = "[[limit]]\ncheck = 'performance.accuracy'\nmeasure = 'accuracy'\nslice = ''\nfail_worse_by = 0.2\n"
+    (folder / "policy.toml").write_text(policy)
+    audit_file.write_text(audit_file.read_text() + "[policy]\npath = 'policy.toml'\n")
+    only = ["--only", "performance.accuracy", "--only", "intake.preflight"]
+    assert invoke(["run", str(audit_file), *only]) == 2  # there is no baseline yet, and no other limit
+
+    assert invoke(["run", str(audit_file), *only, "--baseline", str(folder / "audit-out")]) == 0
+    lines = (folder / "d.csv").read_text().splitlines()
+    turned = [lines[0], *(line[:-1] + "10"[int(line[-1])] for line in lines[1:])]
+    (folder / "d.csv").write_text("\n".join(turned) + "\n")
+    assert invoke(["run", str(audit_file), *only, "--baseline", str(folder / "audit-out")]) == 1
+
+    audit = json.loads((folder / "audit-out" / "audit.json").read_text())
+    assert audit["baseline"]["verdict"] == "pass"
+    assert "limit of at most 0.2 worse" in json.dumps(audit["outcomes"])
+    assert (folder / "audit-out" / "compare.html").exists()
+    assert "compare.html" in json.loads((folder / "audit-out" / "manifest.json").read_text())
+
+
+def test_a_baseline_that_is_no_audit_is_refused_before_anything_runs(
+    audit_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(["run", str(audit_file), "--baseline", str(tmp_path)]) == 3
+
+    assert "holds no audit; give a folder that `auditor run` wrote" in capsys.readouterr().err
+    assert not (audit_file.parent / "audit-out").exists()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from auditor.audit import run
+from auditor.comparing.kept import scores_of
 from auditor.contingency import MISSING
 from auditor.progress import Finished, Listener
 from auditor.registry import CHECKS, Context
@@ -20,7 +21,6 @@ from auditor.stats import newcombe_paired, wilson
 from auditor.store import Record
 from auditor.subject import Column, Data, Labels, Model, Relation
 from auditor.types import Result
-from reports.comparing.kept import scores_of
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, result_of
 from tests.checks.tables import Function, classifier, normal

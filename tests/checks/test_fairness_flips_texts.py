@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from auditor.audit import run
+from auditor.comparing.kept import scores_of
 from auditor.fairness.persons import PHRASES, SENTENCES, TESTED
 from auditor.fairness.sentences import PERSONS
 from auditor.fairness.swaps import AXES, swapped
@@ -20,7 +21,6 @@ from auditor.selection import Selection
 from auditor.stats import wilson
 from auditor.store import Record
 from auditor.types import Result
-from reports.comparing.kept import scores_of
 from tests import zoo
 from tests.attacks.worded import LENGTH, bag, worded
 from tests.checks.audited import measures, not_applicable, outcome_of, result_of

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from auditor.comparing.changes import Change, changes
 from auditor.scores import SCORED_ROWS, group_key, grouped, score_key
 from auditor.stats import measured, rate
 from auditor.store import Record
 from auditor.types import Audit, Measure, Outcome, Policy, Result, Setting, Status, Verdict
-from reports.comparing.changes import Change, changes
 
 ACCURACY, CURVE, GROUPS = "performance.accuracy", "robustness.curve", "fairness.groups"
 Scores = Sequence[float]

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from auditor.comparing.changes import Change, changes
 from auditor.intervals import newcombe
 from auditor.stats import holm, mean, measured, rate
 from auditor.store import Record
 from auditor.types import Measure, Outcome, Status
-from reports.comparing.changes import Change, changes
 from reports.comparing.machine import as_json
 from reports.comparing.naming import about_words
 from reports.comparing.sentence import answer

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reports.images import change, overlay, photo
+from reports.images import MOST, change, overlay, photo
 
 
 def decoded(url: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from auditor.audit import run
+from auditor.comparing.changes import changes
 from auditor.policy import load_policy
 from auditor.selection import Selection
 from auditor.stats import measured
 from auditor.store import Record
 from auditor.types import Audit, Outcome
 from reports.ci import exit_code, junit
-from reports.comparing.changes import changes
 from reports.comparing.summary import summary
 from reports.findings import findings
 from reports.html import render

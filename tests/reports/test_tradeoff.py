@@ -8,17 +8,17 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from auditor.comparing.changes import changes
 from auditor.stats import difference, rate
 from auditor.store import Record
 from auditor.types import Measure
 from reports.compare import render
-from reports.comparing.changes import changes
-from reports.comparing.naming import MINUS
 from reports.comparing.tradeoff import tradeoff_section
 from reports.html import render as render_report
 from reports.parts import Section
 from reports.pillars.tradeoff import steps_of, tradeoff
 from reports.plane import HEIGHT, WIDTH, Plane, Spot, plane_svg, span_of
+from reports.words import MINUS
 from tests.reports.compared import ACCURACY, GROUPS, outcome, record
 from tests.reports.test_html import Page
 

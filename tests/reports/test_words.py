@@ -8,8 +8,9 @@ import pytest
 from auditor.fairness.contributions import mean_difference
 from auditor.stats import rate, ratio
 from auditor.types import Bound, Limit, Measure
-from reports.findings import findings, headline, most_telling_size
+from reports.findings import findings
 from reports.glossary import GLOSSARY
+from reports.headline import headline, most_telling_size
 from reports.saying import say
 from reports.words import bound_words, figure, groups_of, number, size, slice_words
 from tests.reports.records import record, with_policy

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from auditor.comparing.kept import Groups, Rate, Scores
 from auditor.stats import METHODS, interval
 from auditor.sums import Part, Sum
 from auditor.types import Measure
-from reports.comparing.kept import Groups, Rate, Scores
 
 __all__ = ["FEWEST", "independent", "of_gaps", "of_scores"]
 

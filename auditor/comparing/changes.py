@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from auditor.comparing.kept import Scores, groups_of, scores_of
+from auditor.comparing.sides import FEWEST, independent, of_gaps, of_scores
 from auditor.store import Record
 from auditor.sums import Sum
 from auditor.types import Audit, Better, Measure, Outcome
-from reports.comparing.kept import Scores, groups_of, scores_of
-from reports.comparing.sides import FEWEST, independent, of_gaps, of_scores
 
 __all__ = ["Change", "changes", "same_rows"]
 

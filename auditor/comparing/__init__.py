@@ -1,0 +1,1 @@
+"""How far the figures of two audits lie apart, with an interval of the change."""

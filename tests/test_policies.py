@@ -1,0 +1,121 @@
+"""Policies as files: what is built in, what a file may say, and how a bad one is refused."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from auditor.errors import UsageError
+from auditor.policy import load_policy
+from auditor.types import Acceptance, Policy
+
+
+def read(folder: Path, text: str) -> Policy:
+    (folder / "policy.toml").write_text(text)
+    return load_policy("policy.toml", folder)
+
+
+def test_the_rules_on_selection_rates_are_built_in() -> None:
+    (four,) = load_policy("four-fifths").limits
+
+    assert (four.check, four.measure, four.bounds) == ("fairness.impact_ratio", "impact_ratio", {"fail_below": 0.8})
+    assert four.required and "1607.4(D)" in four.rationale and "2026-11-22" in four.rationale
+    asked = load_policy("nyc-ll144").limits
+    assert [x.measure for x in asked] == ["selection_rate", "impact_ratio", "unknown_count"]
+    assert all(x.required and not x.bounds and "6 RCNY" in x.rationale for x in asked)
+    assert all(x.settings == {"profile": "nyc-ll144"} for x in asked)
+
+
+def test_the_default_policy_is_the_designs() -> None:
+    found = {(x.check, x.measure): x for x in load_policy("default").limits}
+
+    assert found["robustness.trust", "rules_fired"].fail_above == 0
+    assert found["explain.lrp", "ledger_error"].warn_above == 1e-4
+    assert found["performance.accuracy", "accuracy"].warn_below == "majority_share"
+    assert found["fairness.impact_ratio", "impact_ratio"].warn_below == 0.8
+    assert found["explain.shortcuts", "shortcuts"].warn_above == 0
+    assert len(found) == 5
+    assert not any(x.required for x in found.values())
+    assert all(x.rationale for x in found.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[limit]]\ncheck='a.b'\nmeasure='m'\n", "has none of fail_below"),
+        ("[[limit]]\ncheck='a.b'\nmeasure='m'\nfail_belw=1\n", "unknown key 'fail_belw'.*known: .*fail_below"),
+        ("[[limit]]\ncheck='a.b'\nmeasure='m'\nfail_below=1\nconfidence=95\n", "confidence is 95.0"),
+        ("[[limits]]\n", "unknown key 'limits' in the top level; known: limit, accept"),
+        ("[[limit]\n", "is not TOML"),
+    ],
+)
+def test_a_bad_policy_is_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "policy.toml").write_text(text)
+
+    with pytest.raises(UsageError, match=message) as e:
+        load_policy("policy.toml", tmp_path)
+    assert "\n" not in str(e.value)
+
+
+def test_a_missing_policy_names_the_built_in_ones(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cannot be read.*default"):
+        load_policy("nowhere.toml", tmp_path)
+
+
+LIMIT = "[[limit]]\ncheck='a.b'\nmeasure='m'\nfail_below=1\n"
+
+
+def test_a_file_is_named_and_each_limit_knows_its_line(tmp_path: Path) -> None:
+    found = read(tmp_path, f"# why\n\n{LIMIT}\n  [[ limit ]]  # more\ncheck='a.c'\nmeasure='m'\nfail_above=2\n")
+
+    assert (found.name, found.file) == ("policy", "policy.toml")
+    assert [x.line for x in found.limits] == [3, 8]
+    assert load_policy("default").file == ""
+    assert load_policy("default").limits[0].line == 3
+
+
+def test_limits_in_another_form_have_no_line(tmp_path: Path) -> None:
+    found = read(tmp_path, "limit = [{check='a.b', measure='m', fail_below=1}]")
+
+    assert [x.line for x in found.limits] == [0]
+
+
+def test_a_size_may_be_a_fraction(tmp_path: Path) -> None:
+    found = read(tmp_path, LIMIT + "slice='linf@8/255'\n" + LIMIT + "slice='kind=1/2'\n")
+
+    assert [x.slice for x in found.limits] == [f"linf@{8 / 255:.3g}", "kind=1/2"]
+
+
+ACCEPT = "[[accept]]\nfinding='a.b/m/sex=F&race=B/C'\nowner='Ann'\nreason='known'\nexpires=2027-01-31\n"
+
+
+def test_an_accepted_finding_has_an_owner_a_reason_and_an_end(tmp_path: Path) -> None:
+    assert read(tmp_path, LIMIT + ACCEPT).accept == (
+        Acceptance("a.b/m/sex=F&race=B/C", "Ann", "known", date(2027, 1, 31)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (ACCEPT + ACCEPT, "twice; name each finding once"),
+        (ACCEPT.replace("a.b/m/sex=F&race=B/C", "F1"), "'F1'; expected CHECK/MEASURE/SLICE"),
+        (ACCEPT.replace("'Ann'", "' '"), "empty owner"),
+        (ACCEPT.replace("'known'", "''"), "empty reason"),
+        (ACCEPT.replace("2027-01-31", "'soon'"), "accept.0.expires"),
+        (ACCEPT.replace("expires=2027-01-31\n", ""), "has no 'expires'"),
+        (ACCEPT + "until=1\n", "unknown key 'until'.*known: finding, owner, reason, expires"),
+        (LIMIT + "line=3\n", "has the key line"),
+        (LIMIT + "fail_worse_by=0.1\n", "write two limits"),
+        ("[[limit]]\ncheck='a.b'\nmeasure='m'\nfail_worse_by=-0.1\n", "fail_worse_by on a.b m is -0.1"),
+        ("[[limit]]\ncheck='a.b'\nmeasure='m'\nfail_worse_by='m'\n", "fail_worse_by"),
+        ("[[limit]]\ncheck='a.b'\nfail_below=1\n", "names no measure"),
+        ("[[limit]]\ncheck='a.b'\n", "names no measure"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as e:
+        read(tmp_path, text)
+    assert "\n" not in str(e.value)
