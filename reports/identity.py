@@ -8,7 +8,8 @@ from auditor.schema import audit_to_json
 from auditor.store import Record
 from auditor.types import Audit
 from reports.dates import measured_on, valid_until
-from reports.words import counted, grade_words
+from reports.grades import grade_words
+from reports.words import counted
 
 __all__ = ["digest_of", "identity"]
 

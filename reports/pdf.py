@@ -15,11 +15,11 @@ from reports.rendering import charts_alone
 
 __all__ = ["as_pdf", "need_weasyprint"]
 
-# of what draws this PDF, which lays out no grid inside a grid and gives the page of a link
-LAYOUT = """
-.plot, .multiples { display: block; } .plot .note { max-width: none; margin-top: .5rem; }
-.toc a::after { content: target-counter(attr(href url), page); color: #55575c; }
-"""
+# where weasyprint lays grids out otherwise than browsers do
+LAYOUT = (
+    ".plot, .multiples { display: block; } .plot .note { max-width: none; margin-top: .5rem; } "
+    ".verdict.conditions { font-size: 2.25rem; }"
+)
 SVG = re.compile(r"<svg\b[^>]*>")  # of our own: text from elsewhere is escaped
 
 

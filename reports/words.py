@@ -17,9 +17,6 @@ __all__ = [
     "epsilons",
     "figure",
     "figure_words",
-    "grade_meaning",
-    "grade_words",
-    "how_held",
     "isolated",
     "number",
     "signed",
@@ -46,27 +43,6 @@ STATUS = {
 }
 NOT_KNOWN = "not known"
 MINUS = "\N{MINUS SIGN}"
-# what kind of file the evidence comes from, and what that means for whoever reads it
-GRADES = {
-    "data": (
-        "data: weights in a known architecture",
-        "The file holds numbers alone; the code that ran them is published, and none of the file's maker ran.",
-    ),
-    "program": (
-        "program: the model file brings code of its own",
-        "Before it was loaded it was looked at, and nothing but torch's own operators was let through.",
-    ),
-    "code": (
-        "code: the architecture is Python of its own, which could forge its own result",
-        "The figures hold as far as the maker of that Python is trusted.",
-    ),
-}
-HELD = {
-    "bwrap+lock": "The model ran in a sandbox: namespaces of its own, and a lock by the kernel on files and calls.",
-    "lock": "The model ran in a sandbox: a lock by the kernel on files and calls.",
-    "container": "The model ran in a process of its own in a container, which was trusted to hold it.",
-    "none": "The model ran in a process of its own that nothing held.",
-}
 # measures whose name is not yet the word for them
 NAMES = {
     "brier": "Brier score",
@@ -99,8 +75,8 @@ NAMES = {
     "fpr95": "foreign rows that pass",
 }
 DIFFERENCES = (("_fall_difference", "gap in the fall of"), ("_difference", "gap in"))
+OURS = {"corruption", "missing", "method", "detector", "attack"}  # attributes whose groups have names of our own
 FROM_THE_RIGHT = {"R", "AL", "AN"}  # bidirectional classes of characters
-TRIED = "tried in it and denied"  # the key of the environment
 # R&D is one name, sex=F&race=B are two groups, attack=A&linf@0.1 is an attack and how far it may go
 CROSSED = re.compile(r"&(?=[^&=]+=|(?:linf|l2|l1|l0|words)@[\d.e+-]+$)")
 
@@ -186,7 +162,11 @@ def bound_words(bound: Bound) -> str:
 
 def slice_words(text: str) -> str:
     """`sex=Female&race=B` as `sex = Female, race = B`; `linf@0.15` as `changes up to 0.15`."""
-    return ", ".join(f"{isolated(a)} = {isolated(group)}" if group else _alone(a) for a, group in groups_of(text))
+    return ", ".join(f"{isolated(a)} = {_value(a, group)}" if group else _alone(a) for a, group in groups_of(text))
+
+
+def _value(attribute: str, group: str) -> str:
+    return group.replace("_", " ") if attribute in OURS else isolated(group)
 
 
 def change_words(text: str, largest: float) -> str:
@@ -226,28 +206,6 @@ def groups_of(text: str) -> list[tuple[str, str]]:
 def counted(n: int, what: str) -> str:
     """`1 limit`, `2 limits`, `1,000 rows`."""
     return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
-def grade_words(grade: str, *, model: bool = True) -> str:
-    """An evidence grade with what it stands for; without a `model` there are predictions alone."""
-    return (
-        GRADES.get(grade, (grade, ""))[0] if model else f"{grade}: no model was run; the predictions are as they came"
-    )
-
-
-def grade_meaning(grade: str) -> str:
-    """What an evidence grade means for the figures, in a sentence."""
-    return GRADES.get(grade, ("", ""))[1]
-
-
-def how_held(audit: Audit) -> str:
-    """How the model was held while it ran, and what was tried in there and denied; "" where an audit does not say."""
-    held = str(audit.environment.get("isolation", ""))
-    if not held:
-        return ""
-    tried = audit.environment.get(TRIED)
-    denied = f" Tried in it and denied: {tried}." if tried else ""
-    return HELD.get(held, "The model ran without a sandbox, as was asked for.") + denied
 
 
 def subject_name(audit: Audit) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from auditor.types import Audit
+from reports.grades import grade_meaning, grade_words, how_held
 from reports.parts import CheckHead, Facts, Folded, Section, grid_of
-from reports.words import grade_meaning, grade_words, how_held
 
 __all__ = ["audited"]
 

@@ -50,7 +50,8 @@ def _short(section: Section) -> Section:
 def _folded(table: Grid | Heat) -> Grid | Heat | Folded:
     if len(table.rows) <= OPEN_ROWS:
         return table
-    return Folded(f"{table.caption.partition(';')[0]}: {len(table.rows)} rows", [table])
+    rows = len(table.rows) + (table.more if isinstance(table, Grid) else 0)
+    return Folded(f"{table.caption.partition(';')[0]}: {rows:,} rows", [table])
 
 
 def _noted(section: Section, own: Sequence[Finding]) -> Section:
