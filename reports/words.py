@@ -79,6 +79,7 @@ OURS = {"corruption", "missing", "method", "detector", "attack"}  # attributes w
 FROM_THE_RIGHT = {"R", "AL", "AN"}  # bidirectional classes of characters
 # R&D is one name, sex=F&race=B are two groups, attack=A&linf@0.1 is an attack and how far it may go
 CROSSED = re.compile(r"&(?=[^&=]+=|(?:linf|l2|l1|l0|words)@[\d.e+-]+$)")
+SIZE = re.compile(r"(?:linf|l2|l1|l0|words)@\d[\d.]*(?:e[+-]?\d+)?")
 
 
 # ---- numbers -----------------------------------------------------------------------------------------------------
@@ -187,9 +188,9 @@ def change_words(text: str, largest: float) -> str:
 
 def _alone(text: str) -> str:
     """An attribute without a group, or how far inputs may change."""
-    kind, _, largest = text.partition("@")
-    if not largest:
+    if not SIZE.fullmatch(text):
         return isolated(text)
+    kind, _, largest = text.partition("@")
     if largest == "0":
         return "no change"
     if kind == "linf":
