@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from app.places import Place
-from auditor.config import AuditFile
+from auditor.config import BUILT_IN, AuditFile, PolicySpec
 from auditor.errors import UsageError
 from auditor.folders import holds_audit, may_replace, need_audit, replacing
 from auditor.progress import NOBODY, Listener
 from auditor.settings import Profile
 from auditor.types import Audit
 
-__all__ = ["overridden", "run_to"]
+__all__ = ["overridden", "policy_for", "run_to"]
 
 
 def overridden(
-    file: AuditFile, *, profile: str | None = None, only: Sequence[str] = (), settings: Sequence[str] = ()
-) -> AuditFile:
-    """The audit file with what was given beside it: `settings` are ID.PARAM=VALUE."""
+    file: AuditFile, *, profile: str | None = None, only: Sequence[str] = (), settings: Sequence[str] = (),
+    policy: str | None = None,
+) -> AuditFile:  # fmt: skip
+    """The audit file with what was given beside it: `settings` are ID.PARAM=VALUE, `policy` is for [policy] path."""
     update: dict[str, Any] = {}
     if profile is not None:
         if profile not in get_args(Profile):
@@ -36,7 +38,13 @@ def overridden(
             check, name, value = _setting(text)
             merged.setdefault(check, {})[name] = value
         update["settings"] = merged
-    return file.model_copy(update={"checks": file.checks.model_copy(update=update)})
+    spec = file.policy if policy is None else PolicySpec(path=policy)
+    return file.model_copy(update={"checks": file.checks.model_copy(update=update), "policy": spec})
+
+
+def policy_for(folder: Path, given: str) -> str:
+    """The policy `given` on the command line, as an audit file in `folder` names it: the same on every machine."""
+    return given if given in BUILT_IN else os.path.relpath(given, folder)
 
 
 def _setting(text: str) -> tuple[str, str, Any]:

@@ -111,6 +111,8 @@ def _run_one(c: Check, context: Context, params: dict[str, Setting], snapshot: S
                 with context.model.frozen():
                     result = c.run(context, **params)
         status, why = Status.MEASURED, ""
+        if undeclared := [m.name for m in result.measures if not c.may_measure(m.name)]:
+            status, why, result = Status.ERROR, f"the check measured {undeclared[0]}, which it does not declare", None
     except NotApplicable as e:
         status, why = Status.NOT_APPLICABLE, str(e)
     except (Exception, SystemExit) as e:  # a model's code may ask to leave

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from auditor.columns import Labels
 from auditor.contingency import MISSING
+from auditor.integers import Integers
 from auditor.scores import Scored
 from auditor.stats import difference, fall_difference, paired, share
-from auditor.subject import Integers, Labels
 from auditor.types import Measure
 
 __all__ = ["MOST_GROUPS", "Compared", "codes_of", "compared", "unchanged"]

@@ -17,11 +17,14 @@ __all__ = ["catalogue"]
 
 
 def catalogue() -> list[dict[str, Any]]:
-    """Id, title, source, documentation and settings (JSON Schema with defaults) of every check, by id."""
+    """Id, title, source, documentation, measures and settings (JSON Schema with defaults) of every check, by id."""
     return [
-        {"id": c.id, "title": c.title, "source": c.source, "doc": c.doc, "settings": json_schema(c.run)}
+        {
+            "id": c.id, "title": c.title, "source": c.source, "doc": c.doc, "measures": c.measures,
+            "settings": json_schema(c.run),
+        }
         for c in sorted(CHECKS.values(), key=lambda c: c.id)
-    ]
+    ]  # fmt: skip
 
 
 if __name__ == "__main__":

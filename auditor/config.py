@@ -13,15 +13,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from auditor.characters import unreadable
 from auditor.errors import UsageError, one_line
+from auditor.requirements import need_known
 from auditor.settings import Profile
 from auditor.validation import as_json, first_error
 
 __all__ = [
     "BUILT_IN", "KNOWN_CODE", "AuditFile", "ColumnSpec", "DataSpec", "Grade", "InputSpec", "ModelSpec",
-    "load_audit_file",
+    "PolicySpec", "load_audit_file",
 ]  # fmt: skip
 
-BUILT_IN = ("default", "four-fifths", "nyc-ll144")  # policies
+BUILT_IN = ("default", "eu-ai-act", "nist-ai-rmf", "nyc-ll144", "four-fifths")  # policies
 KNOWN_CODE = ("mlp", "demo", "torchvision", "timm", "transformers")  # architectures that bring no Python of their own
 Grade = Literal["data", "program", "code"]
 Kind = Literal["image", "table", "text", "tensor"]
@@ -276,10 +277,12 @@ def parse_audit_file(given: Mapping[str, Any], name: str = "audit file") -> Audi
     """An audit file from its parsed TOML."""
     gathered = _with_settings_gathered(given, name)
     try:
-        return AuditFile.model_validate_json(as_json(gathered), strict=True)
+        file = AuditFile.model_validate_json(as_json(gathered), strict=True)
     except ValidationError as e:
         msg = f"{name}: {first_error(e, _known_keys, gathered)}"
         raise UsageError(msg) from None
+    need_known([key for key in file.statements if ":" in key], f"{name}: [statements] (keys of your own have no colon)")
+    return file
 
 
 def _with_settings_gathered(given: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -52,13 +52,11 @@ def largest_gap(*counts: float, confidence: float = 0.95) -> Interval:
 
 def largest_of_two_gaps(groups: float, *counts: float, confidence: float = 0.95) -> Interval:
     """The larger of the largest gaps in two rates, from (k, n) of the `groups` of the first and then of the second."""
-    first, second = counts[: 2 * int(groups)], counts[2 * int(groups) :]
-    near = [largest_gap(*c, confidence=(1 + confidence) / 2) for c in (first, second)]  # either may be the larger
-    far = [largest_gap(*c, confidence=confidence) for c in (first, second)]
-    if any(i.value is None for i in far):
+    ends = _of_two_rates(largest_gap, groups, counts, confidence)
+    if ends is None:
         return UNKNOWN
-    values, lows, highs = zip(*(known(i) for i in (*near, *far)), strict=True)
-    return Interval(max(values), max(lows[:2]), max(highs[2:]))
+    (values, lows, _), (_, _, highs) = ends
+    return Interval(max(values), max(lows), max(highs))
 
 
 def mean_of_two_gaps(groups: float, *counts: float, confidence: float = 0.95) -> Interval:
@@ -151,13 +149,11 @@ def smallest_ratio(*counts: float, confidence: float = 0.95) -> Interval:
 
 def smaller_of_two_ratios(groups: float, *counts: float, confidence: float = 0.95) -> Interval:
     """The smaller of the smallest ratios in two rates, counts as in `largest_of_two_gaps`."""
-    first, second = counts[: 2 * int(groups)], counts[2 * int(groups) :]
-    near = [smallest_ratio(*c, confidence=(1 + confidence) / 2) for c in (first, second)]  # either may be the smaller
-    far = [smallest_ratio(*c, confidence=confidence) for c in (first, second)]
-    if any(i.value is None for i in far):
+    ends = _of_two_rates(smallest_ratio, groups, counts, confidence)
+    if ends is None:
         return UNKNOWN
-    values, lows, highs = zip(*(known(i) for i in (*near, *far)), strict=True)
-    return Interval(min(values), min(lows[2:]), min(highs[:2]))
+    (values, _, highs), (_, lows, _) = ends
+    return Interval(min(values), min(lows), min(highs))
 
 
 def ratio_to_best(k: float, n: float, *others: float, confidence: float = 0.95) -> Interval:
@@ -220,6 +216,18 @@ def between_entropy(*counts: float, confidence: float = 0.95) -> Interval:
 
 
 # ---- the shared arithmetic -----------------------------------------------------------------------------------------
+def _of_two_rates(
+    extreme: Callable[..., Interval], groups: float, counts: Sequence[float], confidence: float
+) -> list[list[tuple[float, ...]]] | None:
+    """Values, lows and highs of the `extreme` in two rates: at half the risk, as either may be the further one; alone.
+
+    Counts as in `largest_of_two_gaps`. None where a rate has no such figure.
+    """
+    both = counts[: 2 * int(groups)], counts[2 * int(groups) :]
+    near, far = ([extreme(*c, confidence=at) for c in both] for at in ((1 + confidence) / 2, confidence))
+    return None if UNKNOWN in far else [list(zip(*map(known, of), strict=True)) for of in (near, far)]
+
+
 def _wilson(k: Floats, n: Floats, z: float | Floats) -> tuple[Floats, Floats]:
     """The limits of `auditor.intervals.wilson`, to the last bit, of many rates at once."""
     p = k / n

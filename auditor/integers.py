@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Codes", "confusion", "narrowed", "parts", "smallest", "tally"]
+__all__ = ["Codes", "Integers", "confusion", "narrowed", "parts", "smallest", "tally"]
 
+Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
 Codes = np.ndarray[tuple[int], np.dtype[np.signedinteger[Any]]]
 Counts = np.ndarray[Any, np.dtype[np.int64]]
 PART = 1 << 20  # rows that are widened at once

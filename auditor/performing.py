@@ -18,7 +18,9 @@ from auditor.intake.outputs import settle
 from auditor.intake.unwrapping import unwrapped, write_wrapper
 from auditor.intake.weights import write_weights
 from auditor.opening import open_audit, policy_of, selection_of
+from auditor.policy import need_known
 from auditor.progress import Listener
+from auditor.registry import CHECKS
 from auditor.settings import validated
 from auditor.training.fit import fit_to_train
 from auditor.training.moved import default_epsilon
@@ -26,7 +28,7 @@ from auditor.training.watch import OnEpoch, Watch
 from auditor.types import Audit
 from auditor.wrapped.wrapping import Wrapping
 
-__all__ = ["audit", "harden"]
+__all__ = ["audit", "harden", "planned"]
 
 SEEDS = 2**32
 
@@ -37,18 +39,27 @@ def audit(file: AuditFile, folder: Path, tell: Listener, *, uploaded: bool = Fal
     What checks and defences cannot do is refused before the model is loaded. With `uploaded` nothing that brings Python
     of its own is accepted.
     """
-    policy = policy_of(file, folder, uploaded=uploaded)
-    planned = plan(selection_of(file, policy), file.checks.seed, file.checks.device)
-    for method, given in file.defend.items():
-        own = {name: value for name, value in given.items() if name != "seed"}
-        _seed(given.get("seed", 0), method)
-        validated(defence(method), own, f"defend.{method}")
-    tell.planned(planned)
+    tell.planned(planned(file, folder, uploaded=uploaded))
     opened = open_audit(file, folder, uploaded=uploaded)
     return run(
         opened.model, opened.data, reference=opened.reference, selection=opened.selection, policy=opened.policy,
         subject=opened.subject, statements=opened.statements, seed=opened.seed, tell=tell,
     )  # fmt: skip
+
+
+def planned(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Audit:
+    """The audit that `file` asks for before anything of its model or data is read: none of its checks has run.
+
+    UsageError for a policy, a limit, a check, a setting or a defence that does not exist.
+    """
+    policy = policy_of(file, folder, uploaded=uploaded)
+    need_known(policy, {c.id: c.measures for c in CHECKS.values()})
+    found = plan(selection_of(file, policy), file.checks.seed, file.checks.device)
+    for method, given in file.defend.items():
+        own = {name: value for name, value in given.items() if name != "seed"}
+        _seed(given.get("seed", 0), method)
+        validated(defence(method), own, f"defend.{method}")
+    return found
 
 
 def harden(

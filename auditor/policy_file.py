@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from auditor.errors import UsageError
+from auditor.requirements import need_known
 from auditor.types import BOUNDS, Acceptance, Limit, Policy
 from auditor.validation import as_json, first_error
 
@@ -23,13 +23,10 @@ FRACTION = re.compile(r"@(\d+)/([1-9]\d*)$")
 HEADER = re.compile(r"\s*\[\[\s*limit\s*\]\]")
 
 
-class _File(TypedDict, total=False):
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
-    limit: tuple[Limit, ...]
-    accept: tuple[Acceptance, ...]
-
-
-_FILE = TypeAdapter(_File)
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    limit: tuple[Limit, ...] = ()
+    accept: tuple[Acceptance, ...] = ()
 
 
 def parse_policy(text: str, name: str, file: str = "") -> Policy:
@@ -40,15 +37,17 @@ def parse_policy(text: str, name: str, file: str = "") -> Policy:
         msg = f"policy {file or name!r:.200} is not TOML: {e}"
         raise UsageError(msg) from None
     try:
-        found = _FILE.validate_json(as_json(given), strict=True)
+        found = _File.model_validate_json(as_json(given), strict=True)
     except ValidationError as e:
         msg = f"policy {file or name!r:.200}: {first_error(e, _known_keys, given)}"
         raise UsageError(msg) from None
-    limits, accepted = found.get("limit", ()), found.get("accept", ())
+    limits, accepted = found.limit, found.accept
     problems = chain(chain.from_iterable(map(_problems_of_limit, limits)), _problems_of_acceptances(accepted))
     if problem := next(problems, None):
         msg = f"policy {file or name!r:.200}: {problem}"
         raise UsageError(msg)
+    for limit in limits:
+        need_known(limit.requirement, f"policy {file or name!r:.80}: the limit on {limit.check!r:.80}")
     lines = _lines(text, len(limits))
     placed = tuple(replace(li, slice=_decimal(li.slice), line=n) for li, n in zip(limits, lines, strict=True))
     return Policy(name, placed, accepted, file)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor, as_tensor
 
-from auditor.integers import Codes
-from auditor.subject import Integers, Model, Probabilities, Scores, both_probabilities
+from auditor.given import Probabilities, Scores, both_probabilities
+from auditor.integers import Codes, Integers
+from auditor.subject import Model
 
 __all__ = ["InputRange", "Predictions"]
 

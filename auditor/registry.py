@@ -11,17 +11,21 @@ import inspect
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Any, cast
 
 import numpy as np
 from torch import no_grad
 
+from auditor.columns import Column
 from auditor.counting.tally import Rows, Tally, tallied
 from auditor.errors import NotApplicable, UsageError
+from auditor.given import Given, Probabilities
+from auditor.integers import Integers
 from auditor.predictions import InputRange, Predictions
 from auditor.scores import MOST_SCORED_ROWS, SCORED_ROWS, Scored, as_scores, score_key
 from auditor.settings import Profile, sizes, validated
-from auditor.subject import Column, Data, Given, Integers, Model, Probabilities
+from auditor.subject import Data, Model
 from auditor.types import Measure, Result, Setting
 
 __all__ = ["CHECKS", "Check", "Context", "Probabilities", "check", "sizes"]
@@ -197,6 +201,7 @@ def derive_seed(root: int, name: str) -> int:
 class Check:
     """A named measurement. Its settings are the keyword-only arguments of `run`.
 
+    `measures` are the names of all that it may measure; `*` stands for any part of one.
     `reads` is the topic whose checks it reads the scores of (`Context.scored`), so that it runs after all of them; ""
     for one that reads nobody's. `clash` takes all settings and says, beginning with the name of one, why they do not go
     together; "" where they do.
@@ -206,6 +211,7 @@ class Check:
     title: str
     doc: str
     source: str
+    measures: tuple[str, ...]
     run: Run
     reads: str = ""
     clash: Callable[..., str] | None = None
@@ -214,6 +220,10 @@ class Check:
     def topic(self) -> str:
         """The part of the id before the dot."""
         return self.id.partition(".")[0]
+
+    def may_measure(self, name: str) -> bool:
+        """Whether it declares a measure of that name."""
+        return any(fnmatchcase(name, known) for known in self.measures)
 
     def params(self, given: Mapping[str, Any], profile: Profile = "standard") -> dict[str, Setting]:
         """The settings it runs with: defaults at `profile`, overridden by `given`; UsageError for what is not legal."""
@@ -232,6 +242,7 @@ def check(
     *,
     title: str,
     source: str,
+    measures: tuple[str, ...],
     reads: str = "",
     clash: Callable[..., str] | None = None,
 ) -> Callable[[Run], Run]:
@@ -241,7 +252,7 @@ def check(
         if id in CHECKS:
             msg = f"check {id!r} is defined twice: in {CHECKS[id].run.__module__} and in {run.__module__}"
             raise UsageError(msg)
-        CHECKS[id] = Check(id, title, inspect.getdoc(run) or "", source, run, reads, clash)
+        CHECKS[id] = Check(id, title, inspect.getdoc(run) or "", source, measures, run, reads, clash)
         return run
 
     return register

@@ -14,8 +14,9 @@ from auditor.explain.games import column_game, play_finite
 from auditor.explain.partial import Grid, grid_of, ice_curves
 from auditor.explain.permutation import permuted
 from auditor.explain.shapley import Request, shapley
+from auditor.integers import Integers
 from auditor.registry import Context
-from auditor.subject import Data, Integers
+from auditor.subject import Data
 from auditor.tabular import Rows, finite_outputs, labels_of, usable
 
 __all__ = ["Curves", "Study"]

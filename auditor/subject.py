@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from auditor.columns import Column, Labels, Others, Relation
 from auditor.errors import LoadError, NotApplicable
-from auditor.integers import Codes, narrowed, tally
+from auditor.given import Given
+from auditor.integers import Integers
+from auditor.words import Vocabulary, Words
 
-__all__ = [
-    "Batch", "Column", "Data", "Given", "Labels", "Model", "Normalize", "Others", "Relation", "Vocabulary", "Words",
-    "both_probabilities",
-]  # fmt: skip
+__all__ = ["Batch", "Data", "Model", "Normalize"]
 
 Output = Literal["logits", "probabilities", "value"]
-Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
 Targets = np.ndarray[tuple[int], np.dtype[Any]]
-Probabilities = np.ndarray[tuple[int, int], np.dtype[np.float32]]
-Scores = np.ndarray[Any, np.dtype[np.float32]]
 TINY = 1e-12
 HALVES = (torch.float16, torch.bfloat16)
 
@@ -162,126 +158,6 @@ def _as(half: torch.dtype | None, t: Tensor) -> Tensor:
 
 # ---- the data ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """A column of N names, stored as `names` and one code per row. Iterates over the names of the rows.
-
-    `codes` (N,) are of any signed type, as a rule the smallest that holds them: widen them before arithmetic.
-    """
-
-    names: tuple[str, ...]
-    codes: Codes
-
-    @classmethod
-    def of(cls, values: Sequence[str]) -> Labels:
-        """Labels of the given texts; names in sorted order."""
-        names, codes = np.unique(np.asarray(values, dtype=np.str_), return_inverse=True)
-        return cls(tuple(map(str, names)), narrowed(codes.reshape(-1)))
-
-    def __len__(self) -> int:
-        return len(self.codes)
-
-    def __iter__(self) -> Iterator[str]:
-        return (self.names[c] for c in self.codes)
-
-    def at(self, rows: Integers) -> Labels:
-        """The same names for `rows` (positions) only."""
-        return Labels(self.names, self.codes[rows])
-
-    def counts(self) -> Integers:
-        """(names,) how many rows have each name."""
-        return tally(self.codes, len(self.names))
-
-
-Others = Labels | np.ndarray[tuple[int], np.dtype[np.float64]]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a table and the elements [start, stop) of the input vector that it fills.
-
-    A number is (value - mean) / std; a category fills one element for each of `values`, 1 where it is that value; a
-    flag is 0 or 1, or another whole number that stands for something.
-
-    A change must leave a column that is not `mutable` as it is, keep the others between `low` and `high` (in units of
-    the file), whole where `integer`, and not below the row's own value where `increasing_only`.
-    """
-
-    name: str
-    start: int
-    stop: int
-    kind: Literal["number", "category", "flag"] = "number"
-    values: tuple[str, ...] = ()
-    mean: float = 0.0
-    std: float = 1.0
-    mutable: bool = True
-    low: float = -math.inf
-    high: float = math.inf
-    integer: bool = False
-    increasing_only: bool = False
-
-    @property
-    def continuous(self) -> bool:
-        """Whether it is a number that may take any value of its range, up and down, whatever its neighbours do."""
-        return self.kind == "number" and self.mutable and not self.integer and not self.increasing_only
-
-    def shown(self, x: Sequence[float]) -> str:
-        """This column of one input vector, as it stood in the file."""
-        part = x[self.start : self.stop]
-        if self.kind == "category":
-            return next((v for v, on in zip(self.values, part, strict=True) if on > 0.5), "(none of the values)")
-        step = 10.0 ** math.floor(math.log10(self.std) - 4)  # finer differences are those of float32
-        return f"{round((part[0] * self.std + self.mean) / step) * step:.6g}"
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """What a change must keep: the sum of weight x value, in units of the file, is `equals`, or is `at_most` so much.
-
-    `weights` are pairs of a column's position among the data's and its weight; one of the two bounds is None.
-    """
-
-    weights: tuple[tuple[int, float], ...]
-    equals: float | None = None
-    at_most: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """Predictions that came as data, for an audit without a model.
-
-    `predicted` (N,) are indices of `classes`. `scores` (N, C) are the probabilities of all classes, or (N,) of the
-    class `of`, which is one of two; None where only decisions or plain scores are known. `plain` (N,) are scores of
-    that class that are no probabilities. Of a regression there are no classes, and `values` (N,) are what was
-    predicted.
-    """
-
-    classes: tuple[str, ...]
-    predicted: Codes
-    scores: Scores | None
-    of: int = 1
-    values: np.ndarray[tuple[int], np.dtype[np.floating[Any]]] | None = None
-    plain: np.ndarray[tuple[int], np.dtype[np.float64]] | None = None
-
-    @property
-    def probabilities(self) -> Probabilities | None:
-        """The probabilities (N, C) of all classes, made when asked for; None where they are not known."""
-        return None if self.scores is None else both_probabilities(self.scores, self.of)
-
-    def at(self, rows: Integers) -> Given:
-        """The same for `rows` (positions) only."""
-        scores, values = (None if a is None else a[rows] for a in (self.scores, self.values))
-        plain = None if self.plain is None else self.plain[rows]
-        return replace(self, predicted=self.predicted[rows], scores=scores, values=values, plain=plain)
-
-
-def both_probabilities(scores: Scores, of: int) -> Probabilities:
-    """Probabilities (N, C) as they are; of two classes (N, 2) from those (N,) of the class `of` alone."""
-    if scores.ndim == 2:
-        return cast("Probabilities", scores)
-    return np.stack([scores, 1 - scores] if of == 0 else [1 - scores, scores], 1)
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
     """N samples: inputs (N, ...), targets (N,), their groups by name, and the ids of their rows."""
 
@@ -289,30 +165,6 @@ class Batch:
     y: Tensor
     groups: Mapping[str, Labels]
     row_ids: Integers
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """The words of one text in reading order, as they stand in it.
-
-    `of_token` (T,) is the index of the word that each token position is a piece of, -1 for special tokens and behind
-    the end. Of a text that was cut, the words behind the cut are not there.
-    """
-
-    words: tuple[str, ...]
-    of_token: Integers
-
-
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """How any text becomes the input of a model, as the texts of the data do.
-
-    `ids` gives the token ids (k, T) of k texts, -1 behind the end; `words` the words that are one token each inside a
-    text, by that token's id: letters alone, no special tokens.
-    """
-
-    ids: Callable[[Sequence[str]], Tensor]
-    words: Callable[[], Mapping[int, str]]
 
 
 @dataclass(frozen=True)

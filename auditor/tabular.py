@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.errors import NotApplicable
 from auditor.explain.batched import Floats, Run
 from auditor.explained.samples import is_image, need_pictures_or_columns
+from auditor.integers import Integers
 from auditor.registry import Context
-from auditor.subject import Column, Data, Integers, Targets
+from auditor.subject import Data, Targets
 
 __all__ = ["Rows", "finite_outputs", "labels_of", "need_columns", "outputs_of", "usable"]
 

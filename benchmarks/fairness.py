@@ -24,12 +24,14 @@ from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, 
 from sklearn.metrics import accuracy_score, precision_score
 
 from auditor.audit import run
+from auditor.columns import Labels
 from auditor.counting.crossings import crossing_of
 from auditor.counting.tally import Rows, tally
+from auditor.given import Given
 from auditor.progress import Listener
 from auditor.selection import Selection
 from auditor.stats import rate
-from auditor.subject import Data, Given, Labels
+from auditor.subject import Data
 
 ROUNDS = 3
 CROSSED = {"sex": 2, "race": 5, "region": 3}

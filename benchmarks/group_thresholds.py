@@ -22,7 +22,6 @@ import pandas as pd
 import torch
 from fairlearn.postprocessing import ThresholdOptimizer
 from sklearn.linear_model import LinearRegression
-from torch.nn import functional
 
 from app.defending import defend_file
 from app.demos import credit
@@ -36,10 +35,8 @@ from auditor.opening import open_audit
 from auditor.subject import Data
 from auditor.types import Audit, Measure
 from auditor.wrapped.cuts import CONSTRAINTS, leads
+from benchmarks._adult import ADULT, CATEGORIES, NUMBERS, teach
 
-ADULT = Path(__file__).resolve().parents[2] / "shared" / "data" / "tabular" / "adult.csv"
-NUMBERS = ("age", "education_num", "capital_gain", "capital_loss", "hours_per_week")
-CATEGORIES = ("workclass", "education", "marital_status", "occupation", "relationship")
 HEAD = """\
 [model]
 path = "adult.safetensors"
@@ -170,13 +167,7 @@ def _adult(folder: Path) -> Path:
         module = mlp(f"{size}-64-32-2")
         write_weights(module, folder / "adult.safetensors")
         train = open_audit(load_audit_file(path), folder).reference or Data.of(torch.zeros(0, size), torch.zeros(0))
-        optimizer = torch.optim.AdamW(module.parameters(), lr=2e-3, weight_decay=0.01)
-        for _ in range(10):
-            for some in torch.randperm(len(train)).split(256):
-                optimizer.zero_grad()
-                found = module(train.read(some.numpy()))
-                functional.cross_entropy(found, torch.from_numpy(train.y)[some]).backward()
-                optimizer.step()
+        teach(module, train)
     write_weights(module.eval(), folder / "adult.safetensors")
     return path
 

@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
-from torch.nn import functional
 
 from app.demos import credit
 from auditor.audit import run
@@ -38,10 +37,8 @@ from auditor.training.head import features_of, head_of, with_head
 from auditor.training.loop import split
 from auditor.training.reduction import Rows, reduced
 from auditor.types import Measure
+from benchmarks._adult import ADULT, CATEGORIES, NUMBERS, teach
 
-ADULT = Path(__file__).resolve().parents[2] / "shared" / "data" / "tabular" / "adult.csv"
-NUMBERS = ("age", "education_num", "capital_gain", "capital_loss", "hours_per_week")
-CATEGORIES = ("workclass", "education", "marital_status", "occupation", "relationship")
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
 GAPS = {"demographic_parity": "selection", "equal_opportunity": "tpr", "equalized_odds": "tpr, fpr"}
 
@@ -146,13 +143,7 @@ def _adult() -> tuple[Model, Data, Data]:
     )  # fmt: skip
     with isolated(0):
         module = mlp(f"{inputs.shape[1]}-64-32-2")
-        optimizer = torch.optim.AdamW(module.parameters(), lr=2e-3, weight_decay=0.01)
-        for _ in range(10):
-            for some in torch.randperm(len(train)).split(256):
-                optimizer.zero_grad()
-                found = module(train.read(some.numpy()))
-                functional.cross_entropy(found, torch.from_numpy(train.y)[some]).backward()
-                optimizer.step()
+        teach(module, train)
     bounds = (float(inputs.min()), float(inputs.max()))
     return Model(module.eval(), ("<=50K", ">50K"), bounds=bounds), train, test
 

@@ -1,4 +1,4 @@
-"""What the code says about itself, put into the pages when the site is built: every check, every command."""
+"""What the code says about itself, put into the pages when the site is built: checks, commands, requirements."""
 
 from __future__ import annotations
 
@@ -12,20 +12,45 @@ from typer.main import get_command
 from app.cli import cli
 from auditor.catalogue import catalogue
 from auditor.defend import DEFENCES, defence
+from auditor.requirements import Framework, Requirement
+from auditor.requirements import catalogue as requirements
 from auditor.settings import json_schema
 
 CHECKS, COMMANDS, METHODS = "<!-- every check -->", "<!-- every command -->", "<!-- every defence -->"
+REQUIREMENTS = "<!-- every requirement -->"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """The page with its placeholder replaced by every check, every command, or every defence."""
+    """The page with its placeholder replaced by every check, every command, every defence, or every requirement."""
     if CHECKS in markdown:
         return markdown.replace(CHECKS, "\n\n".join(section(check) for check in catalogue()))
     if COMMANDS in markdown:
         return markdown.replace(COMMANDS, "\n\n".join(command(name, c) for name, c in commands().items()))
     if METHODS in markdown:
         return markdown.replace(METHODS, "\n\n".join(method(name) for name in DEFENCES))
+    if REQUIREMENTS in markdown:
+        return markdown.replace(REQUIREMENTS, "\n\n".join(framework(f) for f in requirements().framework))
     return markdown
+
+
+def framework(f: Framework) -> str:
+    """A law, guidance or standard as Markdown: how it stands, and a table of what it asks for."""
+    facts = [f"**{f.edition}.** {f.status} {f.note}", f"*Source:* {f.source}; read on {f.as_of}."]
+    rows = [
+        f"| `{r.id}` | {r.title}{f' *Here: {r.scope}*' if r.scope else ''} | {evidence(r)} | {r.source}; {r.as_of} |"
+        for r in requirements().of(f.id)
+    ]
+    head = ["| id | what it asks for | evidence for it | source |", "| --- | --- | --- | --- |"]
+    return "\n\n".join([f"## {f.title}", *facts, "\n".join([*head, *rows])])
+
+
+def evidence(r: Requirement) -> str:
+    """The checks that a requirement needs, and those that say more; else who or what can say it."""
+    if not r.checks:
+        return r.not_by_us or "a statement"
+    needed, more = (", ".join(f"`{c}`" for c in checks) for checks in (r.checks, r.further))
+    ran = ", ".join(f"with `{name} = {value}`" for name, value in r.settings.items())
+    return f"{needed}{f' {ran}' if ran else ''}{f'; also {more}' if more else ''}"
 
 
 def method(name: str) -> str:
@@ -66,7 +91,9 @@ def option(parameter: Any) -> str:
 def section(check: dict[str, Any]) -> str:
     """A check as Markdown: what its docstring says, and a table of its settings."""
     doc = re.sub(r"(What it measures|How to read it|When it misleads):", r"**\1.**", check["doc"])
-    return "\n\n".join([f"## {check['id']}", doc, f"*Source:* {check['source']}", *settings(check["settings"])])
+    measures = f"*Measures:* {', '.join(f'`{name}`' for name in check['measures'])}"
+    parts = [f"## {check['id']}", doc, f"*Source:* {check['source']}", measures, *settings(check["settings"])]
+    return "\n\n".join(parts)
 
 
 def kind(schema: dict[str, Any]) -> str:

@@ -107,7 +107,8 @@ def _of_unanswered(limit: Limit, why: str) -> Finding:
     about = limit.measure.replace("_", " ") + (f" of {limit.slice}" if limit.slice else "")
     sentence = f"The policy requires {about or 'a result'} ({limit.check}), and it was not measured."
     if limit.bounds:
-        sentence = f"The policy has a limit on {about} ({limit.check}), and nothing was judged by it."
+        has = "requires" if limit.required else "has"
+        sentence = f"The policy {has} a limit on {about} ({limit.check}), and nothing was judged by it."
     return Finding(
         Status.INCONCLUSIVE, sentence, limit.check, "gaps", f"{why[0].upper()}{why[1:]}.",
         action="Run the check on data that it applies to, or correct the policy.",

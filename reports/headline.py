@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from auditor.limit_doubts import doubtful
 from auditor.types import Audit, Measure, Status
 from reports.findings import Finding, interval_and_n, picture, section_of
 from reports.saying import say
@@ -55,6 +56,6 @@ def most_telling_size(robust: list[Measure]) -> Measure | None:
 
 
 def doubts(audit: Audit) -> list[str]:
-    """The first caveats of the preflight: reasons to doubt every figure of the audit, such as a wrong audit file."""
+    """Limits that look like a slip, and the first caveats of the preflight, such as a wrong audit file."""
     preflight = audit.outcome("intake.preflight")
-    return list(preflight.result.caveats[:MOST_DOUBTS]) if preflight and preflight.result else []
+    return [*doubtful(audit), *(preflight.result.caveats[:MOST_DOUBTS] if preflight and preflight.result else ())]

@@ -11,6 +11,7 @@ from auditor.store import Record
 from auditor.types import Audit, Status
 from reports.budget import within_budget
 from reports.charts import units
+from reports.crosswalk import coverage, coverage_words
 from reports.findings import Finding, findings
 from reports.headline import headline
 from reports.identity import digest_of, identity
@@ -27,7 +28,7 @@ __all__ = ["render"]
 
 @dataclass(frozen=True)
 class Page:
-    """Everything the template shows. `requirements` says how far requirements are covered; empty where none are."""
+    """Everything the template shows. `requirements` says how many of them are in which state."""
 
     title: str
     kick: str
@@ -67,7 +68,7 @@ def render(record: Record) -> str:
         limits=limits(statuses),
         coverage=_coverage(audit),
         gaps=f"{counted(silent, 'check')} without a result" if silent else "",
-        requirements="",
+        requirements=coverage_words(coverage(audit)),
         identity=identity(record, digest),
         sections=within_budget(sections(record, found, digest)),
     )

@@ -85,7 +85,7 @@ class CheckHead:
 class Grid:
     """A table; the first column names the row, columns in `numbers` are figures. `more` rows were left out.
 
-    A cell is text, or a `tag`.
+    A cell is text, or Markup: a `tag`, links to other parts of the page.
     """
 
     kind: ClassVar[str] = "grid"
@@ -237,8 +237,12 @@ _MARKS = {
     "inconclusive": _RING.format("") + '<path d="M8 1a7 7 0 010 14z" fill="currentColor"/>',
     "measured": _RING.format(' stroke-dasharray="2.6 2.3"')
     + '<path d="M5 8h6" stroke="currentColor" stroke-width="1.6"/>',
+    "evidenced": '<circle cx="8" cy="8" r="7.8" fill="currentColor"/>',
+    "not_evidenced": _RING.format(""),
+    "needs_statement": _RING.format("") + '<path d="M8 4v5m0 1.6v1.6" stroke="currentColor" stroke-width="1.8"/>',
+    "stated": '<path d="M1 2h14v9H8l-4 4v-4H1z" fill="none" stroke="currentColor" stroke-width="1.6"/>',
 }
-_MARK_OF = {"conditions": "warn", "incomplete": "inconclusive", "error": "fail"}
+_MARK_OF = {"conditions": "warn", "incomplete": "inconclusive", "partly": "inconclusive", "error": "fail"}
 
 
 def icon(status: str) -> Markup:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from auditor.policy import INTERRUPTED, STOPPED, unanswered, was_interrupted
-from auditor.types import Audit, Status, Verdict
+from auditor.policy import INTERRUPTED, STOPPED, is_missing, unanswered, was_interrupted
+from auditor.types import Audit, Limit, Status, Verdict
 from reports.findings import judged
 from reports.words import STATUS, counted
 
@@ -46,7 +46,7 @@ def _answered_for(audit: Audit) -> str:
 
 def _incomplete(audit: Audit, statuses: Sequence[Status]) -> str:
     errors = sum(o.status is Status.ERROR for o in audit.outcomes)
-    required = [f"{li.measure.replace('_', ' ')} ({li.check})" for li, _ in unanswered(audit) if li.required]
+    required = [_asked(li) for li, _ in unanswered(audit) if is_missing(li, audit)]
     if was_interrupted(audit):
         late = sum(o.reason == INTERRUPTED for o in audit.outcomes)
         cause = next((f" in {o.check} ({o.reason})" for o in audit.outcomes if o.reason.startswith(STOPPED)), "")
@@ -54,10 +54,18 @@ def _incomplete(audit: Audit, statuses: Sequence[Status]) -> str:
     if errors:
         return f"{counted(errors, 'check')} ended with an error, so nothing is concluded."
     if required:
-        return f"Nothing was judged by a limit that the policy requires: {', '.join(required)}."
+        return f"What the policy asks for is not there: {', '.join(required)}."
     if not statuses:
         return "No limit of the policy names a figure that was measured, so nothing was judged."
     return "A limit that the policy requires could not be decided."
+
+
+def _asked(limit: Limit) -> str:
+    """What a limit is on, in a few words."""
+    if not limit.measure:
+        return limit.check
+    about = f" of {limit.slice}" if limit.slice else ""
+    return f"{limit.measure.replace('_', ' ')}{about} ({limit.check})"
 
 
 def limits(statuses: Sequence[Status]) -> str:

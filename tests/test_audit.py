@@ -36,7 +36,7 @@ def registered() -> Iterator[None]:
 
 
 def add(name: str, function: object) -> Check:
-    check(name, title=name, source="a test")(function)
+    check(name, title=name, source="a test", measures=("*",))(function)
     return CHECKS[name]
 
 
@@ -296,7 +296,7 @@ def test_nan_anywhere_in_the_outputs_ends_the_audit() -> None:
 
 
 def test_predictions_alone_are_audited_where_no_model_is_needed() -> None:
-    from auditor.subject import Given
+    from auditor.given import Given
 
     data = zoo.biased_table().data
     given = Given(("no", "yes"), 1 - data.y, None)

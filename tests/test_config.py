@@ -20,7 +20,8 @@ purpose = "x"
 intended_use = "y"
 out_of_scope = "z"
 [statements]
-"EU-AIA:9" = "we looked"
+"EU-AIA:9(5)" = "we looked"
+"who was asked" = "nobody"
 [model]
 path = "m.pt"
 architecture = "mlp:8-16-2"

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 HEAVY = ("torch", "captum", "shap", "lime", "foolbox", "fairlearn", "streamlit", "sklearn", "auditor.checks")
-LIGHT = ("types", "schema", "errors", "policy", "stats", "store", "config", "settings")
-REPORTS = ("bundle", "html", "compare", "ci", "findings")
+LIGHT = ("types", "schema", "errors", "policy", "stats", "store", "config", "settings", "requirements")
+REPORTS = ("bundle", "html", "compare", "ci", "findings", "crosswalk")
 
 
 def loaded(code: str) -> set[str]:

@@ -120,7 +120,7 @@ def test_an_id_cannot_be_taken_twice() -> None:
         return Result(())
 
     with pytest.raises(UsageError, match=f"{PREFLIGHT!r} is defined twice"):
-        check(PREFLIGHT, title="x", source="y")(again)
+        check(PREFLIGHT, title="x", source="y", measures=())(again)
 
 
 def test_what_reads_others_scores_comes_after_them_and_the_others_by_id() -> None:

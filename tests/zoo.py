@@ -10,8 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from auditor.columns import Column
 from auditor.feeds import Packed, Part, Tokens, channels_last
-from auditor.subject import Column, Data, Integers, Model, Normalize, Vocabulary, Words
+from auditor.integers import Integers
+from auditor.subject import Data, Model, Normalize
+from auditor.words import Vocabulary, Words
 
 ROWS = 24
 SIDE = 8

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.shared import AuditPath, Baseline, NoSandbox, Only, Out, Profile, Set, say
+from app.commands.shared import AuditPath, Baseline, NoSandbox, Only, Out, Policy, Profile, Set, say
 from app.commands.telling import told
 from auditor.errors import UsageError
 
@@ -25,6 +25,7 @@ def run(
     profile: Profile = None,
     only: Only = None,
     settings: Set = None,
+    policy: Policy = None,
     baseline: Baseline = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf, too (extra `pdf`).")] = False,
     no_sandbox: NoSandbox = False,
@@ -33,12 +34,14 @@ def run(
     """Audit a model: 0 pass or conditions, 1 fail, 2 incomplete, 3 refused, 4 the auditor itself failed."""
     from app.places import APART, HERE
     from app.progress import progress
-    from app.running import overridden, run_to
+    from app.running import overridden, policy_for, run_to
     from auditor.config import load_audit_file
     from auditor.schema import audit_to_json
     from reports.ci import exit_code
 
-    file = overridden(load_audit_file(audit_file), profile=profile, only=only or (), settings=settings or ())
+    own = policy_for(audit_file.parent, policy) if policy else None
+    file = load_audit_file(audit_file)
+    file = overridden(file, profile=profile, only=only or (), settings=settings or (), policy=own)
     place = HERE if no_sandbox else APART
     with progress() as tell:
         out = out or audit_file.parent / "audit-out"

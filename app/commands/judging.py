@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,18 +18,41 @@ __all__ = ["compare", "judge"]
 def judge(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A finished audit.")],
     policy: Annotated[str, typer.Option("--policy", metavar="P", help="A policy file, or a built-in name.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="OTHER", help="Where the audit goes as it is judged now.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the judged audit.json.")] = False,
 ) -> int:
     """Judge a finished audit by another policy, without its model or data; nothing in DIR is changed."""
+    from app.catalogue import load as catalogue
+    from auditor.folders import replacing
     from auditor.policy import judge as judged
-    from auditor.policy import load_policy
+    from auditor.policy import load_policy, need_known
     from auditor.schema import audit_to_json
     from auditor.store import load
+    from reports.bundle import write
     from reports.ci import exit_code
 
-    audit = judged(load(folder).audit, load_policy(policy))
-    say(audit_to_json(audit).decode().rstrip() if json else told(audit, None))
-    return exit_code(audit)
+    if out is not None:
+        need_other(out, folder)
+    given, record = load_policy(policy), load(folder)
+    need_known(given, {c["id"]: c["measures"] for c in catalogue()})
+    record = replace(record, audit=judged(record.audit, given))
+    if out is not None:
+        with replacing(out) as fresh:
+            write(record, fresh)
+    say(audit_to_json(record.audit).decode() if json else told(record.audit, out))
+    return exit_code(record.audit)
+
+
+def need_other(out: Path, folder: Path) -> None:
+    """UsageError where what is judged anew would take the place of what it is made from."""
+    from auditor.folders import may_replace
+
+    if out.resolve() == folder.resolve():
+        msg = f"--out {str(out)!r:.200} is the audit that is judged, which stays as it is; give another folder"
+        raise UsageError(msg)
+    may_replace(out)
 
 
 def compare(

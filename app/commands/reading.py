@@ -14,7 +14,7 @@ __all__ = ["checks", "doctor", "inspect"]
 
 
 def checks(json: Annotated[bool, typer.Option("--json", help="Print the whole catalogue.")] = False) -> int:
-    """List every check: id, title, settings."""
+    """List every check: id, title, settings, and the measures that limits may name."""
     from app.catalogue import load
 
     found = load()
@@ -22,7 +22,9 @@ def checks(json: Annotated[bool, typer.Option("--json", help="Print the whole ca
         say(json_text(found, indent=1))
         return 0
     for check in found:
-        say(f"{check['id']:24} {check['title']:18} {', '.join(check['settings'])}".rstrip())
+        say(f"{check['id']:24} {check['title']}")
+        for what in ("settings", "measures"):
+            say(f"    {what}: {', '.join(check[what]) or 'none'}")
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AuditPath", "Baseline", "NoSandbox", "Only", "Out", "Profile", "Set", "say"]
+__all__ = ["AuditPath", "Baseline", "NoSandbox", "Only", "Out", "Policy", "Profile", "Set", "say"]
 
 AuditPath = Annotated[Path, typer.Argument(metavar="AUDIT.toml", help="The audit file.")]
 Out = Annotated[
@@ -21,6 +21,9 @@ Only = Annotated[
 ]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="ID.PARAM=VALUE", help="A check's setting; may be repeated.")
+]
+Policy = Annotated[
+    str | None, typer.Option("--policy", metavar="P", help="Judge by this policy file, or built-in name.")
 ]
 Profile = Annotated[
     str | None, typer.Option("--profile", metavar="quick|standard|deep", help="How large the checks are.")

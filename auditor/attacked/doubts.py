@@ -8,6 +8,7 @@ import torch
 from auditor.attacked.found import Attacked
 from auditor.attacks.seen import ANSWERS, DRAWS, MOST_BLIND, Seen
 from auditor.attacks.strongest import FULL
+from auditor.lists import listed
 from auditor.registry import Context
 from auditor.subject import Data, Model, Targets
 
@@ -62,8 +63,7 @@ def held_columns(ctx: Context, model: Model) -> list[str]:
     held = [c.name for c in ctx.columns if unit.numel() > 1 and not bool(unit[c.start : c.stop].any())]
     if not held:
         return []
-    names = ", ".join(held[:8]) + (f" and {len(held) - 8} more" if len(held) > 8 else "")
-    return [f"Only numbers that may change either way are attacked; these columns are not: {names}."]
+    return [f"Only numbers that may change either way are attacked; these columns are not: {listed(held, 8)}."]
 
 
 def of_rows(y: Targets | None, right: Which, failing: int) -> list[str]:

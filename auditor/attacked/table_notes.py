@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from auditor.lists import listed
 from auditor.registry import Context
 from auditor.tables.ball import Ball
 from auditor.tables.constraints import Which
@@ -29,7 +30,7 @@ def caveats_of(ctx: Context, ball: Ball, x: Tensor, free: Which, blind: int, lad
     if discrete:
         caveats.append(
             f"A category or flag that takes another value counts as 1 deviation, and stays as it is below epsilon 1: "
-            f"{_listed(discrete)}."
+            f"{listed(discrete, NAMED)}."
         )
     still = [f"{e:.3g}" for e, some in zip(ladder, free, strict=True) if not some.any()]
     if still:
@@ -63,8 +64,8 @@ def _odd_rows(ball: Ball, own: Rows) -> list[str]:
     if beyond.any():
         names = [c.name for i, c in enumerate(constraints.columns) if beyond[:, i].any()]
         found.append(
-            f"{int(beyond.any(1).sum()):,} of {n:,} rows lie outside a column's range as they are ({_listed(names)}): "
-            "such a value stays, or moves back into the range."
+            f"{int(beyond.any(1).sum()):,} of {n:,} rows lie outside a column's range as they are "
+            f"({listed(names, NAMED)}): such a value stays, or moves back into the range."
         )
     return found
 
@@ -86,8 +87,4 @@ def held_still(ctx: Context, ball: Ball) -> dict[str, list[str]]:
 
 
 def named(reasons: dict[str, list[str]]) -> str:
-    return "; ".join(f"{_listed(names)} ({reason})" for reason, names in reasons.items())
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    return "; ".join(f"{listed(names, NAMED)} ({reason})" for reason, names in reasons.items())

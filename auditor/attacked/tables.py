@@ -19,9 +19,10 @@ from auditor.attacks.tables.chance import random_changes
 from auditor.attacks.tables.curve import table_curve as frontiers
 from auditor.attacks.tables.gradient import without_slope
 from auditor.errors import NotApplicable
+from auditor.integers import Integers
 from auditor.registry import Context
 from auditor.stats import rate
-from auditor.subject import Batch, Integers, Model
+from auditor.subject import Batch, Model
 from auditor.tables.ball import Ball, ball_of
 from auditor.tables.constraints import Which
 from auditor.tables.file_units import Rows, decoded, said

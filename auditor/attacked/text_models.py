@@ -14,7 +14,8 @@ from auditor.attacks.text_model import TextModel
 from auditor.errors import NotApplicable
 from auditor.explain.entries import Entry, enterable, entries, gradients_at
 from auditor.explain.passes import is_half
-from auditor.subject import Model, Vocabulary
+from auditor.subject import Model
+from auditor.words import Vocabulary
 
 __all__ = ["text_model"]
 

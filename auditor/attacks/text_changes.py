@@ -9,7 +9,8 @@ from typing import Literal
 from auditor.attacks.typos import typos
 from auditor.attacks.word_neighbours import Neighbours
 from auditor.data.words import spans
-from auditor.subject import Integers, Words
+from auditor.integers import Integers
+from auditor.words import Words
 
 __all__ = ["MOST_OF_A_TEXT", "Change", "Changeable", "applied", "changeable", "places_of"]
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.subject import Integers
+from auditor.integers import Integers
 from auditor.wrapped.randomised_smoothing import Smoothed
 
 __all__ = ["CertifiedByDraws", "Sampling", "at_least", "at_most", "certified_by_draws", "hits_at", "looks"]

@@ -28,6 +28,7 @@ MAPPED = 2
 @check(
     "explain.activations",
     title="Activations",
+    measures=("dead_units", "saturated_units"),
     source="Morcos et al. 2018, arXiv:1803.06959; Hanley & Lippman-Hand 1983, JAMA 249:1743",
 )
 def explain_activations(

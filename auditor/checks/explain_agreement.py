@@ -22,7 +22,12 @@ TOP = 5
 DISAGREE = 0.5
 
 
-@check("explain.agreement", title="Agreement of explanations", source="Krishna et al. 2024, arXiv:2202.01602")
+@check(
+    "explain.agreement",
+    title="Agreement of explanations",
+    measures=("consensus", "consensus_by_chance"),
+    source="Krishna et al. 2024, arXiv:2202.01602",
+)
 def explain_agreement(
     ctx: Context,
     *,

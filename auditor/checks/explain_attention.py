@@ -35,6 +35,7 @@ AGREEMENTS = ("occlusion_correlation", "occlusion_correlation_gradient")
 @check(
     "explain.attention",
     title="Attention (routing)",
+    measures=("heads", "layers", "occlusion_correlation", "occlusion_correlation_gradient"),
     source=(
         "Abnar & Zuidema 2020, arXiv:2005.00928; Chefer et al. 2021, arXiv:2103.15679; Jain & Wallace 2019, "
         "arXiv:1902.10186"

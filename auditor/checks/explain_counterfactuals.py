@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from auditor.columns import Column
 from auditor.errors import NotApplicable, UsageError
 from auditor.explain.counterfactual.counterfactuals import Table as Starts
 from auditor.explain.counterfactual.counterfactuals import Way, counterfactuals
@@ -17,9 +18,9 @@ from auditor.explain.counterfactual.mad import Distance
 from auditor.explain.counterfactual.weight_noise import noised
 from auditor.explain.off_data import Cloud
 from auditor.explained.samples import Sample, explained_samples, need_pictures_or_columns
+from auditor.integers import Integers
 from auditor.registry import Context, check, sizes
 from auditor.stats import mean, rate
-from auditor.subject import Column, Integers
 from auditor.tables.constraints import Constraints
 from auditor.tables.file_units import decoded, said
 from auditor.types import Measure, Result, Scalar, Table
@@ -31,6 +32,7 @@ RECOURSE = 50  # rows without the favourable answer, at least, where there are s
 @check(
     "explain.counterfactuals",
     title="Counterfactuals",
+    measures=("changed_columns", "distance", "plausibility", "recourse", "robustness", "robustness_before", "validity"),
     source="Wachter et al. 2018, arXiv:1711.00399; Brughmans et al. 2021, arXiv:2104.07411 (NICE)",
 )
 def explain_counterfactuals(

@@ -25,11 +25,15 @@ CHANCE, TRIED = "chance", 200
 @check(
     "explain.faithfulness",
     title="Faithfulness of explanations",
+    measures=(
+        "deletion", "evidence_against", "evidence_for", "evidence_measures", "infidelity", "insertion",
+        "off_data", "passes", "road", "sensitivity_n", "wins_chance", "wins_features",
+    ),
     source=(
         "Petsiuk et al. 2018, arXiv:1806.07421; Rong et al. 2022, arXiv:2202.00449; Yeh et al. 2019, arXiv:1901.09392; "
         "Ancona et al. 2018, arXiv:1711.06104"
     ),
-)
+)  # fmt: skip
 def explain_faithfulness(
     ctx: Context,
     *,

@@ -11,6 +11,7 @@ from pydantic import Field
 from auditor.explain.alike import Ranks, close_pairs, groups_alike
 from auditor.explain.batched import Floats
 from auditor.explain.partial import shown_values, steps_of
+from auditor.lists import listed
 from auditor.registry import Context, check, sizes
 from auditor.stats import mean, rate
 from auditor.study import Curves, Study
@@ -28,8 +29,12 @@ MOST_ATTRIBUTED = 200  # columns
 @check(
     "explain.global",
     title="Reliance on columns",
+    measures=(
+        "ale_range", "conditional_importance", "mean_absolute_shap", "monotonicity_violations",
+        "permutation_importance",
+    ),
     source="Breiman 2001; Molnar et al. 2023, arXiv:2006.04628; Friedman 2001; Apley & Zhu 2020, arXiv:1612.08468",
-)
+)  # fmt: skip
 def explain_global(
     ctx: Context,
     *,
@@ -189,7 +194,7 @@ def _doubts(study: Study, marginal: dict[int, Floats]) -> list[str]:
             )
     still = [labels[i] for i in range(len(labels)) if not study.varies[i]]
     if still:
-        caveats.append(f"One value in all of these rows, so no importance here and no curve: {_listed(still)}.")
+        caveats.append(f"One value in all of these rows, so no importance here and no curve: {listed(still, NAMED)}.")
     if len(marginal) > LISTED:
         caveats.append(f"The {LISTED} strongest of {len(marginal):,} columns are shown; all are among the measures.")
     return caveats
@@ -200,9 +205,4 @@ def _together(study: Study, ranks: Ranks) -> list[str]:
     if not pairs:
         return []
     named = [f"{study.labels[i]} and {study.labels[j]} ({r:.2f})" for i, j, r in pairs]
-    return [f"Columns that go together (rank correlation over .9) share what they are worth: {_listed(named)}."]
-
-
-def _listed(names: Sequence[str]) -> str:
-    rest = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
+    return [f"Columns that go together (rank correlation over .9) share what they are worth: {listed(named, NAMED)}."]

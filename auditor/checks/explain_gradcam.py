@@ -22,6 +22,7 @@ WITNESS = "HiResCAM"
 @check(
     "explain.gradcam",
     title="Grad-CAM",
+    measures=("hirescam_correlation",),
     source="Selvaraju et al. 2017, arXiv:1610.02391; Draelos & Carin 2020, arXiv:2011.08891; "
     "Chattopadhay et al. 2018, arXiv:1710.11063; Jiang et al. 2021, doi:10.1109/TIP.2021.3089943",
 )

@@ -27,6 +27,7 @@ SENSITIVE, MOST_UNRESOLVED = 0.7, 0.02
 @check(
     "explain.integrated_gradients",
     title="Integrated gradients",
+    measures=("baseline_agreement", "completeness_error", "expected_error", "steps", "unresolved"),
     source="Sundararajan et al. 2017, arXiv:1703.01365; Erion et al. 2021, arXiv:1906.10670",
 )
 def explain_integrated_gradients(

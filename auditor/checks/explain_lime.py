@@ -36,7 +36,12 @@ class _Found:
         return bool(np.isfinite(self.local.weights).all())
 
 
-@check("explain.lime", title="LIME", source="Ribeiro et al. 2016, arXiv:1602.04938")
+@check(
+    "explain.lime",
+    title="LIME",
+    measures=("drawn", "fidelity", "neighbours", "off_data", "stability"),
+    source="Ribeiro et al. 2016, arXiv:1602.04938",
+)
 def explain_lime(
     ctx: Context,
     *,

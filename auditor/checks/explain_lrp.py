@@ -20,6 +20,7 @@ AT_ONCE = 16  # at once: what a forward pass keeps for its backward pass grows w
 @check(
     "explain.lrp",
     title="LRP",
+    measures=("constant_share", "ledger_error"),
     source="Bach et al. 2015, PLoS ONE 10:e0130140; Montavon et al. 2019, doi:10.1007/978-3-030-28954-6_10; Achtibat "
     "et al. 2024, arXiv:2402.05602",
 )

@@ -22,6 +22,7 @@ LITTLE, POOR = 0.01, 0.5
 @check(
     "explain.occlusion",
     title="Occlusion",
+    measures=("fill_agreement", "largest_drop", "off_data"),
     source="Zeiler & Fergus 2014, arXiv:1311.2901",
 )
 def explain_occlusion(

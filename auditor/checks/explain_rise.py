@@ -19,7 +19,7 @@ from auditor.types import Measure, Result
 POOR = 0.5
 
 
-@check("explain.rise", title="RISE", source="Petsiuk et al. 2018, arXiv:1806.07421")
+@check("explain.rise", title="RISE", measures=("split_correlation",), source="Petsiuk et al. 2018, arXiv:1806.07421")
 def explain_rise(
     ctx: Context,
     *,

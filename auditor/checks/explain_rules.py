@@ -32,6 +32,7 @@ Found = tuple[list[Measure], list[Table], list[str]]
 @check(
     "explain.rules",
     title="Rules and anchors",
+    measures=("anchor_coverage", "anchor_precision", "fidelity", "majority", "stability"),
     source="Craven & Shavlik 1996, NIPS 8:24 (Trepan); Ribeiro et al. 2018, AAAI 32:1527 (anchors)",
 )
 def explain_rules(

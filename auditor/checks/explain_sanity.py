@@ -27,6 +27,7 @@ FEWEST = 20  # parts below which a histogram says nothing
 @check(
     "explain.sanity",
     title="Explanations of random weights",
+    measures=("entropy_rise", "random_correlation"),
     source="Adebayo et al. 2018, arXiv:1810.03292; Hedström et al. 2024, arXiv:2401.06465 (sMPRT, eMPRT)",
 )
 def explain_sanity(

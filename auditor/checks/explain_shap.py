@@ -25,6 +25,7 @@ SENSITIVE = 0.2  # a background effect that is worth a caveat
 @check(
     "explain.shap",
     title="SHAP",
+    measures=("background_effect", "certain_bars", "certain_top", "coalitions", "off_data", "standard_error"),
     source="Lundberg & Lee 2017, arXiv:1705.07874; Musco & Witter 2025, arXiv:2410.01917; arXiv:2602.01399",
 )
 def explain_shap(

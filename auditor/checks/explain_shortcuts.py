@@ -10,6 +10,7 @@ from pydantic import Field
 
 from auditor.errors import NotApplicable
 from auditor.explained.samples import is_image, need_explainable
+from auditor.lists import listed
 from auditor.registry import Context, check, sizes
 from auditor.shortcuts.marks import marks, pictures
 from auditor.shortcuts.relevance import relevance_of
@@ -24,7 +25,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@check("explain.shortcuts", title="Shortcuts", source="Lapuschkin et al. 2019, Nat. Commun. 10:1096 (Clever Hans)")
+@check(
+    "explain.shortcuts",
+    title="Shortcuts",
+    measures=("concentration", "hide_rate", "paste_rate", "shortcuts"),
+    source="Lapuschkin et al. 2019, Nat. Commun. 10:1096 (Clever Hans)",
+)
 def explain_shortcuts(
     ctx: Context,
     *,
@@ -111,13 +117,9 @@ def _left_out(ctx: Context, whom: Chosen, suspects: Sequence[Suspect]) -> list[s
         (whom.beyond, "predicted less often than those looked at; `classes` is their number"),
         (silent, "without positive relevance at a place or on a word that 5 rows of each half share"),
     )
-    caveats = [f"Not looked at: {_listed(names)} ({why})." for names, why in reasons if names]
+    caveats = [f"Not looked at: {listed(names, 5)} ({why})." for names, why in reasons if names]
     if len(whom.members) < 3 and is_image(ctx):
         caveats.append(
             "With fewer than 3 classes an object at a fixed place looks the same as a mark: see the picture."
         )
     return caveats
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")

@@ -25,7 +25,12 @@ from auditor.types import Image, Measure, Result, Table
 ROUGH = 0.5
 
 
-@check("explain.smoothgrad", title="SmoothGrad", source="Smilkov et al. 2017, arXiv:1706.03825")
+@check(
+    "explain.smoothgrad",
+    title="SmoothGrad",
+    measures=("noise_error", "smoothing_correlation"),
+    source="Smilkov et al. 2017, arXiv:1706.03825",
+)
 def explain_smoothgrad(
     ctx: Context,
     *,

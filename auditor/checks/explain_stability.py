@@ -22,7 +22,10 @@ MOST = 1.0
 
 
 @check(
-    "explain.stability", title="Stability of explanations", source="Yeh et al. 2019, arXiv:1901.09392 (max-sensitivity)"
+    "explain.stability",
+    title="Stability of explanations",
+    measures=("max_sensitivity", "steady"),
+    source="Yeh et al. 2019, arXiv:1901.09392 (max-sensitivity)",
 )
 def explain_stability(
     ctx: Context,

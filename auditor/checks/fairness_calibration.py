@@ -10,17 +10,17 @@ from pydantic import Field
 from auditor.counting.crossings import countable
 from auditor.counting.tally import Rows, Tally, tallied
 from auditor.errors import NotApplicable
+from auditor.fairness.by_chance import by_chance, differences
 from auditor.fairness.calibration import bands_of, calibration, residuals
 from auditor.fairness.calibration_tables import about_groups, band_table, group_table, reliability_table
 from auditor.registry import Context, check
 from auditor.types import Measure, Result, Table
 
-BY_CHANCE = 20  # one of so many 95 % intervals leaves out the truth
-
 
 @check(
     "fairness.calibration",
     title="Calibration by group",
+    measures=("calibration_in_the_large", "calibration_in_the_large_difference", "ece", "sufficiency_difference"),
     source="Naeini et al. 2015, AAAI (ece); Guo et al. 2017, arXiv:1706.04599; Chouldechova 2017, arXiv:1703.00056; "
     "Scheffe 1953, Wilson 1927 (intervals)",
 )
@@ -91,9 +91,7 @@ def _counted(ctx: Context) -> tuple[Rows, Callable[[tuple[str, ...]], Tally]]:
 
 
 def _by_chance(measures: list[Measure]) -> list[str]:
-    n = sum(m.name.endswith("_difference") and m.value is not None for m in measures)
-    if n < BY_CHANCE:
+    n = differences(measures)
+    if not (expected := by_chance(n)):
         return []
-    return [
-        f"{n:,} differences are measured: where groups do not differ, about {n // BY_CHANCE:,} leave 0 out by chance."
-    ]
+    return [f"{n:,} differences are measured: where groups do not differ, about {expected:,} leave 0 out by chance."]

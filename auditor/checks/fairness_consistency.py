@@ -14,9 +14,9 @@ from auditor.fairness.groups import Groups
 from auditor.fairness.neighbours import Values, in_deviations, nearest, steepness
 from auditor.fairness.other_columns import with_other_columns
 from auditor.fairness.situations import Situations, disagreements, distances_of, joined, situations
+from auditor.integers import Integers
 from auditor.registry import Context, check, sizes
 from auditor.stats import share
-from auditor.subject import Integers
 from auditor.tabular import need_columns
 from auditor.types import Measure, Result, Scalar, Table
 
@@ -32,8 +32,12 @@ Figures = tuple[str, Sequence[Situations], tuple[Measure, Measure, Measure]]
 @check(
     "fairness.consistency",
     title="Consistency",
+    measures=(
+        "consistency", "consistency_by_chance", "cross_group_disagreement", "cross_group_excess",
+        "lipschitz_95", "lipschitz_largest", "same_group_disagreement",
+    ),
     source="Zemel et al. 2013, ICML, section 5; Dwork et al. 2012, arXiv:1104.3913; Luong et al. 2011, KDD",
-)
+)  # fmt: skip
 def consistency(
     ctx: Context,
     *,
@@ -85,12 +89,10 @@ def consistency(
             measures.append(share("consistency", same[groups.codes == g].tolist(), slice=groups.slice(g)))
             scores[measures[-1]] = np.where(groups.codes == g, same, np.nan)
         if groups.comparable:
-            found = situations(x, groups, ctx.seed)
-            every = [(attribute, found), *((groups.slice(g), [s]) for g, s in enumerate(found))]
-            figures = [(where, of, disagreements(of, answers, where)) for where, of in every]
+            figures = _across(groups, situations(x, groups, ctx.seed), answers)
             measures += [m for _, _, of in figures for m in of]
             tables.append(_table(ctx, attribute, answers, figures))
-            caveats += _far(attribute, found)
+            caveats += _far(attribute, figures)
         else:
             measures.append(Measure("cross_group_excess", attribute, None, len(groups.named), better="lower"))
     ctx.keep_scores(ctx.data.row_ids[rows], scores)
@@ -121,6 +123,12 @@ def _rows(ctx: Context, samples: int, neighbours: int) -> tuple[Integers, Values
     return drawn[fine], found, caveats
 
 
+def _across(groups: Groups, found: Sequence[Situations], answers: Integers) -> list[Figures]:
+    """Of all groups, then of each: its slice, its rows with their neighbours, and how often the answers differ."""
+    every = [(groups.attribute, found), *((groups.slice(g), [s]) for g, s in enumerate(found))]
+    return [(where, of, disagreements(of, answers, where)) for where, of in every]
+
+
 def _table(ctx: Context, attribute: str, answers: Integers, figures: Sequence[Figures]) -> Table:
     """All groups, then each: how often the neighbours disagree, who is favoured then, and how far away they are."""
     rows: list[tuple[Scalar, ...]] = []
@@ -134,8 +142,9 @@ def _table(ctx: Context, attribute: str, answers: Integers, figures: Sequence[Fi
     return Table(f"{TITLE}{attribute}", COLUMNS, tuple(rows))
 
 
-def _far(attribute: str, found: Sequence[Situations]) -> list[str]:
-    within, across = distances_of(found)
+def _far(attribute: str, figures: Sequence[Figures]) -> list[str]:
+    (_, of_all, _), *_ = figures
+    within, across = distances_of(of_all)
     if across <= FURTHER * within:
         return []
     times = f"{across / within:.1f} times as far away as" if within > 0 else "further away than"

@@ -12,21 +12,22 @@ from pydantic import Field
 from auditor.errors import NotApplicable
 from auditor.explain.games import Floats
 from auditor.explained.playing import background_of
+from auditor.fairness.by_chance import ONE_IN, by_chance
 from auditor.fairness.contributions import Split, shapley_values, split, versus
 from auditor.fairness.groups import Groups
+from auditor.integers import Integers
 from auditor.registry import Context, check, sizes
-from auditor.subject import Integers
 from auditor.tabular import labels_of, need_columns
 from auditor.types import Measure, Result, Scalar, Table
 
 MOST_COLUMNS = 200
 TITLE = "The gap in mean score, "
-BY_CHANCE = 20  # one of so many 95 % intervals leaves out the truth
 
 
 @check(
     "fairness.explanations",
     title="What a gap comes through",
+    measures=("gap_contribution", "gap_ledger_error", "score_gap"),
     source="Begley et al. 2020, arXiv:2010.07389; Welch 1947, Biometrika 34:28 (intervals)",
 )
 def explanations(
@@ -133,6 +134,6 @@ def _still(scores: Floats) -> list[str]:
 
 def _by_chance(splits: Sequence[Split]) -> list[str]:
     n = sum(len(s.parts) for s in splits)
-    if n < BY_CHANCE:
+    if not by_chance(n):
         return []
-    return [f"{n:,} contributions are measured: of those that are 0, one in {BY_CHANCE} has an interval off 0."]
+    return [f"{n:,} contributions are measured: of those that are 0, one in {ONE_IN} has an interval off 0."]

@@ -20,9 +20,14 @@ Template = Annotated[str, Field(pattern=r"\{person\}", max_length=1000)]
 @check(
     "fairness.flips",
     title="Changed groups",
+    measures=(
+        "favourable_shift", "favourable_shift_with_proxies", "flip_rate", "flip_rate_by_chance",
+        "flip_rate_with_proxies", "flips_above_chance", "score_change", "score_change_with_proxies",
+        "template_difference", "template_flip_rate", "template_score",
+    ),
     source="Kusner et al. 2017, arXiv:1703.06856; Feldman et al. 2015, arXiv:1412.3756; Plecko & Meinshausen 2020, "
     "arXiv:1911.06685 (quantiles); Garg et al. 2019, arXiv:1809.10610; Caliskan et al. 2017, arXiv:1608.07187 (names)",
-)
+)  # fmt: skip
 def flips(
     ctx: Context,
     *,

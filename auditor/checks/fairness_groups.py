@@ -24,9 +24,20 @@ MOST_MEASURES = 50_000  # then no further class is taken
 @check(
     "fairness.groups",
     title="Groups",
+    measures=(
+        "accuracy", "accuracy_difference", "accuracy_ratio", "auc", "auc_difference", "balanced_accuracy",
+        "base_rate", "base_rate_difference", "between_group_generalized_entropy", "brier", "brier_difference",
+        "demographic_parity_difference", "demographic_parity_ratio", "ece", "equal_opportunity_difference",
+        "equal_opportunity_ratio", "equalized_odds_difference", "equalized_odds_mean_difference",
+        "equalized_odds_ratio", "fdr", "fn_fp_ratio", "fnr", "for", "fpr", "fpr_difference",
+        "generalized_entropy", "ks_distance", "mcc", "mean_absolute_error", "mean_absolute_error_difference",
+        "mean_residual", "mean_residual_difference", "mean_score", "mean_score_difference", "mean_value",
+        "mean_value_difference", "npv", "npv_difference", "ppv", "predictive_parity_difference",
+        "predictive_parity_ratio", "selection_rate", "tnr", "tpr", "treatment_equality_difference",
+    ),
     source="Hardt et al. 2016, arXiv:1610.02413; Agarwal et al. 2018, arXiv:1803.02453; Speicher et al. 2018, "
     "arXiv:1807.00787; Newcombe 1998, Agresti et al. 2008 (intervals)",
-)
+)  # fmt: skip
 def groups(
     ctx: Context,
     *,

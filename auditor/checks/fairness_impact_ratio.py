@@ -25,6 +25,7 @@ MOST_TABLES = 100
 @check(
     "fairness.impact_ratio",
     title="Impact ratio",
+    measures=("impact_ratio", "scoring_impact_ratio", "scoring_rate", "selection_rate", "unknown_count"),
     source="29 CFR 1607.4(D); 6 RCNY 5-301; Donner & Zou 2012 (intervals)",
     clash=clash,
 )

@@ -26,6 +26,7 @@ MOST_ELEMENTS, FEWEST_ROWS = 20_000_000, 1000  # of wide inputs fewer rows are t
 @check(
     "fairness.proxies",
     title="Proxies",
+    measures=("attribute_auc", "attribute_auc_without_itself", "column_auc", "representation_auc"),
     source="Feldman et al. 2015, arXiv:1412.3756, section 4; Newcombe 2006 (intervals); Bergsma 2013 (Cramér's V)",
 )
 def proxies(

@@ -9,22 +9,23 @@ import numpy as np
 from pydantic import Field
 
 from auditor.by_group import MOST_GROUPS, Compared, codes_of, compared, unchanged
+from auditor.columns import Labels
 from auditor.contingency import MISSING
 from auditor.errors import NotApplicable
+from auditor.fairness.by_chance import by_chance, differences
 from auditor.registry import Context, check
 from auditor.scores import Scored
-from auditor.subject import Labels
 from auditor.types import Measure, Result, Scalar, Table
 
 TOPIC = "robustness"
 SMALL, LISTED = 30, 8
 MOST_MEASURES = 10_000  # then no further attribute is taken
-BY_CHANCE = 20  # one of so many 95 % intervals leaves out the truth
 
 
 @check(
     "fairness.robustness",
     title="Robustness by group",
+    measures=("accuracy", "*_accuracy", "*_rate", "*_share", "*_difference"),
     source="Nanda et al. 2021, arXiv:2006.12621; Newcombe 1998 (intervals); Zou & Donner 2008, Stat. Med. 27:1693",
     reads=TOPIC,
 )
@@ -96,10 +97,10 @@ def _shown(attribute: str, labels: Labels, found: Sequence[Compared]) -> Table:
 
 # ---- caveats -----------------------------------------------------------------------------------------------------
 def _by_chance(measures: Sequence[Measure]) -> list[str]:
-    n = sum(m.name.endswith("_difference") and m.value is not None for m in measures)
-    if n < BY_CHANCE:
+    n = differences(measures)
+    if not by_chance(n):
         return []
-    expected = f"at least {n // BY_CHANCE:,} of them have an interval above 0 by chance"
+    expected = f"at least {by_chance(n):,} of them have an interval above 0 by chance"
     more = "far more where an attribute has many groups, as each is that of the two furthest apart"
     return [f"{n:,} differences are measured: where groups do not differ at all, {expected}, {more}."]
 

@@ -8,13 +8,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from auditor.columns import Labels
 from auditor.errors import NotApplicable
 from auditor.explained.samples import is_image
 from auditor.fairness.slice_columns import columns_of, slice_text
 from auditor.fairness.slice_halves import FEWEST, Halves, Tested, searched_and_tested, smallest_slice
 from auditor.registry import Context, check
 from auditor.stats import difference, rate
-from auditor.subject import Labels
 from auditor.types import Measure, Result, Scalar, Table
 
 FAR = 0.8  # the share of rows that a wrong answer is further off than, where a model gives a value
@@ -28,6 +28,7 @@ FOUND = (
 @check(
     "fairness.slices",
     title="Slices",
+    measures=("confirmed_slices", "error_gap", "error_rate"),
     source="Sagadeeva & Boehm 2021, SIGMOD (SliceLine); Fisher 1935 (tests); Holm 1979; Newcombe 1998 (intervals)",
 )
 def slices(

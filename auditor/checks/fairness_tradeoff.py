@@ -7,11 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from auditor.columns import Labels
 from auditor.contingency import RATES_OF, Criterion
 from auditor.errors import NotApplicable, UsageError
 from auditor.fairness.yardstick import answers_of, steps
 from auditor.registry import Context, check, sizes
-from auditor.subject import Data, Labels
+from auditor.subject import Data
 from auditor.training.fit import fit_to_train
 from auditor.types import Measure, Result, Table
 from auditor.wrapped.cuts import Cuts, Floats, cuts_of, leads
@@ -23,6 +24,7 @@ Strengths = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min
 @check(
     "fairness.tradeoff",
     title="Trade-off",
+    measures=("accuracy", "demographic_parity_difference", "equal_opportunity_difference", "equalized_odds_difference"),
     source="Hardt et al. 2016, arXiv:1610.02413 (thresholds); Agresti et al. 2008 and Wilson 1927 (intervals)",
 )
 def tradeoff(

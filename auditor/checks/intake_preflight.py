@@ -24,6 +24,7 @@ REPEATED, DRAWN = 16, 64  # rows that are run again, and by the statistics of th
 @check(
     "intake.preflight",
     title="Preflight",
+    measures=("clean_accuracy", "mean_absolute_error"),
     source="what users of other tools trip over first: wrong normalisation, value range, or label order",
 )
 def preflight(ctx: Context) -> Result:

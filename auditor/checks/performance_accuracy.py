@@ -6,17 +6,18 @@ from typing import Any, cast
 
 import numpy as np
 
+from auditor.given import Probabilities
 from auditor.integers import Codes, confusion, parts
 from auditor.predictions import Predictions
 from auditor.registry import Context, check
 from auditor.stats import mean_of, rate
-from auditor.subject import Probabilities
 from auditor.types import Measure, Result, Scalar, Table
 
 
 @check(
     "performance.accuracy",
     title="Accuracy",
+    measures=("accuracy", "answered_accuracy", "brier", "majority_share", "precision", "recall", "rejected_share"),
     source="Wilson 1927, J. Am. Stat. Assoc. 22:209 (intervals); Brier 1950, Mon. Weather Rev. 78:1 (brier)",
 )
 def accuracy(ctx: Context) -> Result:

@@ -30,6 +30,7 @@ Epsilon = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 @check(
     "robustness.certified",
     title="Proved accuracy",
+    measures=("attacked_accuracy", "certified_accuracy"),
     source="Gowal et al. 2018, arXiv:1810.12715; Singh et al. 2018 (DeepZ); Cohen et al. 2019, arXiv:1902.02918",
 )
 def by_bounds(

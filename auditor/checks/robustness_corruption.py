@@ -26,8 +26,12 @@ GRIDS = {1: CORNERS, 2: CORNERS, 3: grid(5, 3), 4: grid(5, 3), 5: grid(7, 5)}
 @check(
     "robustness.corruption",
     title="Accuracy under corruptions",
+    measures=(
+        "clean_accuracy", "clean_error", "corruption_accuracy", "corruption_error", "mean_spatial_accuracy",
+        "mean_spatial_error", "relative_error", "spatial_accuracy", "spatial_error",
+    ),
     source="Hendrycks & Dietterich 2019, arXiv:1903.12261; Engstrom et al. 2019, arXiv:1712.02779",
-)
+)  # fmt: skip
 def corruption(
     ctx: Context,
     *,

@@ -21,6 +21,7 @@ Epsilon = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 @check(
     "robustness.curve",
     title="Robust accuracy",
+    measures=("noise_accuracy", "noise_stable_rate", "robust_accuracy", "stable_rate"),
     source="Croce & Hein 2020, arXiv:2003.01690; Athalye et al. 2018, arXiv:1802.00420",
 )
 def curve(

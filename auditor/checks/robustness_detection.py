@@ -31,6 +31,7 @@ FEW = 30
 @check(
     "robustness.detection",
     title="Can attacks be detected?",
+    measures=("auroc", "auroc_fall"),
     source="Carlini & Wagner 2017, arXiv:1705.07263; Xu et al. 2018, arXiv:1704.01155",
 )
 def detection(

@@ -40,6 +40,7 @@ Epsilon = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 @check(
     "robustness.foolbox",
     title="Robust accuracy by foolbox",
+    measures=("robust_accuracy",),
     source="Rauber et al. 2020, J. Open Source Softw. 5(53):2607 (foolbox 3.3.4)",
 )
 def by_foolbox(

@@ -21,8 +21,12 @@ from auditor.types import Measure, Result
 @check(
     "robustness.missing",
     title="Missing values",
+    measures=(
+        "accuracy_fall", "clean_accuracy", "clean_error", "error_rise", "missing_accuracy", "missing_error",
+        "nan_answered", "nan_out", "nan_raises",
+    ),
     source="Rubin 1976, Biometrika 63:581; Newcombe 1998, Stat. Med. 17:2635 (falls of the same rows)",
-)
+)  # fmt: skip
 def missing(
     ctx: Context,
     *,

@@ -23,6 +23,7 @@ from auditor.types import Result
 @check(
     "robustness.ood",
     title="Inputs it was not made for",
+    measures=("auroc", "fpr95"),
     source="Hendrycks & Gimpel 2017, arXiv:1610.02136; Sun et al. 2022, arXiv:2204.06507",
 )
 def ood(

@@ -22,9 +22,13 @@ SIGNIFICANT = 0.05
 @check(
     "robustness.shift",
     title="Shift from the reference",
+    measures=(
+        "accuracy", "accuracy_difference", "label_shift", "label_shift_error", "mean_absolute_error",
+        "predicted_accuracy", "prediction_error", "shift_auc", "shifted_columns",
+    ),
     source="Lopez-Paz & Oquab 2017, arXiv:1610.06545; Lipton et al. 2018, arXiv:1802.03916; Garg et al. 2022, "
     "arXiv:2201.04234",
-)
+)  # fmt: skip
 def shift(
     ctx: Context,
     *,

@@ -30,6 +30,7 @@ FEW = 30
 @check(
     "robustness.trust",
     title="Can the attack be believed?",
+    measures=("adapted_accuracy", "naive_accuracy", "naive_gap", "rules_fired", "unit_test"),
     source="Carlini et al. 2019, arXiv:1902.06705; Zimmermann et al. 2022, arXiv:2206.13991",
 )
 def trust(

@@ -9,8 +9,9 @@ from functools import partial
 from torch import Tensor
 
 from auditor.corruptions.images import FAMILIES, Bounds, Family, corrupted, need_range
+from auditor.integers import Integers
 from auditor.registry import Context
-from auditor.subject import Integers, Model
+from auditor.subject import Model
 
 __all__ = ["Corrupt", "Kind", "Part", "picture_kind"]
 

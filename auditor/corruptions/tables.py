@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.corruptions.draws import seed_of
 from auditor.corruptions.images import Bounds
 from auditor.corruptions.kinds import Corrupt, Kind, Part
 from auditor.errors import NotApplicable
+from auditor.lists import listed
 from auditor.registry import Context
-from auditor.subject import Column, Model
+from auditor.subject import Model
 from auditor.tables.file_units import Rows, decoded, encoded, said
 
 __all__ = ["FACTORS", "NOISE", "STEPS", "table_kind"]
@@ -139,29 +141,27 @@ def _shown(columns: Sequence[Column], families: dict[str, Corrupt], part: Part, 
     before, after = (decoded(x, columns)[0] for x in (part.x, families[name](part, severity)))
     changed = [i for i in range(len(columns)) if before[i] != after[i]]
     words = [f"{columns[i].name}: {said(before[i], columns[i])} became {said(after[i], columns[i])}" for i in changed]
-    return _listed(words) or "nothing changed"
+    return listed(words, NAMED) or "nothing changed"
 
 
 def _caveats(ctx: Context, spread: Rows, pairs: Sequence[tuple[int, int]]) -> list[str]:
     found, columns = [], ctx.data.columns
     fixed = [c.name for c, s in zip(columns, spread, strict=True) if not c.mutable or (c.kind == "number" and s == 0)]
     if fixed:
-        found.append(f"Columns that may not change by the audit file, or never do, stay as they are: {_listed(fixed)}.")
+        found.append(
+            f"Columns that may not change by the audit file, or never do, stay as they are: {listed(fixed, NAMED)}."
+        )
     still = [c.name for c in columns if c.kind != "number" and c.mutable]
     if still:
-        found.append(f"Categories and flags change by swaps alone: {_listed(still)}.")
+        found.append(f"Categories and flags change by swaps alone: {listed(still, NAMED)}.")
     if not pairs:
         found.append("No two columns are of like kind, so that none were swapped.")
     held = [c.name for c in columns if c.integer or c.increasing_only or c.low > -np.inf or c.high < np.inf]
     if held:
         found.append(
             "Columns with whole numbers, a range or one direction in the audit file keep to it; a unit mistake or a "
-            f"swap that would not is not made: {_listed(held)}."
+            f"swap that would not is not made: {listed(held, NAMED)}."
         )
     if ctx.data.relations:
         found.append("Mistakes do not keep the relations of the audit file: a look at those would find such rows.")
     return found
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

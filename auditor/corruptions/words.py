@@ -17,7 +17,8 @@ from auditor.corruptions.kinds import Corrupt, Kind, Part
 from auditor.data.words import spans
 from auditor.errors import NotApplicable
 from auditor.registry import Context
-from auditor.subject import Data, Model, Vocabulary
+from auditor.subject import Data, Model
+from auditor.words import Vocabulary
 
 __all__ = ["SHARES", "Way", "rewritten", "text_kind"]
 

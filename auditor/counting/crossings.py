@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from auditor.subject import Integers, Labels
+from auditor.columns import Labels
+from auditor.integers import Integers
 
 __all__ = ["MOST_CELLS", "Crossing", "countable", "crossing_of", "crossings", "slice_of"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from auditor.columns import Labels
 from auditor.contingency import Cell
 from auditor.counting.crossings import MOST_CELLS, Crossing, crossing_of
-from auditor.subject import Labels
 
 __all__ = ["BINS", "Rows", "Sums", "Tally", "tallied", "tally"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from auditor.columns import Labels
 from auditor.counting.crossings import Crossing
 from auditor.counting.tally import BATCH
-from auditor.subject import Labels
 
 __all__ = ["Spreads", "spreads"]
 

@@ -15,6 +15,7 @@ from numpy.lib import format as npy
 from PIL import Image
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.config import DataSpec, InputSpec
 from auditor.data.columns import TARGET, ArrayColumns, need
 from auditor.data.pixels import to_inputs, to_size
@@ -22,7 +23,7 @@ from auditor.data.source import Source
 from auditor.errors import LoadError, UsageError
 from auditor.feeds import Packed, Part
 from auditor.intake.recognise import sha256
-from auditor.subject import Column, Integers
+from auditor.integers import Integers
 
 __all__ = ["read_arrays"]
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.config import AuditFile
 from auditor.data.source import Source
-from auditor.subject import Column, Data
+from auditor.subject import Data
 
 __all__ = ["Bounds", "bounds_of"]
 

@@ -7,8 +7,7 @@ import numpy as np
 from auditor.config import DataSpec
 from auditor.data.columns import matching, need
 from auditor.data.source import Source
-from auditor.integers import Codes
-from auditor.subject import Integers
+from auditor.integers import Codes, Integers
 
 __all__ = ["chosen"]
 

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from auditor.columns import Labels
 from auditor.contingency import MISSING
 from auditor.data.gathered import Numbers, Texts, is_number, numbers_of, parsed
 from auditor.errors import LoadError
-from auditor.integers import narrowed, smallest
-from auditor.subject import Integers, Labels
+from auditor.integers import Integers, narrowed, smallest
 
 __all__ = [
     "TARGET", "ArrayColumns", "ArrowColumns", "Columns", "HeldColumns", "Numbers", "as_text", "matching", "need",

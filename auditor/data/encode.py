@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from auditor.columns import Column
 from auditor.config import ColumnSpec, DataSpec
 from auditor.contingency import MISSING
 from auditor.data.columns import ArrowColumns, Numbers, need
 from auditor.errors import LoadError, UsageError
-from auditor.subject import Column
 
 __all__ = ["Block", "Encoder", "columns_for"]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from auditor.columns import Labels
 from auditor.contingency import MISSING
 from auditor.errors import LoadError
 from auditor.integers import Codes, smallest
-from auditor.subject import Labels
 
 __all__ = [
     "Gathered", "Numbers", "NumbersGathered", "Texts", "is_number", "is_plain", "numbers_of", "parsed",

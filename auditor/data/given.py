@@ -10,8 +10,8 @@ from auditor.config import DataSpec
 from auditor.data.columns import Columns, Numbers
 from auditor.data.targets import encode_target, favourable
 from auditor.errors import LoadError, UsageError
+from auditor.given import Given
 from auditor.integers import narrowed
-from auditor.subject import Given
 
 __all__ = ["about_values", "finite", "given_predictions", "given_values", "holder_of_values"]
 

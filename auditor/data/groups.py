@@ -10,13 +10,13 @@ from itertools import pairwise
 import numpy as np
 
 from auditor.characters import unreadable
+from auditor.columns import Labels
 from auditor.contingency import MISSING
 from auditor.data.columns import Columns, Numbers, need
 from auditor.data.gathered import is_number
 from auditor.data.targets import LONGEST_NAME
 from auditor.errors import AuditError, LoadError, UsageError
 from auditor.integers import parts, smallest
-from auditor.subject import Labels
 
 __all__ = ["BINS_ABOVE", "Cut", "Groups", "groups_like", "groups_of", "quartiles"]
 

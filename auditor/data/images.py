@@ -20,7 +20,7 @@ from auditor.data.source import Source
 from auditor.errors import LoadError, UsageError
 from auditor.intake.located import locate
 from auditor.intake.recognise import sha256
-from auditor.subject import Integers
+from auditor.integers import Integers
 
 __all__ = ["read_images"]
 

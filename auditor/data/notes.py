@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from auditor.columns import Column, Labels
 from auditor.contingency import MISSING
 from auditor.errors import LoadError
-from auditor.subject import Column, Labels, Targets
+from auditor.subject import Targets
 
 __all__ = ["column_notes", "group_notes", "need_comparable"]
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from auditor.columns import Labels, Others
 from auditor.config import DataSpec
 from auditor.contingency import MISSING
 from auditor.data.columns import ArrowColumns, need
 from auditor.data.files import batches
 from auditor.data.gathered import Gathered, is_number, is_plain, parsed
 from auditor.integers import Codes
-from auditor.subject import Labels, Others
 
 __all__ = ["names_of_others", "read_others"]
 

@@ -27,9 +27,9 @@ from auditor.data.targets import class_names, encode_target
 from auditor.errors import LoadError, UsageError
 from auditor.feeds import Packed, Tokens
 from auditor.intake.located import locate
-from auditor.integers import Codes, narrowed, parts
+from auditor.integers import Codes, Integers, narrowed, parts
 from auditor.registry import derive_seed
-from auditor.subject import Data, Integers, Targets
+from auditor.subject import Data, Targets
 
 __all__ = ["Read", "read_data"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from auditor.columns import Column, Relation
 from auditor.config import RelationSpec
 from auditor.errors import UsageError
-from auditor.subject import Column, Relation
 
 __all__ = ["relations_of"]
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
+from auditor.columns import Column, Others
 from auditor.data.columns import Columns
 from auditor.feeds import Packed, Tokens
-from auditor.integers import Codes
-from auditor.subject import Column, Integers, Others, Vocabulary, Words
+from auditor.integers import Codes, Integers
+from auditor.words import Vocabulary, Words
 
 __all__ = ["Source"]
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from auditor.columns import Labels
 from auditor.config import ColumnSpec, DataSpec
 from auditor.data.columns import TARGET, ArrowColumns, HeldColumns, matching, need
 from auditor.data.encode import Block, Encoder, columns_for
@@ -19,8 +20,7 @@ from auditor.data.others import names_of_others, read_others
 from auditor.data.source import Source
 from auditor.errors import LoadError
 from auditor.intake.recognise import sha256
-from auditor.integers import Codes, narrowed, smallest
-from auditor.subject import Integers, Labels
+from auditor.integers import Codes, Integers, narrowed, smallest
 
 __all__ = ["Rows", "beside", "read_rows", "read_table"]
 

@@ -27,7 +27,8 @@ from auditor.feeds import Tokens
 from auditor.intake.huggingface import BESIDE, VOCABULARIES, need_data_alone
 from auditor.intake.pretrained import load_tokenizer
 from auditor.intake.recognise import sha256
-from auditor.subject import Integers, Vocabulary, Words
+from auditor.integers import Integers
+from auditor.words import Vocabulary, Words
 
 __all__ = ["Reader", "read_texts", "reader_at"]
 

@@ -11,7 +11,8 @@ from itertools import pairwise
 import numpy as np
 
 from auditor.characters import is_unspaced
-from auditor.subject import Integers, Words
+from auditor.integers import Integers
+from auditor.words import Words
 
 __all__ = ["sentences", "spans", "words_of"]
 

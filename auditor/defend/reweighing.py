@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from auditor.errors import UsageError
-from auditor.subject import Data, Integers, Model
+from auditor.integers import Integers
+from auditor.subject import Data, Model
 from auditor.training.groups import NOWHERE, Attribute, Groups, grouped
 from auditor.training.likelihood import by_likelihood
 from auditor.training.loop import need_trainable, trained

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.explain.batched import Floats, Run, in_batches
-from auditor.subject import Column
 
 __all__ = ["ale_curves"]
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.explain.batched import Floats
-from auditor.subject import Column, Integers
+from auditor.integers import Integers
 from auditor.tables.raw import to_raw
 
 __all__ = ["Ranks", "close_pairs", "groups_alike"]

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.explain.batched import Floats, Run, in_batches
 from auditor.explain.conditions import Condition, Flags
 from auditor.stats import interval
-from auditor.subject import Column
 from auditor.tables.raw import to_raw
 
 __all__ = ["Anchor", "Background", "anchors", "predicates"]

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.explain.entries import Entry, entries
 from auditor.explain.integrated import Start
 from auditor.feeds import InOrder, Tokens
-from auditor.subject import Column, Model
+from auditor.subject import Model
 
 __all__ = ["BLUR", "Baseline", "blurred", "image_baselines", "padding", "table_baselines", "text_baselines"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from auditor.columns import Column
 from auditor.explain.batched import Floats
-from auditor.subject import Column
 
 __all__ = ["Condition", "Flags", "words_of"]
 

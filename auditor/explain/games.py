@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.errors import NotApplicable
 from auditor.explain.players import mixed
 from auditor.explain.segments import Segments, masked
-from auditor.subject import Column, Integers, Model
+from auditor.integers import Integers
+from auditor.subject import Model
 
 __all__ = ["Bools", "Floats", "Game", "answers", "column_game", "image_game", "play", "play_finite", "text_game"]
 

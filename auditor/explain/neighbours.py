@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.explain.games import Bools, Floats, Game
-from auditor.subject import Column
 from auditor.tables.raw import from_raw, to_raw
 
 __all__ = ["Draws", "Neighbourhood", "cosine_kernel", "euclidean_kernel", "of_row", "of_superpixels", "of_words"]

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.explain.games import Bools, Floats, Game, play
-from auditor.subject import Column, Integers, Model
+from auditor.integers import Integers
+from auditor.subject import Model
 
 __all__ = ["columns_of", "disjoint", "filled_text_game", "losses", "row_game", "spread", "window_game", "windows"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.explain.batched import Floats, Run, in_batches
-from auditor.subject import Column
 from auditor.tables.raw import from_raw, to_raw
 
 __all__ = ["Grid", "grid_of", "ice_curves", "shown_values", "steps_of"]

@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.errors import NotApplicable
 from auditor.explain.players import mixed
 from auditor.explain.segments import masked
-from auditor.subject import Column, Integers, Model
+from auditor.integers import Integers
+from auditor.subject import Model
 
 __all__ = ["Parts", "column_parts", "drops", "image_parts", "text_parts"]
 

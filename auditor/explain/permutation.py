@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.explain.batched import Floats, Run, in_batches
-from auditor.subject import Column, Integers
+from auditor.integers import Integers
 
 __all__ = ["partners", "permuted"]
 

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.explain.batched import Floats
 from auditor.explain.conditions import Condition, Flags
-from auditor.subject import Column, Integers
+from auditor.integers import Integers
 from auditor.tables.raw import to_raw
 
 __all__ = [

@@ -18,8 +18,9 @@ from auditor.explain.players import alike
 from auditor.explain.quick import channels_last
 from auditor.explain.segments import Segments, superpixels
 from auditor.explained.samples import SHOWN, Sample, heatmap, is_image, original, words_of
+from auditor.integers import Integers
 from auditor.registry import Context
-from auditor.subject import Integers, Model
+from auditor.subject import Model
 from auditor.types import Image, Scalar, Table
 
 __all__ = ["Board", "Range", "background_of", "boards", "drawn", "playable", "player"]

@@ -10,10 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.errors import NotApplicable
+from auditor.integers import Integers
 from auditor.registry import Context
-from auditor.subject import Column, Integers, Model, Words
+from auditor.subject import Model
 from auditor.types import Image, Scalar, Table
+from auditor.words import Words
 
 __all__ = [
     "SHOWN",

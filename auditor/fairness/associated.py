@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from auditor.columns import Column
 from auditor.shifted.columns import ColumnShift, column_shifts
-from auditor.subject import Column
 from auditor.tables.file_units import Rows
 
 __all__ = ["Association", "associations"]

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from auditor.attacks.handles import tolerant
+from auditor.integers import Integers
 from auditor.registry import Context
-from auditor.subject import Integers
 
 __all__ = ["Answers", "Changed", "Classes", "Flags", "Floats", "answers_to", "caveats_of", "changed"]
 

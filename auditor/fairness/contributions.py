@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.explain.games import Floats, Game, column_game, play_finite
 from auditor.explain.shapley import Request, shapley
 from auditor.fairness.groups import Groups
+from auditor.integers import Integers
 from auditor.intervals import welch
-from auditor.subject import Column, Integers, Model
+from auditor.subject import Model
 from auditor.types import Measure
 
 __all__ = ["Split", "Versus", "mean_difference", "shapley_values", "split", "versus"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from auditor.columns import Labels
 from auditor.contingency import MISSING
 from auditor.counting.crossings import Crossing, crossing_of, slice_of
 from auditor.counting.ordered import Ranks
@@ -16,7 +17,6 @@ from auditor.counting.values import spreads
 from auditor.fairness.figures import gaps, of_answers, of_area, of_distance, of_scores, of_values
 from auditor.fairness.ranked import ranker
 from auditor.registry import Context
-from auditor.subject import Labels
 from auditor.types import Measure
 
 __all__ = ["Asked", "Found", "answered", "sizes", "valued"]

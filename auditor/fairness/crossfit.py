@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from auditor.integers import Integers
 from auditor.intervals import mann_whitney
-from auditor.subject import Integers
 from auditor.types import Measure
 
 __all__ = ["FOLDS", "Values", "area_of_folds", "crossfitted", "folds_of", "rates"]

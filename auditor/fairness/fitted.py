@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from auditor.by_group import MOST_GROUPS
+from auditor.columns import Column
 from auditor.contingency import MISSING
+from auditor.integers import Integers
 from auditor.registry import Context
-from auditor.subject import Column, Data, Integers
+from auditor.subject import Data
 from auditor.tables.file_units import Rows, decoded
 
 __all__ = ["Fitted", "by_lot", "fitted_to", "source_of"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from auditor.fairness.changed import Changed, Flags, Floats
+from auditor.integers import Integers
 from auditor.stats import mean, paired, rate
-from auditor.subject import Integers
 from auditor.types import Measure, Scalar, Table
 
 __all__ = ["EITHER", "Flips", "against_chance", "measures_of"]

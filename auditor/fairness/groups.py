@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from auditor.by_group import MOST_GROUPS
+from auditor.columns import Labels
 from auditor.contingency import MISSING
-from auditor.subject import Integers, Labels
+from auditor.integers import Integers
+from auditor.lists import listed
 
 __all__ = ["Groups"]
 
@@ -74,9 +76,8 @@ def _said(attribute: str, small: list[str], smallest: int, large: int, missing: 
     if named < 2:
         yield f"{attribute} has one group only: there is nothing to compare."
     if small:
-        rest = f" and {len(small) - LISTED} more" if len(small) > LISTED else ""
-        listed = ", ".join(small[:LISTED]) + rest
-        yield f"Groups by {attribute} of fewer than {smallest} rows are not compared by themselves: {listed}."
+        names = listed(small, LISTED)
+        yield f"Groups by {attribute} of fewer than {smallest} rows are not compared by themselves: {names}."
     if large > MOST_GROUPS:
         yield f"{attribute} has {large:,} groups: the {MOST_GROUPS} largest are compared, each with all other rows."
     if missing:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from auditor.columns import Column, Relation
 from auditor.fairness.associated import Association
-from auditor.subject import Column, Integers, Relation
+from auditor.integers import Integers
 from auditor.tables.constraints import Constraints
 from auditor.tables.file_units import Rows
 from auditor.types import Scalar, Table

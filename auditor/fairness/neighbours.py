@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from auditor.subject import Column, Integers
+from auditor.columns import Column
+from auditor.integers import Integers
 from auditor.types import Measure
 
 __all__ = ["Places", "Values", "in_deviations", "nearest", "steepness"]

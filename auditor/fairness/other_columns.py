@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from auditor.columns import Column, Labels, Others
 from auditor.errors import NotApplicable
 from auditor.registry import Context
-from auditor.subject import Column, Labels, Others
 
 __all__ = ["with_other_columns"]
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.fairness.crossfit import Values, area_of_folds, folds_of, rates
 from auditor.fairness.groups import Groups
 from auditor.fairness.tells import by_columns, by_vectors, cramers_v, values_of
-from auditor.subject import Column, Integers
+from auditor.integers import Integers
 from auditor.types import Measure
 
 __all__ = ["LISTED", "Asked", "Told", "told_by_columns", "told_by_vectors"]

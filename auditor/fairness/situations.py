@@ -9,8 +9,8 @@ import numpy as np
 
 from auditor.fairness.groups import Groups
 from auditor.fairness.neighbours import Values, nearest
+from auditor.integers import Integers
 from auditor.stats import interval
-from auditor.subject import Integers
 from auditor.types import Measure
 
 __all__ = ["Situations", "disagreements", "distances_of", "joined", "situations"]

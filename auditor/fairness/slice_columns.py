@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 from torch import Tensor
 
+from auditor.columns import Column, Labels
 from auditor.contingency import MISSING
 from auditor.data.columns import Numbers
 from auditor.data.groups import BINS_ABOVE, quartiles
 from auditor.registry import Context
-from auditor.subject import Column, Labels
 from auditor.tables.file_units import decoded, said
 
 __all__ = ["columns_of", "slice_text"]

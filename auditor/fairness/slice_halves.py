@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from auditor.fairness.slice_search import Slice, distinct, inside, search
+from auditor.integers import Integers
 from auditor.stats import holm
-from auditor.subject import Integers
 
 __all__ = ["FEWEST", "Halves", "Tested", "searched_and_tested", "smallest_slice"]
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from auditor.subject import Integers
+from auditor.integers import Integers
 
 __all__ = ["Found", "Slice", "distinct", "inside", "search"]
 

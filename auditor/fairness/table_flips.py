@@ -14,8 +14,9 @@ from auditor.fairness.fitted import Fitted, by_lot, fitted_to, source_of
 from auditor.fairness.flip_figures import Flips, against_chance
 from auditor.fairness.moves import Values, as_group
 from auditor.fairness.moving import moves_of, table_of
+from auditor.integers import Integers
 from auditor.registry import Context, derive_seed
-from auditor.subject import Data, Integers
+from auditor.subject import Data
 from auditor.tables.file_units import Rows, decoded, encoded
 from auditor.types import Measure
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.fairness.crossfit import Values, crossfitted
-from auditor.subject import Column, Integers
+from auditor.integers import Integers
 from auditor.tables.raw import to_raw
 
 __all__ = ["by_columns", "by_vectors", "cramers_v", "values_of"]

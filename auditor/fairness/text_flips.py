@@ -12,9 +12,10 @@ from auditor.errors import NotApplicable
 from auditor.fairness.changed import Answers, Changed, answers_to, caveats_of, changed
 from auditor.fairness.flip_figures import EITHER, Flips
 from auditor.fairness.swaps import AXES, BOTH, Axis, Swap, swapped
+from auditor.integers import Integers
 from auditor.registry import Context
-from auditor.subject import Integers, Vocabulary
 from auditor.types import Scalar, Table
+from auditor.words import Vocabulary
 
 __all__ = ["text_flips", "vocabulary_of"]
 

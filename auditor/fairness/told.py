@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
+from auditor.columns import Labels
 from auditor.contingency import MISSING
 from auditor.counting.ordered import EXACT, QUANTILES
 from auditor.fairness.crossed import Found
-from auditor.subject import Labels
+from auditor.lists import listed
 from auditor.types import Scalar, Table
 
 __all__ = ["about_empty", "about_groups", "about_order", "about_rates", "quantile_table", "table"]
@@ -73,8 +74,8 @@ def about_rates(found: Found) -> Iterator[str]:
     for name, who in (("tpr", "truly favourable"), ("tnr", "truly unfavourable"), ("ppv", "told the favourable")):
         nobody = [g[0] for g, ms in found.figures.items() for m in ms if m.name == name and m.value is None]
         if nobody and len(found.attributes) == 1:
-            listed = ", ".join(nobody[:LISTED]) + (f" and {len(nobody) - LISTED} more" if len(nobody) > LISTED else "")
-            yield f"By {found.attributes[0]} no row of {listed} is {who}: rates of such rows have no value there."
+            groups = listed(nobody, LISTED)
+            yield f"By {found.attributes[0]} no row of {groups} is {who}: rates of such rows have no value there."
 
 
 def about_order(found: Sequence[Found], rows: int) -> Iterator[str]:

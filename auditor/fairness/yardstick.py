@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from auditor.columns import Labels
 from auditor.contingency import MISSING, RATES_OF, Criterion
 from auditor.counting.crossings import Crossing
 from auditor.counting.tally import Rows, tally
 from auditor.fairness.figures import gaps
+from auditor.integers import Integers
 from auditor.stats import measured, rate
-from auditor.subject import Integers, Labels
 from auditor.types import Measure, Scalar, Table
 from auditor.wrapped.cuts import Cuts, Floats, probability
 

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from auditor.columns import Column, Labels
+from auditor.integers import Integers
 from auditor.missing.asked import asked
 from auditor.missing.fill import filled
 from auditor.missing.patterns import SHARES, Draws, draws_of
-from auditor.subject import Column, Data, Integers, Labels, Model
+from auditor.subject import Data, Model
 
 __all__ = ["ALL", "KINDS", "Answers", "answers_of", "at_group"]
 

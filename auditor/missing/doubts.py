@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from auditor.lists import listed
 from auditor.missing.answers import Answers
 from auditor.missing.fill import Fill, How
 from auditor.missing.nan import GivenNaN
@@ -50,8 +51,7 @@ def _silent(given: list[GivenNaN], values: bool) -> list[str]:
     ]
     blind = [g.where for g in alone if g.silent]
     if blind:
-        more = f" and {len(blind) - NAMED:,} more" if len(blind) > NAMED else ""
-        said.append(f"NaN in these columns is answered as if nothing were missing: {', '.join(blind[:NAMED])}{more}.")
+        said.append(f"NaN in these columns is answered as if nothing were missing: {listed(blind, NAMED)}.")
     return said
 
 

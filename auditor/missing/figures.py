@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from auditor.columns import Labels
 from auditor.missing.answers import ALL, KINDS, Answers, at_group
 from auditor.missing.nan import ALL_VALUES, ONE_VALUE, GivenNaN
 from auditor.missing.patterns import SHARES
 from auditor.stats import mean, paired, rate
-from auditor.subject import Labels
 from auditor.types import Measure, Scalar, Table
 
 __all__ = ["column_figures", "group_figures", "kind_figures", "nan_figures"]

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.registry import Context
-from auditor.subject import Column
 from auditor.tables.file_units import decoded, encoded, said
 
 __all__ = ["Fill", "How", "fill_of", "filled"]

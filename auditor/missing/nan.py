@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from auditor.columns import Column
 from auditor.missing.asked import asked
 from auditor.missing.fill import filled
-from auditor.subject import Column, Data, Model
+from auditor.subject import Data, Model
 
 __all__ = ["ALL_VALUES", "ONE_VALUE", "GivenNaN", "given_nan"]
 

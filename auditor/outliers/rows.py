@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from auditor.errors import NotApplicable
+from auditor.integers import Integers
 from auditor.registry import Context
-from auditor.subject import Data, Integers
+from auditor.subject import Data
 
 __all__ = ["Split", "split"]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from auditor.columns import Column
 from auditor.stats import holm
-from auditor.subject import Column
 from auditor.tables.file_units import said
 
 __all__ = ["ColumnShift", "column_shifts"]

@@ -11,12 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.errors import NotApplicable
+from auditor.integers import Integers
 from auditor.outliers.features import answered
 from auditor.registry import Context
 from auditor.shifted.answers import Answers
 from auditor.shifted.statistics import TEXT_STATISTICS, image_statistics, names_of_image_statistics, text_statistics
-from auditor.subject import Column, Data, Integers, Model
+from auditor.subject import Data, Model
 from auditor.tables.file_units import decoded
 
 __all__ = ["COLUMNS", "MODEL", "STATISTICS", "Sides", "View", "sides_of"]

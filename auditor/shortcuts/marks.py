@@ -11,11 +11,11 @@ from torch import Tensor
 
 from auditor.explain.concentration import TIMES, TIMES_OTHERS, Place, Shares, densest, positive_shares, share_in
 from auditor.explained.samples import pixels
+from auditor.integers import Integers
 from auditor.registry import Context
 from auditor.shortcuts.relevance import Relevance
 from auditor.shortcuts.suspects import MOVED, Counts, Members, Moves, Suspect, others_of
 from auditor.stats import mean
-from auditor.subject import Integers
 from auditor.types import Image
 
 __all__ = ["Mark", "marks", "pictures", "with_windows"]

@@ -16,8 +16,9 @@ from auditor.explain.integrated import integrated_gradients
 from auditor.explain.occlusion import losses, spread, window_game, windows
 from auditor.explain.paths import at_once
 from auditor.explained.samples import is_image
+from auditor.integers import Integers
 from auditor.registry import Context
-from auditor.subject import Integers, Model
+from auditor.subject import Model
 
 __all__ = ["Relevance", "relevance_of"]
 

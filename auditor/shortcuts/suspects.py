@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from auditor.errors import NotApplicable
+from auditor.integers import Integers
 from auditor.intervals import FEWEST, newcombe
 from auditor.registry import Context
-from auditor.subject import Integers
 from auditor.types import Measure
 
 __all__ = ["MOVED", "Chosen", "Counts", "Members", "Moves", "Suspect", "chosen", "others_of"]

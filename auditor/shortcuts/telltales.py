@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auditor.integers import Integers
 from auditor.intervals import FEWEST
 from auditor.registry import Context
 from auditor.shortcuts.relevance import Relevance
 from auditor.shortcuts.suspects import MOVED, Counts, Members, Moves, Suspect, others_of
 from auditor.stats import mean
-from auditor.subject import Integers, Words
+from auditor.words import Words
 
 __all__ = ["telltales"]
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.subject import Column, Data, Model, Relation
+from auditor.columns import Column, Relation
+from auditor.subject import Data, Model
 from auditor.tables.constraints import Constraints, Which
 from auditor.tables.file_units import Rows, decoded
 

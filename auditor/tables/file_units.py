@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.subject import Column
+from auditor.columns import Column
 from auditor.tables.raw import to_raw
 
 __all__ = ["Rows", "decoded", "encoded", "said"]

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.subject import Column, Integers, Model
+from auditor.columns import Column
+from auditor.integers import Integers
+from auditor.subject import Model
 from auditor.tables.file_units import Rows, encoded
 
 __all__ = ["AT_ONCE", "Margins"]

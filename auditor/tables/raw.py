@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auditor.subject import Column
+from auditor.columns import Column
 
 __all__ = ["Raw", "from_raw", "to_raw"]
 

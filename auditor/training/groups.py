@@ -10,7 +10,8 @@ import numpy as np
 from auditor.contingency import MISSING, Criterion
 from auditor.counting.crossings import slice_of
 from auditor.errors import UsageError, one_line
-from auditor.subject import Data, Integers, Model
+from auditor.integers import Integers
+from auditor.subject import Data, Model
 
 __all__ = ["NOWHERE", "Attribute", "Groups", "favourable_of", "grouped", "strata"]
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from auditor.subject import Integers, Model
+from auditor.integers import Integers
+from auditor.subject import Model
 from auditor.training.recipe import Figure, Moment, Recipe
 
 __all__ = ["by_likelihood"]

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from auditor.errors import NotApplicable, UsageError
 from auditor.guard import isolated
+from auditor.integers import Integers
 from auditor.registry import derive_seed
-from auditor.subject import HALVES, Data, Integers, Model
+from auditor.subject import HALVES, Data, Model
 from auditor.training.checkpoint import keep, kept
 from auditor.training.notes import History, notes_of, other_words, went_on_words
 from auditor.training.recipe import SHARE, Counts, Figure, Moment, Recipe

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from auditor.subject import Integers, Model
+from auditor.integers import Integers
+from auditor.subject import Model
 
 __all__ = ["SHARE", "Counts", "Figure", "Moment", "Recipe"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from auditor.subject import Integers
+from auditor.integers import Integers
 from auditor.training.groups import NOWHERE, Flags
 from auditor.training.head import Vectors
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from auditor.columns import Labels
 from auditor.contingency import MISSING, RATES_OF, Criterion
 from auditor.errors import NotApplicable
-from auditor.subject import Data, Labels, Model
+from auditor.subject import Data, Model
 
 __all__ = ["Cuts", "cuts_of", "leads", "probability"]
 

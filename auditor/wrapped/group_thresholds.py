@@ -12,8 +12,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import linear
 
+from auditor.columns import Column, Labels
 from auditor.errors import NotApplicable, UsageError
-from auditor.subject import Column, Data, Labels, Model
+from auditor.subject import Data, Model
 from auditor.wrapped.behind import Behind, handle_of, need_classes
 
 __all__ = ["Thresholded", "group_thresholds", "need_table", "of_no_group", "reads_group", "with_groups"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from auditor.lists import listed
 from auditor.types import Audit
 from reports.grades import grade_meaning, grade_words, how_held
 from reports.parts import CheckHead, Facts, Folded, Section, grid_of
@@ -60,8 +61,7 @@ def _model(audit: Audit) -> list[tuple[str, str]]:
 def _data(data: dict[str, Any]) -> list[tuple[str, str]]:
     rows = []
     if classes := [str(c) for c in data.get("classes", [])]:
-        more = f" and {len(classes) - LISTED:,} more" if len(classes) > LISTED else ""
-        rows.append(("Classes", ", ".join(classes[:LISTED]) + more))
+        rows.append(("Classes", listed(classes, LISTED)))
     if "positive" in data:
         rows.append(("Favourable answer", f"“{data['positive']}”"))
     if data.get("sensitive"):

@@ -15,6 +15,7 @@ from reports.pillars.explanations import explanations
 from reports.pillars.fairness import fairness
 from reports.pillars.performance import performance
 from reports.pillars.robustness import robustness
+from reports.requirements import requirements
 from reports.sections.audited import audited
 from reports.sections.decisions import decisions
 from reports.sections.method import method
@@ -36,10 +37,11 @@ def sections(record: Record, found: Sequence[Finding], digest: str) -> list[Sect
     listed: list[Section | None] = [audited(audit), decisions(audit, found)]
     topics = list(dict.fromkeys(o.check.partition(".")[0] for o in audit.outcomes))
     others = [t for t in topics if t not in PILLARS and t != "intake"]
-    listed += [*(pillar(record) for pillar in PILLARS.values()), *(_other(audit, t) for t in others)]
-    listed += [unmeasured(audit), misreading(), method(audit), provenance(record, digest), signoff(audit)]
-    listed.append(_glossary(audit))
-    return [_noted(_short(s), [f for f in found if f.section == s.key]) for s in listed if s is not None]
+    topical = [*(pillar(record) for pillar in PILLARS.values()), *(_other(audit, t) for t in others)]
+    listed += [_short(s) for s in topical if s is not None]
+    listed += [requirements(audit, found), unmeasured(audit), misreading(), method(audit), provenance(record, digest)]
+    listed += [signoff(audit), _glossary(audit)]
+    return [_noted(s, [f for f in found if f.section == s.key]) for s in listed if s is not None]
 
 
 def _short(section: Section) -> Section:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from auditor.lists import listed
 from auditor.policy import INTERRUPTED, NOT_SELECTED, is_missing, unanswered
 from auditor.types import Audit, Outcome, Status
 from reports.parts import Facts, Folded, Grid, Heading, Prose, Section
@@ -87,7 +88,7 @@ def _few_rows(audit: Audit) -> Iterator[str]:
         sizes[m.slice] = max(m.n, sizes.get(m.slice, 0))
     few = [slice_words(about) for about, n in sizes.items() if n < FEW]
     if few:
-        yield f"{counted(len(few), 'group')} of fewer than {FEW} rows, shown as too few: {_listed(few, '; ')}."
+        yield f"{counted(len(few), 'group')} of fewer than {FEW} rows, shown as too few: {listed(few, LISTED)}."
 
 
 def _no_rows(audit: Audit) -> Iterator[str]:
@@ -98,12 +99,7 @@ def _no_rows(audit: Audit) -> Iterator[str]:
     classes = [str(c) for c in audit.subject.get("data", {}).get("classes", [])]
     without = [isolated(c) for c in classes if recalls and not recalls.get(c)]
     if without:
-        yield f"{len(without):,} of {len(classes):,} classes without a row: {_listed(without, ', ')}."
-
-
-def _listed(names: Sequence[str], between: str) -> str:
-    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
-    return between.join(names[:LISTED]) + more
+        yield f"{len(without):,} of {len(classes):,} classes without a row: {listed(without, LISTED)}."
 
 
 def _ran(audit: Audit, prefix: str) -> bool:

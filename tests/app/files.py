@@ -11,15 +11,21 @@ from safetensors.torch import save_file
 
 from auditor.intake.architectures import mlp
 
-__all__ = ["AUDIT", "table_audit"]
+__all__ = ["AUDIT", "DEFENDED", "table_audit"]
 
-AUDIT = """\
+MODEL = """\
 [model]
 path = "m.safetensors"
 architecture = "mlp:3-6-2"
 [data]
 path = "d.csv"
 target = "y"
+"""
+DEFENDED = f"""{MODEL}\
+reference = "r.csv"
+inputs = ["a", "b", "c"]
+"""  # [data] may go on behind it
+AUDIT = f"""{MODEL}\
 sensitive = ["sex"]
 [checks]
 profile = "quick"

@@ -126,7 +126,9 @@ def test_checks_are_listed_with_their_settings(
     assert invoke(["checks"]) == 0
     plain = capsys.readouterr().out
     assert re.search(
-        r"^robustness.curve +Robust accuracy +norm, epsilons, samples, steps, moved_by, shown, similarity$",
+        r"^robustness.curve +Robust accuracy\n"
+        r"    settings: norm, epsilons, samples, steps, moved_by, shown, similarity\n"
+        r"    measures: noise_accuracy, noise_stable_rate, robust_accuracy, stable_rate$",
         plain,
         re.MULTILINE,
     )
@@ -430,3 +432,25 @@ def test_a_baseline_that_is_no_audit_is_refused_before_anything_runs(
 
     assert "holds no audit; give a folder that `auditor run` wrote" in capsys.readouterr().err
     assert not (audit_file.parent / "audit-out").exists()
+
+
+def test_what_is_judged_anew_can_be_written_elsewhere(
+    audit_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(["run", str(audit_file), "--only", "performance.*"]) == 0
+    folder, other = audit_file.parent / "audit-out", tmp_path / "other"
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    (tmp_path / "p.toml").write_text(
+        "[[limit]]\ncheck='performance.accuracy'\nmeasure='accuracy'\nslice=''\nfail_below=0.999\n"
+        "[[accept]]\nfinding='performance.accuracy/accuracy'\nowner='Ann'\nreason='known'\nexpires=2100-01-01\n"
+    )
+    judge = ["judge", str(folder), "--policy", str(tmp_path / "p.toml"), "--out"]
+    capsys.readouterr()
+
+    assert invoke([*judge, str(other)]) == 0
+    assert "Pass with conditions" in capsys.readouterr().out
+    assert "Accepted by Ann until 1 Jan 2100: known" in (other / "report.html").read_text()
+    assert json.loads((other / "audit.json").read_text())["verdict"] == "conditions"
+    assert invoke([*judge, str(folder)]) == 3
+    assert "is the audit that is judged" in capsys.readouterr().err
+    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import invoke
-from tests.app.files import table_audit
+from tests.app.files import DEFENDED, table_audit
 
 
 def outcomes(folder: Path) -> dict[str, dict[str, object]]:
@@ -95,15 +95,7 @@ def test_digits_shows_the_plain_and_the_hardened_network_side_by_side(
 
 
 # ---- the defence on a user's own model -----------------------------------------------------------------------------
-DEFEND = """\
-[model]
-path = "m.safetensors"
-architecture = "mlp:3-6-2"
-[data]
-path = "d.csv"
-target = "y"
-reference = "r.csv"
-inputs = ["a", "b", "c"]
+DEFEND = f"""{DEFENDED}\
 [checks]
 profile = "quick"
 only = ["robustness.curve"]

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from app.cli import invoke
 from auditor.store import load
 from auditor.types import Status
-from tests.app.files import table_audit
+from tests.app.files import DEFENDED, table_audit
 from tests.intake.directories import CORPUS, LABELS
 from tests.intake.pretrained import saved_texts
 
@@ -33,15 +33,7 @@ only = ["performance.accuracy"]
 epochs = 2
 batch = 6
 """
-TABLE = """\
-[model]
-path = "m.safetensors"
-architecture = "mlp:3-6-2"
-[data]
-path = "d.csv"
-target = "y"
-reference = "r.csv"
-inputs = ["a", "b", "c"]
+TABLE = f"""{DEFENDED}\
 [checks]
 profile = "quick"
 only = ["performance.accuracy"]

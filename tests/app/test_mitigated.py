@@ -12,18 +12,10 @@ from safetensors.torch import load_file
 
 from app.cli import invoke
 from auditor.store import load
-from tests.app.files import table_audit
+from tests.app.files import DEFENDED, table_audit
 
 METHODS = ("exponentiated_gradient", "fairness_penalty", "reweighing")
-TABLE = """\
-[model]
-path = "m.safetensors"
-architecture = "mlp:3-6-2"
-[data]
-path = "d.csv"
-target = "y"
-reference = "r.csv"
-inputs = ["a", "b", "c"]
+TABLE = f"""{DEFENDED}\
 sensitive = ["sex", "race"]
 [checks]
 profile = "quick"

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from auditor.attacks.in_units import right_rows
 from auditor.attacks.min_norm import min_norm_frontiers
 from auditor.attacks.seen import seen_by_search
-from auditor.subject import Column, Data, Model
+from auditor.columns import Column
+from auditor.subject import Data, Model
 from tests import zoo
 from tests.attacks.patients import Behind, patient
 from tests.attacks.worded import bag, worded
@@ -179,10 +180,17 @@ def test_rows_that_the_model_can_be_made_to_fail_for_are_broken(kind: str, colum
 
 
 @pytest.mark.parametrize("kind", ["nan", "raises"])
-def test_trust_goes_on_where_a_model_fails(kind: str) -> None:
-    found = measures(result_of(fails(kind, columns=False), TRUST, samples=12, steps=8, epsilons=[4.0]), "rules_fired")
+def test_trust_finds_the_failing_that_a_gradient_of_zero_does_not_show(kind: str) -> None:
+    """No gradient leads beyond 1.5, and random changes of up to 4 get every row there."""
+    case = fails(kind, columns=False)
+    assert float(case.data.read(np.arange(40))[:, 2].min()) > 1.5 - 4
+    found = result_of(case, TRUST, samples=12, steps=8, epsilons=[4.0])
+    fired = {row[0] for table in found.tables for row in table.rows if row[-1] == "fired"}
 
-    assert found[""].value is not None
+    assert fired >= {"R1", "R6"} and measures(found, "rules_fired")[""].value == len(fired)
+    assert measures(found, "adapted_accuracy")["linf@4"].counts == (0, 12)
+    naive = measures(found, "naive_accuracy")["linf@4"]
+    assert naive.counts[0] > 0 and measures(found, "naive_gap")["linf@4"].counts == naive.counts
 
 
 @pytest.mark.parametrize("kind", ["nan", "raises"])

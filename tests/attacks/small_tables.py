@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from auditor.attacks.curve import Frontiers
 from auditor.attacks.tables.curve import ATTACKS, Attack, table_curve
-from auditor.subject import Column, Data, Model, Relation
+from auditor.columns import Column, Relation
+from auditor.subject import Data, Model
 from auditor.tables.ball import ball_of
 
 __all__ = ["EPSILONS", "Small", "apart", "curve_of", "illegal", "in_file_units", "listed", "nearest_by_hand", "small"]

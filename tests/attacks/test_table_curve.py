@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from auditor.attacks.curve import Frontiers
 from auditor.attacks.tables.curve import ATTACKS, GRADIENTS, SEARCHES, table_curve
-from auditor.subject import Column, Data, Model, Relation
+from auditor.columns import Column, Relation
+from auditor.subject import Data, Model
 from auditor.tables.ball import ball_of
 from tests import zoo
 from tests.attacks.small_tables import EPSILONS, apart, curve_of, illegal, in_file_units, nearest_by_hand, small

@@ -12,7 +12,7 @@ from auditor.attacks.text_changes import Change, applied, changeable, places_of
 from auditor.attacks.typos import typos
 from auditor.attacks.word_neighbours import Neighbours, word_neighbours
 from auditor.data.words import spans
-from auditor.subject import Words
+from auditor.words import Words
 
 KEYBOARD = {"q": "w", "a": "s", "e": "wr", "t": "ry", "o": "ip", "p": "o", "l": "k", "m": "n", "g": "fh", "z": "x"}
 NOTHING = Neighbours({}, frozenset(), uncased=False)

@@ -15,7 +15,9 @@ from auditor.attacks.text_model import TextModel
 from auditor.attacks.word_neighbours import word_neighbours
 from auditor.data.words import spans
 from auditor.feeds import Tokens
-from auditor.subject import Data, Integers, Model, Vocabulary, Words
+from auditor.integers import Integers
+from auditor.subject import Data, Model
+from auditor.words import Vocabulary, Words
 from tests.zoo import Bag, Case
 
 __all__ = ["LENGTH", "UNKNOWN", "Gru", "attackable", "bag", "texts_of", "worded"]

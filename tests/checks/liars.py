@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from auditor.subject import Column, Data, Model
+from auditor.columns import Column
+from auditor.subject import Data, Model
 from tests import zoo
 
 __all__ = ["lying_gradient", "rippled", "weightless"]

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from auditor.audit import run
+from auditor.given import Given
 from auditor.selection import Selection
-from auditor.subject import Data, Given
+from auditor.subject import Data
 from auditor.types import Outcome, Result
 
 __all__ = ["answers", "outcome", "result", "scores"]

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from auditor.subject import Column, Data, Model
+from auditor.columns import Column
+from auditor.subject import Data, Model
 from tests.zoo import Case
 
 __all__ = ["Function", "classifier", "normal", "regression"]

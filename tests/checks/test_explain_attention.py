@@ -12,10 +12,12 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.nn import functional
 
+from auditor.columns import Column
 from auditor.explain.attention import attention, readers, rollout
 from auditor.feeds import Tokens
-from auditor.subject import Column, Data, Model, Words
+from auditor.subject import Data, Model
 from auditor.types import Status
+from auditor.words import Words
 from tests import zoo
 from tests.checks.audited import arrays_of, measures, not_applicable, outcome_of, result_of
 from tests.shared import needs_shared, real

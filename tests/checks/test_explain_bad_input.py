@@ -15,13 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from auditor.audit import run
+from auditor.columns import Column
 from auditor.errors import LoadError
 from auditor.feeds import Tokens
+from auditor.integers import Integers
 from auditor.progress import Finished, Listener
 from auditor.registry import CHECKS
 from auditor.selection import Selection
-from auditor.subject import Column, Data, Integers, Model, Words
+from auditor.subject import Data, Model
 from auditor.types import Outcome, Result, Scalar, Status
+from auditor.words import Words
 from tests.checks.tables import Function
 from tests.zoo import Bag, Case, case, labelled
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auditor.subject import Column, Data, Model, Relation
+from auditor.columns import Column, Relation
+from auditor.subject import Data, Model
 from auditor.types import Result, Status
 from tests import zoo
 from tests.checks.audited import arrays_of, measures, not_applicable, outcome_of, result_of

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from auditor.checks.explain_global import explain_global
+from auditor.columns import Column
 from auditor.errors import NotApplicable
 from auditor.registry import Context
-from auditor.subject import Column, Data, Model
+from auditor.subject import Data, Model
 from auditor.tabular import usable
 from auditor.types import Result, Table
 from tests import zoo

@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auditor.subject import Column, Data, Model, Words
+from auditor.columns import Column
+from auditor.subject import Data, Model
+from auditor.words import Words
 from reports.html import render
 from tests import zoo
 from tests.checks.audited import arrays_of, measures, not_applicable, result_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from auditor.subject import Column, Data, Model
+from auditor.columns import Column
+from auditor.subject import Data, Model
 from auditor.types import Result, Table
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, result_of

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from auditor.columns import Column
 from auditor.registry import derive_seed
-from auditor.subject import Column, Data, Model
+from auditor.subject import Data, Model
 from tests import zoo
 from tests.checks.audited import arrays_of, measures, not_applicable, outcome_of, result_of
 

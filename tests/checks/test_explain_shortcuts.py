@@ -12,8 +12,9 @@ from torch.nn import functional
 
 from auditor.registry import CHECKS, Context
 from auditor.shortcuts.telltales import _replaced, _without
-from auditor.subject import Data, Model, Words
+from auditor.subject import Data, Model
 from auditor.types import Result, Scalar, Status
+from auditor.words import Words
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, outcome_of, result_of
 from tests.explain.planted import MARK, VOCABULARY, clean, one_token, trained, watermark

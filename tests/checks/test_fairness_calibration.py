@@ -13,7 +13,8 @@ from sklearn.calibration import calibration_curve
 from torch import nn
 
 from auditor.extremes import largest_gap
-from auditor.subject import Data, Given, Model
+from auditor.given import Given
+from auditor.subject import Data, Model
 from auditor.types import Result, Status, Table
 from tests import zoo
 from tests.checks import predicted

@@ -12,10 +12,11 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
+from auditor.columns import Column, Labels
 from auditor.contingency import MISSING
+from auditor.given import Given
 from auditor.registry import CHECKS, Context
 from auditor.scores import score_key
-from auditor.subject import Column, Given, Labels
 from tests import zoo
 from tests.checks.audited import arrays_of, measures, not_applicable, result_of
 from tests.checks.tables import classifier, normal, regression

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from auditor.checks.fairness_explanations import MOST_COLUMNS
+from auditor.columns import Column, Labels
 from auditor.contingency import MISSING
 from auditor.registry import CHECKS, Context
-from auditor.subject import Column, Data, Labels, Model
+from auditor.subject import Data, Model
 from auditor.types import Measure
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, result_of

@@ -16,11 +16,12 @@ from sklearn.metrics import accuracy_score, precision_score
 from auditor.audit import run
 from auditor.comparing.kept import groups_of
 from auditor.contingency import MISSING
+from auditor.given import Given
 from auditor.intervals import newcombe, wilson
 from auditor.progress import Finished, Listener
 from auditor.selection import Selection
 from auditor.store import Record
-from auditor.subject import Data, Given
+from auditor.subject import Data
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, result_of
 

@@ -10,12 +10,14 @@ import pytest
 import torch
 
 from auditor.checks import fairness_groups as module
+from auditor.columns import Labels
 from auditor.contingency import MISSING
 from auditor.counting import crossings, ordered
 from auditor.fairness import ranked, told
+from auditor.given import Given
 from auditor.registry import Context
 from auditor.stats import interval
-from auditor.subject import Data, Given, Labels
+from auditor.subject import Data
 from auditor.types import Measure
 from tests.checks.audited import measures, result_of
 from tests.checks.predicted import answers, result, scores

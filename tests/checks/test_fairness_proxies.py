@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from auditor.audit import run
+from auditor.columns import Column, Labels
 from auditor.contingency import MISSING
+from auditor.given import Given
 from auditor.registry import CHECKS, Context
 from auditor.selection import Selection
-from auditor.subject import Column, Data, Given, Labels, Model
+from auditor.subject import Data, Model
 from auditor.types import Limit, Measure, Policy, Result
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, result_of

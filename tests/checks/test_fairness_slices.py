@@ -12,10 +12,12 @@ import pytest
 import torch
 
 from auditor.audit import run
+from auditor.columns import Column, Labels
+from auditor.given import Given
 from auditor.policy import judge
 from auditor.selection import Selection
 from auditor.stats import newcombe, wilson
-from auditor.subject import Column, Data, Given, Labels, Model
+from auditor.subject import Data, Model
 from auditor.types import Audit, Limit, Outcome, Policy, Result, Status
 from reports.words import groups_of
 from tests import zoo

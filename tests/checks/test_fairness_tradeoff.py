@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from auditor.columns import Labels
 from auditor.contingency import RATES_OF
 from auditor.intervals import newcombe
-from auditor.subject import Data, Labels
+from auditor.subject import Data
 from auditor.wrapped.wrapping import Wrapping, wrapped
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, outcome_of, result_of

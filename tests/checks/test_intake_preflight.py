@@ -10,9 +10,10 @@ import torch
 
 from auditor.audit import run
 from auditor.errors import LoadError
+from auditor.given import Given
 from auditor.intervals import wilson
 from auditor.selection import Selection
-from auditor.subject import Data, Given, Model, Normalize
+from auditor.subject import Data, Model, Normalize
 from tests import zoo
 from tests.checks.audited import result_of
 from tests.shared import needs_shared, real

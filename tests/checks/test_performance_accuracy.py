@@ -10,8 +10,9 @@ import torch
 from sklearn.metrics import accuracy_score, brier_score_loss, precision_score, recall_score
 
 from auditor.audit import run
+from auditor.given import Given
 from auditor.selection import Selection
-from auditor.subject import Data, Given, Model
+from auditor.subject import Data, Model
 from auditor.types import Result, Status
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, result_of

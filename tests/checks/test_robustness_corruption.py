@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from auditor.checks.robustness_corruption import CHOSEN
+from auditor.columns import Column
 from auditor.corruptions.images import FAMILIES, corrupted
 from auditor.intervals import newcombe_paired, wilson
 from auditor.registry import derive_seed
 from auditor.scores import SCORED_ROWS, score_key
-from auditor.subject import Column, Data, Model
+from auditor.subject import Data, Model
 from auditor.types import Status
 from tests.attacks.worded import bag, worded
 from tests.checks.audited import arrays_of, measures, not_applicable, outcome_of, result_of

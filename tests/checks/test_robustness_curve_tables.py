@@ -13,11 +13,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from auditor.attacks.tables.curve import ATTACKS, GRADIENTS, SEARCHES, table_curve
+from auditor.columns import Column, Relation
 from auditor.config import load_audit_file
 from auditor.errors import NotApplicable
 from auditor.opening import open_audit
 from auditor.registry import CHECKS, Context
-from auditor.subject import Column, Data, Model, Relation
+from auditor.subject import Data, Model
 from auditor.tables.ball import ball_of
 from tests import zoo
 from tests.attacks.small_tables import apart, illegal, in_file_units

@@ -15,6 +15,7 @@ from auditor.subject import Data, Model
 from auditor.types import Result
 from tests import zoo
 from tests.attacks.patients import Behind, digits, patient
+from tests.attacks.steady import steady
 from tests.checks.audited import measures, not_applicable, outcome_of, result_of
 from tests.zoo import Case
 
@@ -26,7 +27,7 @@ ATTACKS = ("unaware", "surest", "aware", "noise")
 @cache
 def found(name: str) -> Result:
     x, y = digits()
-    case = Case(patient(name).model, Data.of(x[1300:], y[1300:]))
+    case = Case(steady() if name == "hardened" else patient(name).model, Data.of(x[1300:], y[1300:]))
     return result_of(case, CHECK, Data.of(x[:1300], y[:1300]), samples=48, steps=20, reference_rows=1000)
 
 
@@ -47,15 +48,12 @@ def said(case: Case, reference: Data | None = None, **settings: object) -> str:
 @pytest.mark.parametrize("name", ["plain", "hardened"])
 @pytest.mark.parametrize("detector", DETECTORS)
 def test_on_digits_every_detector_is_bypassed(name: str, detector: str) -> None:
-    """Measured of the hardened network: squeezing .63 to .14, mahalanobis .79 to .19, lid .80 to .36.
-
-    Its training ends elsewhere on other processors: lid .88 to .57 with a lower end of the fall of .16 was seen.
-    """
+    """Measured of the hardened network: squeezing .52 to .07, mahalanobis .69 to .15, lid .73 to .29."""
     result = found(name)
     fall = measures(result, "auroc_fall")[f"detector={detector}"]
 
-    assert fall.value > 0.25 and fall.low > 0.1
-    assert areas(result)[detector, "aware"] < (0.4 if name == "plain" else 0.6)
+    assert fall.value > 0.3 and fall.low > 0.2
+    assert areas(result)[detector, "aware"] < 0.4
     assert any(c.startswith(f"{detector} is bypassable") for c in result.caveats)
     assert {row[0]: row[-1] for row in result.tables[0].rows}[detector] == "bypassable"
 

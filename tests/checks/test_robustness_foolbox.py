@@ -13,10 +13,11 @@ from auditor.attacks.curve import robust_curve
 from auditor.attacks.foolbox_attacks import foolbox_frontiers
 from auditor.attacks.foolbox_named import OWN_STEPS, REFUSED, attack_named
 from auditor.attacks.in_units import InUnits, TooLong
+from auditor.columns import Column
 from auditor.errors import NotApplicable, UsageError
 from auditor.registry import CHECKS, Context
 from auditor.selection import Selection, choose
-from auditor.subject import Column, Data, Model
+from auditor.subject import Data, Model
 from auditor.types import Status
 from reports.words import epsilons, slice_words
 from tests import zoo

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor
 
 from auditor.audit import run
+from auditor.columns import Relation
 from auditor.errors import NotApplicable
+from auditor.given import Given
 from auditor.registry import CHECKS, Context
 from auditor.scores import SCORED_ROWS, score_key
 from auditor.selection import Selection
-from auditor.subject import Data, Given, Model, Relation
+from auditor.subject import Data, Model
 from auditor.types import Result
 from tests import zoo
 from tests.checks.audited import arrays_of, measures, not_applicable, outcome_of, result_of

@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from auditor.audit import run
+from auditor.columns import Column, Labels
 from auditor.config import load_audit_file
 from auditor.data.read import read_data
+from auditor.given import Given
 from auditor.registry import CHECKS, Context
 from auditor.selection import Selection
-from auditor.subject import Column, Data, Given, Labels
+from auditor.subject import Data
 from auditor.types import Result
 from tests import zoo
 from tests.checks.audited import measures, outcome_of, result_of

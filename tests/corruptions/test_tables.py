@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from auditor.columns import Column, Relation
 from auditor.corruptions.kinds import Part
 from auditor.corruptions.tables import FACTORS, NOISE, legal, table_kind
 from auditor.errors import NotApplicable
 from auditor.registry import Context
-from auditor.subject import Column, Data, Model, Relation
+from auditor.subject import Data, Model
 from auditor.tables.file_units import decoded
 
 COLUMNS = (

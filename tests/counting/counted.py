@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from auditor.columns import Labels
 from auditor.counting.tally import Rows
-from auditor.subject import Labels
 
 
 def rows_of(groups: Mapping[str, Sequence[str]], predicted: Any, actual: Any, score: Any = None) -> Rows:

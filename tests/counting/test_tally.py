@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.columns import Labels
 from auditor.contingency import Cell
 from auditor.counting import tally as module
 from auditor.counting.crossings import crossing_of, crossings
 from auditor.counting.tally import BINS, Rows, Tally, tallied, tally
-from auditor.subject import Labels
 from tests.counting.counted import masks, random_rows, rows_of
 
 some = st.lists(st.tuples(st.booleans(), st.booleans(), st.sampled_from("xyz"), st.sampled_from("ab")), min_size=1)

@@ -11,7 +11,8 @@ from PIL import Image
 
 from auditor.config import parse_audit_file
 from auditor.data.read import Read, read_data
-from auditor.subject import Data, Words
+from auditor.subject import Data
+from auditor.words import Words
 
 __all__ = ["MODEL", "SPEC", "picture", "read", "rows", "texts", "words_in"]
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.columns import Labels
 from auditor.data import gathered
 from auditor.data.gathered import Gathered, NumbersGathered
 from auditor.errors import LoadError
-from auditor.subject import Labels
 
 MISSING = ("", "?")
 DAY = 18_262 * 86_400_000_000  # the first moment of 2020, in microseconds

@@ -12,9 +12,10 @@ import pytest
 
 from auditor.audit import run
 from auditor.errors import LoadError, UsageError
+from auditor.given import Given
 from auditor.registry import Context
 from auditor.selection import Selection
-from auditor.subject import Data, Given
+from auditor.subject import Data
 from tests.checks.audited import measures
 from tests.data.reading import read
 

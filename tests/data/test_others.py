@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from auditor.columns import Labels
 from auditor.contingency import MISSING
 from auditor.data import files
 from auditor.data.read import Read
 from auditor.errors import LoadError
-from auditor.subject import Data, Labels
+from auditor.subject import Data
 from tests.data.reading import read
 
 N = 240

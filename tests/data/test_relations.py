@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from auditor.columns import Relation
 from auditor.errors import UsageError
-from auditor.subject import Relation
 from tests.data.reading import SPEC, read
 
 PLAIN = {"path": "t.csv", "target": "y"}

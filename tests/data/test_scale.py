@@ -18,15 +18,17 @@ from sklearn.metrics import brier_score_loss
 from auditor.alternatives import better_order
 from auditor.audit import run
 from auditor.by_group import codes_of
+from auditor.columns import Labels
 from auditor.counting.crossings import crossing_of
 from auditor.counting.tally import Rows, tally
 from auditor.data import files
 from auditor.errors import LoadError
+from auditor.given import Given
 from auditor.progress import Finished, Listener
 from auditor.registry import Context
 from auditor.scores import SCORED_ROWS, grouped
 from auditor.selection import Selection
-from auditor.subject import Data, Given, Labels
+from auditor.subject import Data
 from tests.checks.audited import measures
 from tests.data.reading import read
 

@@ -16,7 +16,7 @@ from auditor.data.words import spans, words_of
 from auditor.errors import NotApplicable
 from auditor.explained.samples import Sample, explained_samples, need_explainable, word_table
 from auditor.registry import Context
-from auditor.subject import Words
+from auditor.words import Words
 from tests.data.reading import read, words_in
 from tests.intake.pretrained import tokenizer_in
 from tests.intake.zoo_packages import installed

@@ -13,8 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from auditor.columns import Column
 from auditor.feeds import Tokens
-from auditor.subject import Column, Data, Integers, Model, Words
+from auditor.integers import Integers
+from auditor.subject import Data, Model
+from auditor.words import Words
 from tests.zoo import Bag, Case
 
 __all__ = [

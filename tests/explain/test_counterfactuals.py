@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from auditor.columns import Column, Relation
 from auditor.explain.counterfactual.counterfactuals import Table, Way, counterfactuals
 from auditor.explain.counterfactual.mad import Distance
 from auditor.explain.counterfactual.trials import nearest
-from auditor.subject import Column, Model, Relation
+from auditor.subject import Model
 from auditor.tables.constraints import Constraints
 from auditor.tables.file_units import decoded
 from tests import zoo

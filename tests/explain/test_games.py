@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from auditor.columns import Column
 from auditor.data.words import sentences
 from auditor.errors import NotApplicable
 from auditor.explain.games import Game, answers, column_game, image_game, play, play_finite, text_game
 from auditor.explain.players import alike
-from auditor.subject import Column, Model
+from auditor.subject import Model
 from tests import zoo
 
 

@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from auditor.columns import Column
 from auditor.explain.games import Floats, image_game, text_game
 from auditor.explain.lime import RUNS, Local, fit, lime
 from auditor.explain.neighbours import Neighbourhood, of_row, of_superpixels, of_words
-from auditor.subject import Column, Model
+from auditor.subject import Model
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 

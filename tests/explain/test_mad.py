@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from auditor.columns import Column
 from auditor.explain.counterfactual.mad import Distance
-from auditor.subject import Column
 from auditor.tables.file_units import decoded, encoded, said
 from tests import zoo
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from auditor.columns import Column
 from auditor.explain.games import Game
 from auditor.explain.neighbours import cosine_kernel, euclidean_kernel, of_row, of_superpixels, of_words
-from auditor.subject import Column
 
 COLUMNS = (
     Column("age", 0, 1),

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from auditor.columns import Column
 from auditor.errors import NotApplicable
 from auditor.explain.parts import column_parts, drops, image_parts, text_parts
-from auditor.subject import Column, Model
+from auditor.subject import Model
 
 IMAGE = torch.rand(2, 8, 12, generator=torch.Generator().manual_seed(0))
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from auditor.columns import Relation
 from auditor.evidence.methods import scores_of
 from auditor.evidence.scene import Scene, Scores
 from auditor.explained.playing import background_of, boards
 from auditor.explained.samples import explained_samples
 from auditor.registry import Context
-from auditor.subject import Relation
 from auditor.types import Result
 from tests.checks.audited import measures, result_of
 from tests.explain.planted import APART, INNOCENT, PAIRS, SENSITIVE, broken, exclusive_or, linear, trap

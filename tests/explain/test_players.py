@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from auditor.columns import Column
 from auditor.explain.players import mixed, per_column
 from auditor.explain.segments import masked, superpixels
-from auditor.subject import Column
 from auditor.tables.raw import from_raw, to_raw
 from tests import zoo
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.explain.anchors import Anchor, Background, anchors, predicates
 from auditor.explain.batched import Floats
 from auditor.explain.conditions import Condition, words_of
 from auditor.explain.surrogate import Rule, follows, holds, jaccard, mixed_rows, r_squared, surrogate
-from auditor.subject import Column
 
 AGE = Column("age", 0, 1, mean=40.0, std=10.0)
 CITY = Column("city", 1, 4, "category", ("x", "y", "z"))

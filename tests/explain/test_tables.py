@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.explain.ale import ale_curves
 from auditor.explain.alike import Ranks, close_pairs, groups_alike
 from auditor.explain.batched import Floats, Run, in_batches
 from auditor.explain.partial import grid_of, ice_curves, shown_values, steps_of
 from auditor.explain.permutation import partners, permuted
-from auditor.subject import Column
 
 TWO = (Column("a", 0, 1), Column("b", 1, 2))
 CITY = Column("city", 1, 4, "category", ("x", "y", "z"))

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from auditor.columns import Column
 from auditor.intake.architectures import mlp
-from auditor.subject import Column, Data, Model
+from auditor.subject import Data, Model
 from tests.shared import SHARED
 from tests.zoo import Case
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency, false_discovery_control, ks_2samp
 
+from auditor.columns import Column
 from auditor.fairness.associated import associations
-from auditor.subject import Column
 
 COLUMNS = (Column("shifted", 0, 1), Column("same", 1, 2), Column("flag", 2, 3, kind="flag"), Column("still", 3, 4))
 

@@ -10,10 +10,11 @@ import torch
 from scipy.stats import ttest_ind
 from torch import Tensor
 
+from auditor.columns import Column, Labels
 from auditor.explain.games import Floats
 from auditor.fairness.contributions import Versus, mean_difference, shapley_values, split, versus
 from auditor.fairness.groups import Groups
-from auditor.subject import Column, Labels, Model
+from auditor.subject import Model
 from tests.checks.tables import Function, normal
 
 COLUMNS = (Column("a", 0, 1), Column("city", 1, 4, "category", ("x", "y", "z")), Column("b", 4, 5))

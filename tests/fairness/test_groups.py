@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from auditor.columns import Labels
 from auditor.contingency import MISSING
 from auditor.fairness.groups import Groups
-from auditor.subject import Labels
 
 
 def test_named_groups_with_rows_enough_are_compared_the_others_are_said() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from auditor.columns import Column
 from auditor.fairness.moves import as_group, carried
-from auditor.subject import Column
 
 
 def drawn(seed: int) -> np.random.Generator:

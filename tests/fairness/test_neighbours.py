@@ -10,9 +10,9 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from torch.nn.functional import one_hot
 
+from auditor.columns import Column
 from auditor.fairness import neighbours
 from auditor.fairness.neighbours import in_deviations, nearest, steepness
-from auditor.subject import Column
 
 COLUMNS = (
     Column("age", 0, 1, mean=40.0, std=10.0),

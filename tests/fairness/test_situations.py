@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from auditor.columns import Labels
 from auditor.fairness.groups import Groups
 from auditor.fairness.situations import disagreements, distances_of, situations
 from auditor.stats import interval
-from auditor.subject import Labels
 
 
 def grouped(names: list[str], smallest: int = 2) -> Groups:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from auditor.columns import Column, Labels
 from auditor.fairness.slice_columns import MOST_COLUMNS, columns_of, slice_text
 from auditor.registry import Context
-from auditor.subject import Column, Data, Labels, Model
+from auditor.subject import Data, Model
 from reports.words import groups_of
 from tests import zoo
 from tests.reports.records import HOSTILE

@@ -8,8 +8,8 @@ from scipy.stats import binom, fisher_exact
 
 from auditor.fairness.slice_halves import Halves, searched_and_tested, smallest_slice
 from auditor.fairness.slice_search import inside
+from auditor.integers import Integers
 from auditor.stats import holm
-from auditor.subject import Integers
 from tests.fairness.test_slice_search import PLANTED, crossing
 
 SETTINGS = {"top": 10, "depth": 3, "alpha": 0.95}

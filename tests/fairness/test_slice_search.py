@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from auditor.fairness.slice_search import Slice, distinct, inside, search
-from auditor.subject import Integers
+from auditor.integers import Integers
 
 Where = tuple[tuple[int, int], ...]
 

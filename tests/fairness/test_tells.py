@@ -10,9 +10,9 @@ import torch
 from scipy.stats.contingency import association
 from sklearn.metrics import roc_auc_score
 
+from auditor.columns import Column
 from auditor.fairness.crossfit import folds_of
 from auditor.fairness.tells import by_columns, by_vectors, cramers_v, values_of
-from auditor.subject import Column
 
 NAN = float("nan")
 

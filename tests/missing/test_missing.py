@@ -10,13 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from auditor.columns import Column, Labels
 from auditor.missing.answers import ALL, KINDS, answers_of, at_group
 from auditor.missing.asked import asked
 from auditor.missing.fill import fill_of, filled
 from auditor.missing.nan import given_nan
 from auditor.missing.patterns import SHARES, Draws, draws_of
 from auditor.registry import Context
-from auditor.subject import Column, Data, Labels
+from auditor.subject import Data
 from tests import zoo
 from tests.checks.tables import classifier, normal, regression
 

@@ -7,11 +7,12 @@ from functools import cache
 from typing import Any
 
 from auditor.audit import run
+from auditor.columns import Column
 from auditor.policy import judge
 from auditor.progress import Finished, Listener
 from auditor.selection import Selection
 from auditor.store import Record
-from auditor.subject import Column, Data, Model
+from auditor.subject import Data, Model
 from auditor.types import Limit, Policy
 from tests import zoo
 

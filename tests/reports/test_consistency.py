@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from auditor.audit import run
+from auditor.columns import Labels
 from auditor.selection import Selection
-from auditor.subject import Labels
 from auditor.types import Limit, Outcome, Policy
 from reports.parts import Chart, CheckHead
 from reports.pillars.consistency import consistency

@@ -7,9 +7,9 @@ from functools import cache
 from html.parser import HTMLParser
 
 from auditor.audit import run
+from auditor.columns import Labels
 from auditor.selection import Selection
 from auditor.store import Record
-from auditor.subject import Labels
 from auditor.types import Audit
 from reports import compare
 from reports.html import render

@@ -12,7 +12,7 @@ from reports.parts import Chart, CheckHead, Folded, Prose
 from reports.pillars.flips import flip_blocks
 from tests import zoo
 from tests.checks.audited import outcome_of
-from tests.checks.test_fairness_flips import SEX, X, case, two_groups
+from tests.checks.flipped import SEX, X, case, two_groups
 from tests.checks.test_fairness_flips_texts import TEXTS, reading
 from tests.reports.records import HOSTILE, audited
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from auditor.given import Given
 from auditor.registry import CHECKS, Context
-from auditor.subject import Data, Given
+from auditor.subject import Data
 from auditor.types import Outcome, Status
 from reports.parts import CheckHead, Folded, Heat, Prose, Section
 from reports.pillars.found_slices import NONE, found_slices

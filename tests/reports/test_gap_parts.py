@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from auditor.subject import Labels
+from auditor.columns import Labels
 from auditor.types import Outcome
 from reports.parts import Chart, CheckHead, Folded
 from reports.pillars.gap_parts import gap_parts

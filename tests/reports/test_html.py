@@ -130,7 +130,7 @@ def test_predictions_alone_have_no_file_and_no_grade_to_explain() -> None:
         (
             (*LIMITS[1:], Limit("explain.lrp", "gain", required=True, fail_below=1.0)),
             "Incomplete",
-            "Nothing was judged by a limit that the policy requires: gain (explain.lrp).",
+            "What the policy asks for is not there: gain (explain.lrp).",
         ),
     ],
 )

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from auditor.audit import run
+from auditor.columns import Column, Labels
 from auditor.selection import Selection
-from auditor.subject import Column, Labels
 from auditor.types import Limit, Outcome, Policy
 from reports.parts import Chart, CheckHead
 from reports.pillars.proxies import proxies

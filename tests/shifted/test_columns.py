@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats as reference
 
+from auditor.columns import Column
 from auditor.shifted.columns import ColumnShift, column_shifts
 from auditor.stats import holm
-from auditor.subject import Column
 
 NUMBER = Column("age", 0, 1)
 SORT = Column("sort", 0, 3, "category", ("a", "b", "c"))

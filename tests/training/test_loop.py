@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from auditor.errors import NotApplicable, UsageError
-from auditor.subject import Data, Integers, Model
+from auditor.integers import Integers
+from auditor.subject import Data, Model
 from auditor.training import loop
 from auditor.training.loop import trained
 from auditor.training.recipe import Figure, Moment, Recipe

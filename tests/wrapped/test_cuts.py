@@ -7,9 +7,9 @@ import pytest
 from fairlearn.postprocessing import ThresholdOptimizer
 from sklearn.linear_model import LinearRegression
 
+from auditor.columns import Labels
 from auditor.contingency import MISSING, RATES_OF, Criterion
 from auditor.errors import NotApplicable
-from auditor.subject import Labels
 from auditor.wrapped.cuts import Cuts, cuts_of, leads
 from tests import zoo
 from tests.wrapped.grouped import apart, skewed

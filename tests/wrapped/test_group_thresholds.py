@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from auditor.attacks.pgd import pgd
+from auditor.columns import Labels
 from auditor.defend.group_thresholds import group_thresholds
 from auditor.errors import NotApplicable, UsageError
 from auditor.intake.outputs import settle
-from auditor.subject import Data, Labels, Model
+from auditor.subject import Data, Model
 from auditor.wrapped.group_thresholds import Thresholded, of_no_group, with_groups
 from auditor.wrapped.wrapping import Wrapping, wrapped
 from tests import zoo

@@ -22,7 +22,8 @@ from auditor.attacks.tables.front import Front
 from auditor.attacks.tables.gradient import STAGES, Stage, climbed
 from auditor.attacks.tables.repair import legal_near
 from auditor.attacks.tables.search import by_column, evolved
-from auditor.subject import Integers, Model
+from auditor.integers import Integers
+from auditor.subject import Model
 from auditor.tables.ball import Ball
 from auditor.tables.constraints import Which
 from auditor.tables.file_units import Rows, decoded

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from auditor.attacks.tables.repair import legal_near
-from auditor.subject import Integers
+from auditor.integers import Integers
 from auditor.tables.ball import Ball
 from auditor.tables.constraints import Which
 from auditor.tables.file_units import Rows

@@ -19,7 +19,8 @@ from auditor.attacks.plan import windows
 from auditor.attacks.softened import SoftBackward
 from auditor.attacks.tables.front import Front
 from auditor.attacks.tables.points import Points
-from auditor.subject import Integers, Model
+from auditor.integers import Integers
+from auditor.subject import Model
 from auditor.tables.ball import Ball
 from auditor.tables.constraints import Which
 from auditor.tables.file_units import Rows

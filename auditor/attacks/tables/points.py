@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auditor.subject import Column, Integers
+from auditor.columns import Column
+from auditor.integers import Integers
 from auditor.tables.ball import Ball
 from auditor.tables.file_units import Rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from auditor.subject import Relation
+from auditor.columns import Relation
 from auditor.tables.ball import Ball
 from auditor.tables.constraints import Which
 from auditor.tables.file_units import Rows

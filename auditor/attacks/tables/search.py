@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from auditor.attacks.tables.front import Front
-from auditor.subject import Integers
+from auditor.integers import Integers
 from auditor.tables.constraints import Which
 from auditor.tables.file_units import Rows
 

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from auditor.columns import Column
 from auditor.explain.counterfactual.mad import Distance
 from auditor.explain.counterfactual.putting_back import fewer_columns, moved_nearer, put_back
 from auditor.explain.counterfactual.trials import Candidates, nearest
-from auditor.subject import Column, Integers, Model
+from auditor.integers import Integers
+from auditor.subject import Model
 from auditor.tables.constraints import Constraints
 from auditor.tables.file_units import Rows, decoded
 from auditor.tables.margins import Margins

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from auditor.subject import Column, Integers
+from auditor.columns import Column
+from auditor.integers import Integers
 from auditor.tables.file_units import Rows
 
 __all__ = ["Distance"]

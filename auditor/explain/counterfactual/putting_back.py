@@ -8,7 +8,7 @@ import numpy as np
 
 from auditor.explain.counterfactual.mad import Distance
 from auditor.explain.counterfactual.trials import Candidates, nearest
-from auditor.subject import Integers
+from auditor.integers import Integers
 from auditor.tables.constraints import Constraints, Which
 from auditor.tables.file_units import Rows
 from auditor.tables.margins import Margins

@@ -1,0 +1,46 @@
+"""Limits that look like a slip of the pen: on the wrong side of a figure, or met by no figure or by every one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from auditor.types import Audit, Bound, Measure, Outcome
+
+__all__ = ["doubtful"]
+
+RATES = frozenset({"wilson"})  # between 0 and 1
+
+
+def doubtful(audit: Audit) -> list[str]:
+    """What to doubt about the limits that the audit was judged by, a sentence for each that no two figures repeat."""
+    return list(dict.fromkeys(said for o in audit.outcomes for said in _of_check(o)))
+
+
+def _of_check(outcome: Outcome) -> Iterator[str]:
+    measures = {(m.name, m.slice): m for m in outcome.measures}
+    for j in outcome.judgements:
+        if j.limit.measure or j.limit.side == "worse":
+            continue
+        m = measures[j.measure, j.slice]
+        yield from _wrong_side(outcome.check, m, j.limit)
+        yield from _no_rate(outcome.check, m, j.limit)
+
+
+def _wrong_side(check: str, m: Measure, bound: Bound) -> Iterator[str]:
+    more_is_better = {"higher": True, "lower": False}.get(m.better)
+    if more_is_better is not None and more_is_better is (bound.side == "above"):
+        meant = "at most" if bound.side == "above" else "at least"
+        better = "more" if more_is_better else "less"
+        yield (
+            f"The limit on {m.name} ({check}) asks for {meant} {bound.value:g}, and {better} of it is better: "
+            "was the other side meant?"
+        )
+
+
+def _no_rate(check: str, m: Measure, bound: Bound) -> Iterator[str]:
+    if m.method not in RATES or bound.value is None:
+        return
+    never = bound.value > 1 if bound.side == "below" else bound.value < 0
+    always = bound.value <= 0 if bound.side == "below" else bound.value >= 1
+    if never or always:
+        yield f"The limit of {bound.value:g} on {m.name} ({check}) is met by {'no' if never else 'every'} rate."

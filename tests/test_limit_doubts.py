@@ -1,0 +1,80 @@
+"""Limits that look like a slip: each kind found, and the right limit left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from auditor.errors import UsageError
+from auditor.limit_doubts import doubtful
+from auditor.policy import judge, need_known
+from auditor.stats import rate
+from auditor.types import Limit, Measure, Policy
+from tests.reports.compared import ACCURACY, outcome, record
+
+MORE, LESS = rate("accuracy", 90, 100), replace(rate("fpr", 10, 100), better="lower")
+
+
+def said(measure: Measure, **bounds: float) -> list[str]:
+    audit = record(outcome(ACCURACY, measure)).audit
+    return doubtful(judge(audit, Policy("p", (Limit(ACCURACY, measure.name, **bounds),))))
+
+
+@pytest.mark.parametrize(
+    ("measure", "bounds", "words"),
+    [
+        (MORE, {"fail_above": 0.95}, "asks for at most 0.95, and more of it is better: was the other side meant?"),
+        (LESS, {"warn_below": 0.1}, "asks for at least 0.1, and less of it is better"),
+        (MORE, {"fail_below": 95}, "The limit of 95 on accuracy (performance.accuracy) is met by no rate."),
+        (MORE, {"fail_below": 0}, "is met by every rate"),
+        (LESS, {"fail_above": 1.0}, "is met by every rate"),
+        (LESS, {"fail_above": -0.1}, "is met by no rate"),
+    ],
+)
+def test_a_slip_is_named(measure: Measure, bounds: dict[str, float], words: str) -> None:
+    (found,) = said(measure, **bounds)
+
+    assert words in found
+
+
+@pytest.mark.parametrize(
+    ("measure", "bounds"),
+    [
+        (MORE, {"fail_below": 0.8}),
+        (MORE, {"fail_below": 1.0}),
+        (LESS, {"fail_above": 0.0}),
+        (Measure("rules", "", 3.0, 10, better="lower"), {"fail_above": 5}),
+        (replace(MORE, better="neither"), {"fail_above": 0.5}),
+    ],
+)
+def test_a_limit_that_makes_sense_is_left_alone(measure: Measure, bounds: dict[str, float]) -> None:
+    assert said(measure, **bounds) == []
+
+
+KNOWN = {ACCURACY: ("accuracy", "majority_share"), "fairness.robustness": ("*_accuracy",)}
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        (Limit("performance.acuracy", "accuracy"), "'performance.acuracy' is on no check; known: fairness.robustness"),
+        (Limit(ACCURACY, "acuracy"), "names the measure 'acuracy'; it has accuracy, majority_share"),
+        (Limit(ACCURACY, "accuracy", warn_below="majority"), "names the measure 'majority'"),
+        (Limit("fairness.robustness", "accuracy"), "it has *_accuracy"),
+    ],
+)
+def test_a_limit_on_what_does_not_exist_is_refused(limit: Limit, message: str) -> None:
+    with pytest.raises(UsageError) as e:
+        need_known(Policy("p", (limit,)), KNOWN)
+    assert message in str(e.value)
+
+
+def test_limits_on_what_exists_are_not() -> None:
+    limits = (
+        Limit(ACCURACY, "accuracy", warn_below="majority_share"),
+        Limit("fairness.robustness", "robust_accuracy"),
+        Limit(ACCURACY, required=True),
+    )
+
+    need_known(Policy("p", limits), KNOWN)
