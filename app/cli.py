@@ -13,6 +13,7 @@ from app.commands.auditing import defend, demo, run
 from app.commands.judging import compare, judge
 from app.commands.reading import checks, doctor, inspect
 from app.commands.serving import serve
+from app.commands.signing import keygen, sign, verify
 from auditor.errors import AuditError, one_line
 
 __all__ = ["cli", "invoke", "main"]
@@ -21,7 +22,7 @@ CTRL_C = 130  # what the parser makes of an interruption
 HELP = "What a PyTorch model looks at, how it breaks, and whom it treats differently: measured, with its uncertainty."
 
 cli = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for command in (run, demo, defend, checks, inspect, doctor, judge, compare, serve):
+for command in (run, demo, defend, checks, inspect, doctor, judge, compare, keygen, sign, verify, serve):
     cli.command()(command)
 
 

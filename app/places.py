@@ -46,6 +46,7 @@ class Place:
 
 def _audit_here(file: AuditFile, folder: Path, *, tell: Listener = NOBODY) -> Record:
     """Whatever the model does, it does as the user."""
+    from auditor.installed import distributions, installation
     from auditor.performing import audit
     from auditor.store import Record
 
@@ -61,8 +62,9 @@ def _audit_here(file: AuditFile, folder: Path, *, tell: Listener = NOBODY) -> Re
     started = datetime.now(UTC).isoformat(timespec="seconds")
     found = audit(file, folder, replace(tell, finished=finished))
     ended = datetime.now(UTC).isoformat(timespec="seconds")
-    found = replace(found, environment={**found.environment, "isolation": "none, as asked for"})
-    return Record(found, arrays, {"started": started, "finished": ended, "checks": costs})
+    held = {**installation(), "isolation": "none, as asked for"}
+    found = replace(found, environment={**found.environment, **held})
+    return Record(found, arrays, {"started": started, "finished": ended, "checks": costs}, distributions())
 
 
 def _harden_here(

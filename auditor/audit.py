@@ -6,15 +6,12 @@ model + data -> choose checks -> run each, guarded -> judge -> Audit
 from __future__ import annotations
 
 import math
-import platform
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import metadata
 from typing import Any
 
-import torch
-
 from auditor.cost import Meter
+from auditor.environment import environment
 from auditor.errors import LoadError, NotApplicable, reason, without_machine
 from auditor.guard import Snapshot, isolated
 from auditor.intake.outputs import settle
@@ -23,11 +20,9 @@ from auditor.progress import NOBODY, Finished, Listener
 from auditor.registry import Check, Context
 from auditor.selection import PREFLIGHT, Selection, choose, in_order
 from auditor.subject import Data, Model
-from auditor.types import SCHEMA, Audit, Outcome, Policy, Result, Scalar, Setting, Status, Verdict
+from auditor.types import SCHEMA, Audit, Outcome, Policy, Result, Setting, Status, Verdict
 
 __all__ = ["plan", "run"]
-
-LIBRARIES = ("torch-auditor", "torch", "numpy", "scipy", "captum", "shap", "lime", "foolbox", "fairlearn")
 
 TOKEN = 64  # how many numbers a token counts as, beside one of a picture or a table
 
@@ -129,9 +124,3 @@ def _run_one(c: Check, context: Context, params: dict[str, Setting], snapshot: S
     if result and c.id == PREFLIGHT and (seconds := context.predictions.seconds) is not None:
         cost = replace(cost, seconds_per_sample=round(seconds / len(context.data), 9))
     return Finished(outcome, cost, arrays)
-
-
-def environment(device: str) -> dict[str, Scalar]:
-    """What it ran on: versions and threads, no clock, no host and no path."""
-    versions = {f"{name} version": metadata.version(name) for name in LIBRARIES}
-    return {"python": platform.python_version(), "device": device, "threads": torch.get_num_threads(), **versions}

@@ -36,24 +36,28 @@ class Line:
     caveat: str = ""
 
 
-def passes(model: Model, x: Tensor) -> Line:
-    """Two passes over `x` (N, ...) compared, and the operators that drew random numbers meanwhile where they differ."""
+def passes(model: Model, x: Tensor) -> tuple[Line, float]:
+    """Two passes over `x` (N, ...) compared, and how far apart their outputs lie at most.
+
+    Where they differ, with the operators that drew random numbers meanwhile.
+    """
     name = "two passes over the same rows"
     with torch.no_grad():
         first, second = model(x), model(x)
+    largest = float((first - second).abs().max())
     if torch.allclose(first, second, rtol=1e-4, atol=1e-5):
-        return Line(name, f"the same outputs for {len(x)} rows")
-    apart = f"up to {float((first - second).abs().max()):.3g} apart"
+        return Line(name, f"the same outputs for {len(x)} rows"), largest
+    apart = f"up to {largest:.3g} apart"
     random = _random_operators(model, x)
     if not random:
         what = "the model keeps a state from run to run, or draws numbers that cannot be seen"
         caveat = f"Two runs on the same {len(x)} rows give outputs {apart}: {what}, so every figure holds for one run."
-        return Line(name, f"{apart}: it keeps a state, or draws numbers", caveat)
+        return Line(name, f"{apart}: it keeps a state, or draws numbers", caveat), largest
     caveat = (
         f"Two runs on the same {len(x)} rows give outputs {apart}: the model draws random numbers as it runs "
         f"({', '.join(random)}), in evaluation mode too, so every figure holds for one draw."
     )
-    return Line(name, f"{apart}: it draws random numbers", caveat)
+    return Line(name, f"{apart}: it draws random numbers", caveat), largest
 
 
 def _random_operators(model: Model, x: Tensor) -> list[str]:

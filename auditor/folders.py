@@ -16,17 +16,11 @@ from pathlib import Path
 from auditor.errors import LoadError, UsageError
 
 __all__ = [
-    "COMPARISON",
-    "COMPARISON_JSON",
-    "MANIFEST",
-    "holds_audit",
-    "may_replace",
-    "need_audit",
-    "remove",
-    "replacing",
-]
+    "ATTESTATION", "COMPARISON", "COMPARISON_JSON", "MANIFEST", "SIGNATURES", "SIGNOFF", "holds_audit", "may_replace",
+    "need_audit", "remove", "replacing",
+]  # fmt: skip
 
-SIGNATURE = "attestation.dsse.json"
+ATTESTATION, SIGNOFF = SIGNATURES = "attestation.dsse.json", "signoff.dsse.json"
 MANIFEST = "manifest.json"
 PARTS = ("", "before", "after")  # a folder holds one audit, or two side by side with their comparison
 COMPARISON = "compare.html"
@@ -70,7 +64,7 @@ def may_replace(folder: Path) -> None:
     if not folder.is_dir():
         msg = f"{name!r} is a file; give a folder to write the audit to"
         raise UsageError(msg)
-    if any((folder / part / SIGNATURE).exists() for part in PARTS):
+    if any((folder / part / name).exists() for part in PARTS for name in SIGNATURES):
         msg = f"{name!r} holds a signed audit, which is never replaced; give another folder with --out"
         raise UsageError(msg)
     if foreign := _foreign(folder):

@@ -1,4 +1,4 @@
-"""Audit <-> folder: audit.json, run.json and the evidence arrays."""
+"""Audit <-> folder: audit.json, run.json, environment.json and the evidence arrays."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ class Record:
     """An audit with what stays out of audit.json.
 
     `arrays` are the evidence by name (`CHECK/KEY`); `run` is run.json: when it ran, and each check's seconds and peak
-    memory.
+    memory. `installed` is environment.json: the version of every distribution that was installed, by its name.
     """
 
     audit: Audit
     arrays: Mapping[str, Array] = field(default_factory=dict)
     run: Mapping[str, Any] = field(default_factory=dict)
+    installed: Mapping[str, str] = field(default_factory=dict)
 
 
 def save(record: Record, folder: Path) -> None:
-    """Write audit.json, run.json and evidence/CHECK.npz into `folder`, which exists."""
+    """Write audit.json, run.json, environment.json and evidence/CHECK.npz into `folder`, which exists."""
     (folder / "audit.json").write_bytes(audit_to_json(record.audit))
     (folder / "run.json").write_bytes(canonical(record.run))
+    (folder / "environment.json").write_bytes(canonical(record.installed))
     by_check: dict[str, dict[str, Array]] = {}
     for name, array in record.arrays.items():
         check, _, key = name.partition("/")
@@ -51,10 +53,12 @@ def load(folder: Path) -> Record:
     try:
         audit = audit_from_json((folder / "audit.json").read_bytes())
         run = json.loads((folder / "run.json").read_bytes())
+        listed = folder / "environment.json"
+        installed = json.loads(listed.read_bytes()) if listed.exists() else {}  # older audits have none
     except (OSError, json.JSONDecodeError) as e:
         msg = f"{folder.name!r} holds no audit ({type(e).__name__}); give a folder that `auditor run` wrote"
         raise LoadError(msg) from None
-    return Record(audit, _Arrays(folder / "evidence"), run)
+    return Record(audit, _Arrays(folder / "evidence"), run, installed)
 
 
 class _Arrays(Mapping[str, Array]):

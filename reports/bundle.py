@@ -1,31 +1,38 @@
-"""Everything an audit leaves in its folder, and the manifest of it. Read first: record -> files."""
+"""Everything an audit leaves in its folder. Read first: record -> files."""
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from auditor.clock import fixed
 from auditor.folders import MANIFEST
+from auditor.installed import SOURCE, distributions, machine, source_sha256
 from auditor.schema import canonical
 from auditor.store import Record, load, save
 from reports.ci import junit, summary
 from reports.compare import write as write_comparison
 from reports.html import render
+from reports.manifest import manifest
 from reports.pdf import as_pdf
 
-__all__ = ["manifest", "write"]
+__all__ = ["DRAWN", "EPOCH", "draw", "drawn_by", "write"]
+
+DRAWN, EPOCH = "drawn", "SOURCE_DATE_EPOCH"  # keys in run.json; the second is the name of the variable
+DRAWING = ("jinja2", "junitparser", "markupsafe", "numpy", "pandas", "pillow", "pyarrow", "scipy")  # may move a byte
 
 
 def write(record: Record, folder: Path, baseline: Record | None = None, *, pdf: bool = False) -> None:
-    """Write the audit, its report and its manifest into `folder`, which exists and is empty.
+    """Write the audit, its reports and its manifest into `folder`, which exists and is empty.
 
     With a `baseline` the comparison with it, too; with `pdf` the report as report.pdf, which needs the extra `pdf`.
     """
-    save(record, folder)
+    date = fixed()
+    by = {**drawn_by(), EPOCH: int(date.timestamp()) if date else None}
+    save(replace(record, run={**record.run, DRAWN: by}), folder)
     stored = load(folder)  # reports are made from what is stored, so that they can be made again
-    (folder / "report.html").write_text(render(stored), "utf-8")
-    (folder / "junit.xml").write_text(junit(stored), "utf-8")
-    (folder / "summary.md").write_text(summary(stored), "utf-8")
+    draw(stored, folder)
     if baseline is not None:
         write_comparison(baseline, stored, folder, ("Baseline", "This audit"))
     if pdf:
@@ -33,7 +40,14 @@ def write(record: Record, folder: Path, baseline: Record | None = None, *, pdf: 
     (folder / MANIFEST).write_bytes(canonical(manifest(folder)))
 
 
-def manifest(folder: Path) -> dict[str, str]:
-    """The sha256 of every file in `folder` by its path there, the manifest itself left out."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
-    return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+def drawn_by() -> dict[str, Any]:
+    """Whatever else can move a byte of a report: this auditor, Python, the kind of machine, and libraries."""
+    libraries = distributions()
+    return {SOURCE: source_sha256(), **machine(), **{name: libraries.get(name) for name in DRAWING}}
+
+
+def draw(stored: Record, folder: Path) -> None:
+    """Write into `folder` whatever is made of a stored audit: the same bytes for the same audit and the same date."""
+    (folder / "report.html").write_text(render(stored), "utf-8")
+    (folder / "junit.xml").write_text(junit(stored), "utf-8")
+    (folder / "summary.md").write_text(summary(stored), "utf-8")

@@ -31,6 +31,7 @@ class Page:
     """Everything the template shows. `requirements` says how many of them are in which state."""
 
     title: str
+    audit_sha256: str
     kick: str
     verdict: str
     verdict_words: str
@@ -58,6 +59,7 @@ def render(record: Record) -> str:
     top = headline(audit, found)
     page = Page(
         title=f"{VERDICT[audit.verdict]}: audit of {name}",
+        audit_sha256=digest,
         kick=f"Model audit: {name}",
         verdict=str(audit.verdict),
         verdict_words=VERDICT[audit.verdict],
@@ -72,7 +74,7 @@ def render(record: Record) -> str:
         identity=identity(record, digest),
         sections=within_budget(sections(record, found, digest)),
     )
-    styles = (stylesheet(), margins(digest))
+    styles = (stylesheet(), *([margins(digest)] if digest else []))
     template = environment().get_template("report.html.j2")
     return template.render(
         page=page,

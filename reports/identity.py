@@ -18,8 +18,11 @@ UNSIGNED = "Unsigned when this page was written; verify with auditor verify"
 
 
 def digest_of(audit: Audit) -> str:
-    """The sha256 of its audit.json."""
-    return hashlib.sha256(audit_to_json(audit)).hexdigest()
+    """The sha256 of its audit.json, by which the page can be held to it; "" of what no audit.json can be made of."""
+    try:
+        return hashlib.sha256(audit_to_json(audit)).hexdigest()
+    except ValueError:  # NaN in a table
+        return ""
 
 
 def identity(record: Record, digest: str) -> list[tuple[str, str]]:
@@ -37,7 +40,7 @@ def identity(record: Record, digest: str) -> list[tuple[str, str]]:
         ("Issued, when measured", measured_on(record)),
         ("Valid until", f"{until} by policy of one year, or the next version" if until else ""),
         ("Evidence grade", grade_words(str(model.get("evidence_grade", "")), model="file" in model)),
-        ("Record", f"audit.json, {_short(digest)}"),
+        ("Record", f"audit.json, {_short(digest)}" if digest else ""),
         ("Signature", UNSIGNED),
     )
     return [(term, what) for term, what in rows if what]

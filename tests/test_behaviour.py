@@ -35,7 +35,7 @@ class AlwaysDropping(nn.Module):
 
 @pytest.mark.parametrize("told", [True, False])
 def test_dropout_in_evaluation_mode_is_named_by_its_operator(told: bool) -> None:
-    line = passes(Model(AlwaysDropping(told).eval(), CLASSES), torch.rand(8, 4))
+    line, _ = passes(Model(AlwaysDropping(told).eval(), CLASSES), torch.rand(8, 4))
 
     assert (line.caveat == "") is told
     if not told:
@@ -58,7 +58,7 @@ class Flipping(nn.Module):
 def test_a_state_is_not_called_chance_nor_a_look_at_other_rows() -> None:
     model, x = Model(Flipping(), CLASSES), torch.rand(8, 4)
 
-    line = passes(model, x)
+    line, _ = passes(model, x)
 
     assert "keeps a state from run to run" in line.caveat and "random numbers" not in line.caveat
     assert batches(model, x).found == "cannot be told: the same rows give other outputs each time"

@@ -8,8 +8,11 @@ import sys
 import pytest
 
 HEAVY = ("torch", "captum", "shap", "lime", "foolbox", "fairlearn", "streamlit", "sklearn", "auditor.checks")
-LIGHT = ("types", "schema", "errors", "policy", "stats", "store", "config", "settings", "requirements")
-REPORTS = ("bundle", "html", "compare", "ci", "findings", "crosswalk")
+LIGHT = (
+    "types", "schema", "errors", "policy", "stats", "store", "config", "settings", "requirements", "folders",
+    "installed",
+)  # fmt: skip
+REPORTS = ("bundle", "html", "compare", "ci", "findings", "crosswalk", "signing", "verifying", "verifier")
 
 
 def loaded(code: str) -> set[str]:

@@ -163,6 +163,8 @@ def test_a_new_folder_is_made_with_its_parents(tmp_path: Path) -> None:
     [
         ("attestation.dsse.json", "signed audit"),
         ("after/attestation.dsse.json", "signed audit"),
+        ("signoff.dsse.json", "signed audit"),
+        ("before/signoff.dsse.json", "signed audit"),
         ("thesis.docx", "holds 'thesis.docx', which no audit left there"),
         ("evidence/notes.txt", "holds 'evidence/notes.txt', which no audit left there"),
         ("after/thesis.docx", "holds 'after/thesis.docx', which no audit left there"),
@@ -170,7 +172,8 @@ def test_a_new_folder_is_made_with_its_parents(tmp_path: Path) -> None:
 )
 def test_what_is_signed_or_no_audit_is_never_replaced(tmp_path: Path, name: str, message: str) -> None:
     out = written(tmp_path / "out")
-    written(out / "after")
+    for part in ("before", "after"):
+        written(out / part)
     (out / name).parent.mkdir(exist_ok=True)
     (out / name).write_text("precious")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from auditor.intake.outputs import need_finite
 from auditor.registry import Context, check
 from auditor.stats import mean_of, rate
 from auditor.subject import Model
-from auditor.types import Result, Scalar, Table
+from auditor.types import Measure, Result, Scalar, Table
 
 REPEATED, DRAWN = 16, 64  # rows that are run again, and by the statistics of their own batch
 
@@ -24,7 +25,7 @@ REPEATED, DRAWN = 16, 64  # rows that are run again, and by the statistics of th
 @check(
     "intake.preflight",
     title="Preflight",
-    measures=("clean_accuracy", "mean_absolute_error"),
+    measures=("clean_accuracy", "mean_absolute_error", "repeat_difference"),
     source="what users of other tools trip over first: wrong normalisation, value range, or label order",
 )
 def preflight(ctx: Context) -> Result:
@@ -34,7 +35,8 @@ def preflight(ctx: Context) -> Result:
     they have), what kind of outputs the model gives, whether they depend on the input, on chance, or on the other rows
     of a batch, and whether another usual normalisation, channel order or order of classes would make the model right
     far more often. Weights, layers and floating-point operations; what eval() leaves in training mode; the running
-    statistics of BatchNorm against those of the audited rows. NaN or infinity, and labels that no output belongs to,
+    statistics of BatchNorm against those of the audited rows. `repeat_difference` is the largest difference of any
+    output between two passes over the same 16 rows; 0 is none. NaN or infinity, and labels that no output belongs to,
     end the audit.
 
     How to read it: every later figure is about the function measured here. An accuracy at chance level nearly always
@@ -44,7 +46,7 @@ def preflight(ctx: Context) -> Result:
     """
     ranges, caveats = _inputs(ctx)
     _need_sound(ctx)
-    ran = _as_it_runs(ctx)
+    ran, repeated = _as_it_runs(ctx)
     caveats = [*ctx.data.caveats, *caveats, *(line.caveat for line in ran if line.caveat)]
     n = len(ctx.data)
     if ctx.is_regression:
@@ -52,7 +54,8 @@ def preflight(ctx: Context) -> Result:
         errors = np.abs(values - ctx.data.y) if values is not None else np.empty(0)
         caveats += about_values(ctx.predictions, ctx.data.y)
         tables = (ranges, *_table(ran))
-        return Result((mean_of("mean_absolute_error", errors, better="lower"),), tables, caveats=tuple(caveats))
+        error = mean_of("mean_absolute_error", errors, better="lower")
+        return Result((error, *repeated), tables, caveats=tuple(caveats))
     accuracy = rate("clean_accuracy", int(ctx.right.sum()), n)
     right = ("classified correctly", f"{int(ctx.right.sum()):,} of {n:,} ({accuracy.value:.3f})")
     tried = _alternatives(ctx)
@@ -62,7 +65,7 @@ def preflight(ctx: Context) -> Result:
         *about_answers(ctx.predictions, ctx.data.y, ctx.classes), *(line.caveat for line in tried if line.caveat),
         *about_chance(accuracy, ctx.classes, likely), *about_labels(ctx.data.y, ctx.classes),
     ]  # fmt: skip
-    return Result((accuracy,), (ranges, *_table(ran)), caveats=tuple(caveats))
+    return Result((accuracy, *repeated), (ranges, *_table(ran)), caveats=tuple(caveats))
 
 
 def _inputs(ctx: Context) -> tuple[Table, list[str]]:
@@ -124,26 +127,29 @@ def _need_sound(ctx: Context) -> None:
         raise LoadError(msg)
 
 
-def _as_it_runs(ctx: Context) -> list[Line]:
-    """What the model is made of and how it behaves; nothing for predictions alone."""
+def _as_it_runs(ctx: Context) -> tuple[list[Line], list[Measure]]:
+    """What the model is made of and how it behaves, and how well it repeats itself; nothing for predictions alone."""
     model = ctx.model
     if model is None:
-        return []
+        return [], []
     x = ctx.data.read(np.arange(min(REPEATED, len(ctx.data))))
     drawn = np.random.default_rng(ctx.seed).permutation(len(ctx.data))[:DRAWN]  # in no order, as rows of training
     try:
         operations = f"{flops(model, x):,} for matrix products, convolutions and attention (a multiply-add is two)"
     except NotApplicable as e:
         operations = f"not counted: {e}"
-    return [
+    same, apart = passes(model, x)
+    repeated = Measure("repeat_difference", "", apart if math.isfinite(apart) else None, len(x), better="lower")
+    lines = [
         Line("parameters", f"{parameters(model.module):,} in {layers(model.module):,} layers with weights"),
         Line("floating-point operations for one sample", operations),
         evaluation_mode(model.module),
         dropout(model.module),
-        passes(model, x),
+        same,
         batches(model, x),
         batch_norm(model, ctx.data.read(drawn), ctx.data.y[drawn]),
     ]
+    return lines, [repeated]
 
 
 def _table(lines: list[Line]) -> list[Table]:

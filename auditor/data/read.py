@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from auditor.config import AuditFile, DataSpec
 from auditor.data.bounds import Bounds, bounds_of
 from auditor.data.chosen import chosen
 from auditor.data.columns import TARGET, need
+from auditor.data.digests import of_groups, of_numbers
 from auditor.data.files import ENDINGS, header_of
 from auditor.data.given import about_values, finite, given_predictions, given_values, holder_of_values
 from auditor.data.groups import Groups, groups_like, groups_of
@@ -27,7 +27,7 @@ from auditor.data.targets import class_names, encode_target
 from auditor.errors import LoadError, UsageError
 from auditor.feeds import Packed, Tokens
 from auditor.intake.located import locate
-from auditor.integers import Codes, Integers, narrowed, parts
+from auditor.integers import Integers, narrowed
 from auditor.registry import derive_seed
 from auditor.subject import Data, Targets
 
@@ -78,7 +78,9 @@ def read_data(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Read:
     said += [SAME] if file.model is None and spec.prediction == target else []
     data = replace(data, caveats=(*said, *data.caveats, *_notes(source, data, values=values)))
     facts = {"file": source.file, "kind": source.kind, "rows": len(data), "sha256": source.digest()}
-    facts["rows_sha256"] = _digest(data.row_ids)
+    facts |= {"rows_sha256": of_numbers(data.row_ids), "target_sha256": of_numbers(data.y)}
+    if data.groups:
+        facts["sensitive_sha256"] = of_groups(data.groups)
     reference = None
     if spec.reference is not None:
         plain = _of_reference(spec, source, file, folder, uploaded=uploaded)
@@ -96,14 +98,6 @@ def read_data(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Read:
         bounds = (-1.0, float(reader.size - 1))
         facts |= {"tokenizer_sha256": reader.sha256, "most_tokens": reader.length}
     return Read(data, reference, classes, bounds, unit, facts, source.feed)
-
-
-def _digest(row_ids: Codes) -> str:
-    """The sha256 of the rows' numbers, as int64."""
-    found = hashlib.sha256()
-    for part in parts(len(row_ids)):
-        found.update(row_ids[part].astype(np.int64).tobytes())
-    return found.hexdigest()
 
 
 def _of_reference(spec: DataSpec, source: Source, file: AuditFile, folder: Path, *, uploaded: bool) -> DataSpec:

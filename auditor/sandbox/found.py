@@ -11,6 +11,7 @@ from typing import Any
 from auditor.config import AuditFile
 from auditor.cost import Cost
 from auditor.errors import LoadError
+from auditor.installed import distributions, installation
 from auditor.policy import STOPPED, judge, load_policy, to_run
 from auditor.progress import Finished, Listener
 from auditor.sandbox import messages
@@ -51,7 +52,7 @@ def record_of(running: Process, file: AuditFile, folder: Path, isolation: Isolat
     audit = replace(
         found.audit,
         statements=dict(file.statements),
-        environment={**found.audit.environment, **held},
+        environment={**found.audit.environment, **installation(), **held},
         seed=file.checks.seed,
     )
     try:
@@ -60,7 +61,8 @@ def record_of(running: Process, file: AuditFile, folder: Path, isolation: Isolat
     except Exception as e:  # noqa: BLE001 - figures that are none of ours
         msg = f"the audit's own process left what cannot be judged ({type(e).__name__}); its audit is not used"
         raise LoadError(msg) from None
-    return Record(judged, found.arrays, {"started": started, "finished": _now(), "checks": found.costs})
+    run = {"started": started, "finished": _now(), "checks": found.costs}
+    return Record(judged, found.arrays, run, distributions())
 
 
 def _now() -> str:

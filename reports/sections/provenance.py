@@ -7,6 +7,7 @@ from typing import Any
 from auditor.store import Record
 from auditor.types import Audit
 from reports.parts import Code, Facts, Folded, Heading, Prose, Section
+from reports.verifier import verifier
 
 __all__ = ["provenance"]
 
@@ -24,11 +25,12 @@ def provenance(record: Record, digest: str) -> Section:
     """The section; `digest` is the sha256 of audit.json."""
     audit = record.audit
     blocks: list[Any] = [
-        Facts([("audit.json, the record", f"sha256 {digest}"), *_digests(audit)]),
+        Facts([*([("audit.json, the record", f"sha256 {digest}")] if digest else []), *_digests(audit)]),
         Prose(RECORD),
         Heading("How to verify it"),
         Prose(VERIFYING),
         Code("With this tool", "auditor verify DIR --key KEY.pub"),
+        Code("Without it, as verifier.py DIR KEY.pub, in Python with nothing but cryptography", verifier()),
         Folded("What it ran on", [Facts([(k, str(v)) for k, v in audit.environment.items()])]),
     ]
     answer = "Every figure can be traced to a file, and every file to a digest."

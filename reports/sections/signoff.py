@@ -24,6 +24,10 @@ RECORDED = (
     "the reviewer's key; it names this audit by its digest and never edits the page, so that what was signed stays as "
     "it was read."
 )
+RECORD = (
+    "auditor sign DIR --key KEY --reviewer 'NAME, ROLE' --decision approve|approve-with-conditions|reject "
+    "--statement 'CONDITIONS'"
+)
 FROM_FILE = "What is filled in was stated in the audit file, before the audit ran; nobody has checked it."
 
 
@@ -44,7 +48,7 @@ def signoff(audit: Audit) -> Section:
     blocks: list[Any] = [Form(stated, DECISIONS, LINES)]
     if any(text for _, text in stated):
         blocks.append(Prose(FROM_FILE, small=True))
-    blocks += [Prose(RECORDED), Code("To record it", "auditor sign DIR --reviewer --key KEY")]
+    blocks += [Prose(RECORDED), Code("To record it", RECORD)]
     return Section(
         "signoff", "Sign-off", "Open when this page was written: the decision is a person's.", blocks, "open"
     )

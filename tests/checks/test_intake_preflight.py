@@ -22,7 +22,7 @@ CHECK = "intake.preflight"
 
 
 def test_clean_accuracy_is_counted_with_its_interval() -> None:
-    (accuracy,) = result_of(zoo.planted_patch(), CHECK).measures
+    accuracy, _ = result_of(zoo.planted_patch(), CHECK).measures
     expected = wilson(22, 24)
 
     assert (accuracy.name, accuracy.value, accuracy.n) == ("clean_accuracy", 22 / 24, 24)
@@ -100,6 +100,29 @@ def test_a_model_that_draws_random_numbers_is_named(amount: float, said: bool) -
     caveats = " ".join(result_of(zoo.Case(model, case.data), CHECK).caveats)
 
     assert ("Two runs on the same 16 rows give outputs up to" in caveats) is said
+
+
+@pytest.mark.parametrize("amount", [1.0, 0.0])
+def test_how_far_two_passes_lie_apart_is_a_figure(amount: float) -> None:
+    case = zoo.planted_patch()
+    module = Noisy(case.model.module, amount).eval()
+    result = result_of(zoo.Case(replace(case.model, module=module), case.data), CHECK)
+    (apart,) = [m for m in result.measures if m.name == "repeat_difference"]
+    table = {row[0]: row[1] for row in result.tables[1].rows}
+
+    assert (apart.n, apart.slice, apart.low, apart.better) == (16, "", None, "lower")
+    if amount:  # the difference of two draws of 16 x k normal numbers
+        assert 1 < apart.value < 8
+        assert table["two passes over the same rows"].startswith(f"up to {apart.value:.3g} apart")
+    else:
+        assert apart.value == 0
+
+
+def test_predictions_have_no_passes_to_compare() -> None:
+    given = Given(("a", "b"), np.zeros(6, np.int64), None)
+    data = replace(Data.of(torch.zeros(6, 0), torch.arange(6) % 2), given=given)
+
+    assert [m.name for m in run(None, data).outcome(CHECK).result.measures] == ["clean_accuracy"]
 
 
 class Relative(torch.nn.Module):
@@ -282,7 +305,7 @@ def test_a_regression_model_is_measured_by_its_error() -> None:
     with torch.no_grad():
         target = head(x)[:, 0] + 0.5
 
-    (error,) = result_of(zoo.Case(model, Data.of(x, target)), CHECK).measures
+    error, _ = result_of(zoo.Case(model, Data.of(x, target)), CHECK).measures
 
     assert error.name == "mean_absolute_error"
     assert error.value == pytest.approx(0.5, abs=1e-6)
@@ -303,9 +326,10 @@ def test_a_regression_model_is_measured_by_its_error() -> None:
 def test_real_models_reach_their_measured_accuracy(name: str, right: int, of: int) -> None:
     opened = real(name)
 
-    (accuracy,) = result_of(opened, CHECK).measures
+    accuracy, repeated = result_of(opened, CHECK).measures
 
     assert accuracy.counts == (right, of)
+    assert repeated.value == 0  # one processor, one thread: the same sums in the same order
 
 
 @pytest.mark.slow
@@ -314,7 +338,7 @@ def test_efficientnet_reaches_its_measured_accuracy() -> None:
     pytest.importorskip("efficientnet_lite_pytorch", reason="the extra `demo` is not installed")
     opened = real("imagenet_efficientnet")
 
-    (accuracy,) = result_of(opened, CHECK).measures
+    accuracy, _ = result_of(opened, CHECK).measures
 
     assert accuracy.counts[1] == 200
     assert abs(accuracy.counts[0] - 175) <= 1

@@ -152,7 +152,7 @@ def test_where_no_word_speaks_against_none_is_said_to_speak_for() -> None:
     assert "(strong)" in html and "(for)" not in html and "raises" not in html.replace("bars raise", "")
 
 
-@pytest.mark.parametrize("rows", [(), ((SPECIAL, 1.0),), (("a", None), ("b", None))])
+@pytest.mark.parametrize("rows", [(), ((SPECIAL, 1.0),), (("a", None), ("b", None)), (("a", float("nan")), ("b", 1.0))])
 def test_odd_tables_of_words_do_no_harm(rows: tuple[tuple[Scalar, ...], ...]) -> None:
     assert "Method" in section(explained(Table(TITLE, ("word", "relevance"), rows)))
 

@@ -1,0 +1,200 @@
+"""Signing an audit: what of it is attested, and by whom. Read first: folder -> attestation and sign-off.
+
+Two files, since all signatures of one envelope are over one payload, and whoever signs later says something new. The
+attestation is about every file; the sign-off, a person's by another key, about the attestation, and through it about
+the same files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from auditor.characters import is_unreadable
+from auditor.clock import fixed
+from auditor.errors import LoadError, UsageError
+from auditor.folders import ATTESTATION, MANIFEST, SIGNOFF
+from auditor.policy import is_missing, unanswered
+from auditor.schema import canonical
+from auditor.store import load
+from auditor.types import Audit, Judgement, Status, finding_id
+from reports.envelope import AUDITED, PREDICATE, STATEMENT, read, signed
+from reports.keys import private_key
+from reports.manifest import read_manifest
+from reports.verifying import look
+
+__all__ = ["DECISIONS", "SignOff", "sign"]
+
+RESULTS = ("PASSED", "WARNED", "FAILED")  # best first
+OF_VERDICT = {"pass": "PASSED", "conditions": "WARNED", "fail": "FAILED", "incomplete": "FAILED"}
+DECISIONS = {"approve": "PASSED", "approve-with-conditions": "WARNED", "reject": "FAILED"}
+LONGEST = {"reviewer": 200, "statement": 10_000}  # characters
+
+
+@dataclass(frozen=True)
+class SignOff:
+    """A person's decision on an audit: `decision` is one of DECISIONS. UsageError for what cannot be printed."""
+
+    reviewer: str
+    decision: str
+    statement: str = ""
+
+    def __post_init__(self) -> None:
+        """Whatever is signed must be there to be read."""
+        if self.decision not in DECISIONS:
+            msg = f"--decision {self.decision!r:.60} does not exist; known: {', '.join(DECISIONS)}"
+            raise UsageError(msg)
+        if not self.reviewer.strip():
+            msg = "a sign-off needs a person; give --reviewer 'Name, role'"
+            raise UsageError(msg)
+        for name, longest in LONGEST.items():
+            text = getattr(self, name)
+            if len(text) > longest or any(is_unreadable(c) for c in text if c not in "\n\t"):
+                msg = f"--{name} must be at most {longest:,} characters, each of which can be read"
+                raise UsageError(msg)
+
+
+def sign(folder: Path, key: Path, *, days: int, signoff: SignOff | None = None) -> tuple[Path, str]:
+    """Sign the audit in `folder` with the private key in `key`, valid for `days`; the file written, and the key's id.
+
+    The first signature is the attestation; a second, by another key, a sign-off. UsageError when the folder is not as
+    its manifest says, or for a signature that has no place.
+    """
+    signer = private_key(key)
+    key_id = signer.public_key.keyid
+    try:
+        if found := look(folder).problems:
+            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+            msg = f"{str(folder)!r:.200} is not as it was written ({found[0]}{more}); nothing was signed"
+            raise UsageError(msg)
+        target = _place(folder, key_id, signoff)
+        audit, listed = load(folder).audit, read_manifest(folder)
+    except LoadError as e:
+        msg = f"{e}; nothing was signed"
+        raise UsageError(msg) from None
+    about = _subjects(folder, listed, audit) if target.name == ATTESTATION else [_file(folder, ATTESTATION)]
+    _write(target, signed(_statement(about, folder, audit, days, signoff), signer))
+    return target, key_id
+
+
+def _place(folder: Path, key_id: str, signoff: SignOff | None) -> Path:
+    """The file that a signature by this key goes to. UsageError when there is none."""
+    first, second = folder / ATTESTATION, folder / SIGNOFF
+    if not first.exists():
+        return first
+    if second.exists():
+        msg = f"{str(folder)!r:.200} is signed and signed off already; neither is ever replaced"
+        raise UsageError(msg)
+    if signoff is None:
+        msg = f"{str(folder)!r:.200} is signed already; a second signature needs --reviewer and --decision"
+        raise UsageError(msg)
+    if key_id in read(first).key_ids:
+        msg = f"{str(folder)!r:.200} is signed by this key already; a sign-off needs the reviewer's own"
+        raise UsageError(msg)
+    return second
+
+
+# ---- the statement -----------------------------------------------------------------------------------------------
+def _statement(
+    about: Sequence[Mapping[str, Any]], folder: Path, audit: Audit, days: int, signoff: SignOff | None
+) -> dict[str, Any]:
+    """A test result of in-toto; `torch_auditor` is what it has no field for."""
+    issued = fixed() or datetime.now(UTC)
+    policy = canonical(json.loads((folder / "audit.json").read_bytes())["policy"])
+    decided = OF_VERDICT[audit.verdict] if signoff is None else DECISIONS[signoff.decision]
+    tests = _tests(audit)
+    return {
+        "_type": STATEMENT,
+        "subject": list(about),
+        "predicateType": PREDICATE,
+        "predicate": {
+            # a decision may make it worse and never better, so that whoever reads no sign-off is told no less
+            "result": max(OF_VERDICT[audit.verdict], decided, key=RESULTS.index),
+            "configuration": [{"name": "policy", "digest": {"sha256": hashlib.sha256(policy).hexdigest()}}],
+            "passedTests": tests["PASSED"],
+            "warnedTests": tests["WARNED"],
+            "failedTests": tests["FAILED"],
+            "torch_auditor": {
+                "version": metadata.version("torch-auditor"),
+                "policy": audit.policy.name,
+                "verdict": str(audit.verdict),
+                "issued": _rfc3339(issued),
+                "expires": _rfc3339(_after(issued, days)),
+                **({"signoff": asdict(signoff)} if signoff else {}),
+            },
+        },
+    }
+
+
+def _subjects(folder: Path, listed: Mapping[str, str], audit: Audit) -> list[dict[str, Any]]:
+    """Every file of the audit, its manifest, and what was audited by the digests that the audit recorded."""
+    files = [{"name": name, "digest": {"sha256": digest}} for name, digest in sorted(listed.items())]
+    model, data = audit.subject.get("model", {}), audit.subject.get("data", {})
+    audited = {
+        "model": {"sha256": model.get("sha256"), "stateDictSha256": model.get("weights_sha256")},
+        "model behind the wrapper": {"sha256": model.get("wrapped_sha256")},
+        "data": {"sha256": data.get("sha256")},
+        "reference data": {"sha256": data.get("reference_sha256")},
+    }
+    known = {name: {k: str(v) for k, v in digests.items() if v} for name, digests in audited.items()}
+    return [
+        *files,
+        _file(folder, MANIFEST),
+        *({"name": f"{AUDITED}{name}", "digest": digests} for name, digests in known.items() if digests),
+    ]
+
+
+def _file(folder: Path, name: str) -> dict[str, Any]:
+    return {"name": name, "digest": {"sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest()}}
+
+
+def _tests(audit: Audit) -> dict[str, list[str]]:
+    """The limits by how they ended, as findings are named; one with several bounds by its worst."""
+    worst: dict[str, str] = {}
+    ended = [(finding_id(o.check, j.measure, j.slice), _ended(j)) for o in audit.outcomes for j in o.judgements]
+    missing = [limit for limit, _ in unanswered(audit) if is_missing(limit, audit)]
+    ended += [(finding_id(li.check, li.measure, li.slice or "").rstrip("/"), "FAILED") for li in missing]
+    for name, result in ended:
+        worst[name] = max(worst.get(name, "PASSED"), result, key=RESULTS.index)
+    return {result: sorted(name for name, found in worst.items() if found == result) for result in RESULTS}
+
+
+def _ended(judgement: Judgement) -> str:
+    """PASSED, WARNED or FAILED, as the verdict counts it: what is required and undecided has failed."""
+    status = judgement.counts_as
+    if status is Status.PASS:
+        return "PASSED"
+    return "FAILED" if status is Status.FAIL or (status is Status.INCONCLUSIVE and judgement.required) else "WARNED"
+
+
+def _after(issued: datetime, days: int) -> datetime:
+    try:
+        return issued + timedelta(days=days)
+    except OverflowError:
+        msg = f"--valid-days {days}: that is after the year 9999; give fewer"
+        raise UsageError(msg) from None
+
+
+def _rfc3339(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _write(target: Path, text: bytes) -> None:
+    """Write `text` to `target`, whole or not at all."""
+    try:
+        opened, fresh = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+        with os.fdopen(opened, "wb") as f:
+            f.write(text)
+        Path(fresh).chmod(0o644)
+        Path(fresh).rename(target)
+    except OSError as e:
+        msg = f"{str(target)!r:.200} cannot be written ({e.strerror}); nothing was signed"
+        raise UsageError(msg) from None
