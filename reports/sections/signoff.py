@@ -25,8 +25,8 @@ RECORDED = (
     "it was read."
 )
 RECORD = (
-    "auditor sign DIR --key KEY --reviewer 'NAME, ROLE' --decision approve|approve-with-conditions|reject "
-    "--statement 'CONDITIONS'"
+    "auditor sign DIR --key KEY --reviewer 'NAME, ROLE' \\\n"
+    "    --decision approve-with-conditions --statement 'CONDITIONS'"
 )
 FROM_FILE = "What is filled in was stated in the audit file, before the audit ran; nobody has checked it."
 

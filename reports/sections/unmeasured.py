@@ -88,7 +88,11 @@ def _few_rows(audit: Audit) -> Iterator[str]:
         sizes[m.slice] = max(m.n, sizes.get(m.slice, 0))
     few = [slice_words(about) for about, n in sizes.items() if n < FEW]
     if few:
-        yield f"{counted(len(few), 'group')} of fewer than {FEW} rows, shown as too few: {listed(few, LISTED)}."
+        more = (
+            f"; and {len(few) - LISTED:,} more" if len(few) > LISTED else ""
+        )  # crossed groups have commas of their own
+        said = f"{counted(len(few), 'group')} of fewer than {FEW} rows, shown as too few"
+        yield f"{said}: {'; '.join(few[:LISTED])}{more}."
 
 
 def _no_rows(audit: Audit) -> Iterator[str]:
