@@ -23,7 +23,7 @@ from auditor.errors import NotApplicable, UsageError
 from auditor.given import Given, Probabilities
 from auditor.integers import Integers
 from auditor.predictions import InputRange, Predictions
-from auditor.scores import MOST_SCORED_ROWS, SCORED_ROWS, Scored, as_scores, score_key
+from auditor.scores import ANSWERS, LABELS, MOST_SCORED_ROWS, SCORED_ROWS, Scored, as_scores, score_key
 from auditor.settings import Profile, sizes, validated
 from auditor.subject import Data, Model
 from auditor.types import Measure, Result, Setting
@@ -179,6 +179,20 @@ class Context:
             found = Scored(self.check, m.name, m.slice, m.better, row_ids, as_scores(values))
             self.keep(score_key(m.name, m.slice), found.scores)
             self.scored.append(found)
+
+    def keep_answers(self) -> None:
+        """Keep what the model says of every row, and of classes the true one: two models are compared by them.
+
+        Of more than MOST_SCORED_ROWS rows nothing is kept, as of scores. Once for an audit.
+        """
+        if len(self.data) > MOST_SCORED_ROWS:
+            return
+        self.keep(SCORED_ROWS, self.data.row_ids)
+        if self.predictions.values is not None:
+            self.keep(ANSWERS, self.predictions.values)
+            return
+        self.keep(ANSWERS, self.predictions.predicted.astype(np.int32))
+        self.keep(LABELS, self.data.y.astype(np.int32))
 
     @property
     def scored(self) -> list[Scored]:

@@ -1,6 +1,7 @@
 """What each row counts in a measure, kept so that two audits of the same rows can be paired, and groups be compared.
 
-A gap between groups has no score a row: of it is kept which group each row is in and which outcome it has.
+A gap between groups has no score a row: of it is kept which group each row is in and which outcome it has. What the
+model says of each row is kept as well, so that it can be seen whose answers another model changes.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from auditor.integers import Codes
 from auditor.types import Better
 
 __all__ = [
-    "MOST_GROUPED_ROWS", "MOST_SCORED_ROWS", "SCORED_ROWS", "Scored", "as_scores", "group_key", "grouped", "score_key",
+    "ANSWERS", "LABELS", "MOST_GROUPED_ROWS", "MOST_SCORED_ROWS", "SCORED_ROWS", "Scored", "as_scores", "group_key",
+    "grouped", "score_key",
 ]  # fmt: skip
 
 SCORED_ROWS = "scored-rows"  # the evidence under which a check keeps the ids of the rows
+ANSWERS = "answers"  # what the model says of each of them: its class (int32), or its value
+LABELS = "labels"  # and which class is true of it (int32)
 MOST_SCORED_ROWS = 1_000_000  # of more rows no check keeps what each counts in a measure
 MOST_GROUPED_ROWS = 100_000  # nor, of more than these, its group and outcome in every gap, of which there are many
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,10 @@ def load(folder: Path) -> Record:
     except (OSError, json.JSONDecodeError) as e:
         msg = f"{folder.name!r} holds no audit ({type(e).__name__}); give a folder that `auditor run` wrote"
         raise LoadError(msg) from None
+    for name, held in (("run.json", run), ("environment.json", installed)):
+        if not isinstance(held, dict):
+            msg = f"{folder.name!r} holds no audit ({name} has no keys); give a folder that `auditor run` wrote"
+            raise LoadError(msg)
     return Record(audit, _Arrays(folder / "evidence"), run, installed)
 
 
@@ -71,10 +76,10 @@ class _Arrays(Mapping[str, Array]):
         check, _, key = name.partition("/")
         path = self._folder / f"{Path(check).name}.npz"
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return np.asarray(arrays[key])
-        except (OSError, ValueError, zipfile.BadZipFile):
-            raise KeyError(name) from None
+        except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+            raise KeyError(name) from None  # missing, or damaged
 
     def __iter__(self) -> Iterator[str]:
         for path in sorted(self._folder.glob("*.npz")):

@@ -231,8 +231,8 @@ class Shift:
 
     `change` is now minus then, `low` and `high` its 95 % interval, None where it has none; `parts` (sign, method,
     counts) and `constant` recompute it at any confidence (`auditor.sums.Sum`). It is `paired` where it is of the same
-    rows. `status` is how the baseline judged it, None where no limit named it. `doubt` says why the two figures may
-    differ for another reason than the model.
+    rows. `status` is how it came out then at the worst of the limits that are in force now, None where none names it.
+    `doubt` says why the two figures may differ for another reason than the model.
     """
 
     check: str

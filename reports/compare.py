@@ -1,32 +1,34 @@
-"""Two audits side by side as one page: what moved, the two curves of robust accuracy, verdicts, every figure."""
+"""Two audits side by side as one page: findings, flips, what cannot be compared, churn, what moved, every figure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from auditor.comparing.changes import Change, changes, same_rows
+from auditor.comparing.changes import Change, same_rows
 from auditor.folders import COMPARISON, COMPARISON_JSON
 from auditor.store import Record
-from auditor.types import Audit, Measure, Outcome, Status
-from reports.charts import Line, curve, figure_svg
+from auditor.types import Audit, Measure
 from reports.comparing.blocks import summary_section
+from reports.comparing.churned import churn_section, churn_words
+from reports.comparing.compared import Compared, compared, readable
+from reports.comparing.curves import curves_section
+from reports.comparing.ended import ended_section
 from reports.comparing.machine import as_json
 from reports.comparing.naming import n_words
+from reports.comparing.opening import apart_section, findings_section, findings_words, flips_section
 from reports.comparing.pairs import pair, pair_columns
 from reports.comparing.sentence import answer
-from reports.comparing.summary import Summed, summary
 from reports.comparing.tradeoff import tradeoff_section
 from reports.dates import measured_on
 from reports.legible import legible
-from reports.parts import Chart, Folded, Grid, Section, tag
-from reports.pillars.frontier import robust_measures
+from reports.parts import Folded, Grid, Section
 from reports.rendering import content_security_policy, environment, stylesheet
-from reports.words import STATUS, VERDICT, figure_words, number, size, slice_words, subject_name
+from reports.words import VERDICT, figure_words, slice_words, subject_name
 
 __all__ = ["Side", "render", "write"]
 
@@ -35,73 +37,94 @@ LONGEST = 200  # figures of a check
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two audits, as the page's head shows it."""
+    """One of the two audits, as the page's head shows it: its verdict is as it was by its own policy."""
 
     label: str
     name: str
     verdict: str
     verdict_words: str
-    facts: tuple[tuple[str, str], ...]
+    facts: Sequence[tuple[str, str]]
 
 
 def render(before: Record, after: Record, labels: tuple[str, str] = ("Before", "After")) -> str:
     """compare.html for two audits; `labels` say which is which."""
-    found = changes(before, after)
-    return _page(before, after, found, summary(found, before.audit, after.audit), labels)
+    return _page(compared(before, after), labels)
 
 
 def write(
     before: Record, after: Record, folder: Path, labels: tuple[str, str] = ("Before", "After"), *,
     notes: Sequence[str] = (),
-) -> Path:  # fmt: skip
-    """Write compare.html and compare.json into `folder`, which exists; the path of the page.
+) -> Compared:  # fmt: skip
+    """Write compare.html and compare.json into `folder`, which exists; what they say.
 
     `notes` are sentences on how the second came about.
     """
-    found = changes(before, after)
-    summed = summary(found, before.audit, after.audit)
-    machine = as_json(found, summed, same_rows=same_rows(before.audit, after.audit))
-    (folder / COMPARISON_JSON).write_bytes(machine)
-    (folder / COMPARISON).write_text(_page(before, after, found, summed, labels, notes), "utf-8")
-    return folder / COMPARISON
+    found = compared(before, after)
+    (folder / COMPARISON_JSON).write_bytes(as_json(found))
+    (folder / COMPARISON).write_text(_page(found, labels, notes), "utf-8")
+    return found
 
 
-def _page(
-    before: Record, after: Record, found: Sequence[Change], summed: Sequence[Summed], labels: tuple[str, str],
-    notes: Sequence[str] = (),
-) -> str:  # fmt: skip
-    before, after = (replace(r, audit=legible(r.audit)) for r in (before, after))
-    a, b, found, summed = before.audit, after.audit, legible(found), legible(summed)
+def _page(found: Compared, labels: tuple[str, str], notes: Sequence[str] = ()) -> str:
+    c = readable(found)
+    a, b = c.before.audit, c.after.audit
     sections = [
-        summary_section(summed),
-        tradeoff_section(a, b, found, labels),
-        _curves(a, b, found, labels),
-        _verdicts(a, b, labels),
-        _all_figures(a, b, found, labels),
+        findings_section(c),
+        flips_section(c),
+        apart_section(c),
+        churn_section(c),
+        summary_section(c.summed),
+        tradeoff_section(a, b, c.changes, labels),
+        curves_section(a, b, c.changes, labels),
+        ended_section(a, b, labels),
+        _all_figures(a, b, c.changes, labels),
     ]
     template = environment().get_template("compare.html.j2")
     return template.render(
         title=f"{labels[0]} and {labels[1].lower()}: two audits compared",
-        answer=answer(summed),
-        same=_same_words(a, b),
+        opening=f"Findings: {findings_words(c.findings)}. {churn_words(c)}",
+        answer=answer(c.summed),
+        same=_same_words(c),
         notes=legible(tuple(notes)),
-        sides=[_side(r, label) for r, label in zip((before, after), labels, strict=True)],
+        sides=_sides(c, labels),
         sections=[s for s in sections if s is not None],
         policy=content_security_policy(),
         style=Markup(stylesheet()),  # noqa: S704 - our own
     )
 
 
-def _side(record: Record, label: str) -> Side:
+# ---- the two sides -----------------------------------------------------------------------------------------------
+def _sides(c: Compared, labels: tuple[str, str]) -> list[Side]:
+    records, here = (c.before, c.after), (c.first, c.second)
+    return [_side(*of) for of in zip(records, labels, c.digests, here, strict=True)]
+
+
+def _side(record: Record, label: str, digest: str, here: Audit) -> Side:
     audit = record.audit
     model, data = audit.subject.get("model", {}), audit.subject.get("data", {})
-    facts = (
+    weights = str(model.get("weights_sha256") or "")
+    facts = [
         ("Model", str(model.get("file", "predictions only"))),
-        ("Weights", f"sha256 {str(model.get('weights_sha256', ''))[:12]}"),
+        ("Weights", f"sha256 {weights[:12]}" if weights else ""),
         ("Data", f"{data.get('file', '')}, {data.get('rows', 0):,} rows"),
+        ("Policy", audit.policy.name),
+        ("In this comparison", _otherwise(audit, here)),
         ("Measured", measured_on(record)),
-    )
-    return Side(label, subject_name(audit), str(audit.verdict), VERDICT[audit.verdict], facts)
+        ("audit.json", f"sha256 {digest[:12]}"),
+        ("Its baseline", _baseline_words(audit)),
+    ]
+    return Side(label, subject_name(audit), str(audit.verdict), VERDICT[audit.verdict], [(k, v) for k, v in facts if v])
+
+
+def _otherwise(audit: Audit, here: Audit) -> str:
+    """The verdict that an audit has in the comparison, where that is another than its own."""
+    return "" if here.verdict is audit.verdict else f"“{VERDICT[here.verdict]}” by {here.policy.name}"
+
+
+def _baseline_words(audit: Audit) -> str:
+    """The audit that this one was itself compared with when it was made; "" where there was none."""
+    b = audit.baseline
+    return f"{b.name}, sha256 {b.sha256[:12]}, “{VERDICT[b.verdict]}” by {b.policy}" if b else ""
 
 
 def _model(audit: Audit) -> dict[str, Any]:
@@ -109,7 +132,9 @@ def _model(audit: Audit) -> dict[str, Any]:
     return found
 
 
-def _same_words(a: Audit, b: Audit) -> str:
+def _same_words(c: Compared) -> str:
+    a, b = c.before.audit, c.after.audit
+
     def same(part: str, digest: str) -> bool:
         first, second = (x.subject.get(part, {}).get(digest) for x in (a, b))
         return bool(first) and first == second
@@ -118,42 +143,15 @@ def _same_words(a: Audit, b: Audit) -> str:
     models = "The same model" if same("model", "weights_sha256") and first == second else "Two models"
     if not any(x.subject.get("model", {}).get("weights_sha256") for x in (a, b)):
         models = "Two sets of predictions"
-    if same("data", "sha256") and same("data", "rows_sha256"):
-        return f"{models} on the same data."
+    if same_rows(a, b):
+        return (
+            f"{models} on the same data.{' Both are one and the same audit.' if c.digests[0] == c.digests[1] else ''}"
+        )
     data = "different rows of the same data" if same("data", "sha256") else "different data"
     return f"{models} on {data}, so that figures may differ for that reason."
 
 
-# ---- sections ----------------------------------------------------------------------------------------------------
-def _curves(a: Audit, b: Audit, found: Sequence[Change], labels: tuple[str, str]) -> Section | None:
-    outcomes = [audit.outcome("robustness.curve") for audit in (a, b)]
-    curves = [robust_measures(o) for o in outcomes if o is not None and o.result is not None]
-    if len(curves) < 2 or list(curves[0]) != list(curves[1]):
-        return None
-    first, second = curves
-    lines = [_line(labels[0], first, "s1"), _line(labels[1], second, "s3")]
-    gains = {e: (second[e].value or 0.0) - (first[e].value or 0.0) for e in first}
-    at = max((e for e in gains if e > 0), key=lambda e: abs(gains[e]), default=0.0)
-    said = f"At {size(at)} it goes from {number(first[at].value)} to {number(second[at].value)}; "
-    said += f"clean from {number(first[min(first)].value)} to {number(second[min(second)].value)}."
-    said = said if any(gains.values()) else "Both stand the same at every size."
-    title = "Accuracy under the strongest attack found."
-    draw = curve([size(e) for e in first], lines, "largest change of an input, one step an audited size")
-    moved = {(c.name, c.slice): c for c in found if c.check == "robustness.curve"}
-    rows = [[size(e), *pair(m, second[e], moved.get((m.name, m.slice)))] for e, m in first.items()]
-    grid = Grid("Robust accuracy by largest change", ("change", *pair_columns(labels)), rows, frozenset(range(1, 6)))
-    chart = Chart(title, said, figure_svg("c-two", title, said, draw), grid, "The bands are 95 % intervals.")
-    return Section("robustness", "Robustness", said, [chart])
-
-
-def _line(label: str, measures: dict[float, Measure], kind: str) -> Line:
-    every = list(measures.values())
-    return Line(
-        label.lower(), [m.value or 0.0 for m in every], kind, [m.low or 0.0 for m in every],
-        [1.0 if m.high is None else m.high for m in every],
-    )  # fmt: skip
-
-
+# ---- every figure ------------------------------------------------------------------------------------------------
 def _measures(audit: Audit) -> dict[tuple[str, str, str], Measure]:
     return {(o.check, m.name, m.slice): m for o in audit.outcomes if o.result for m in o.result.measures}
 
@@ -179,21 +177,3 @@ def _all_figures(a: Audit, b: Audit, found: Sequence[Change], labels: tuple[str,
 
 def _rows_words(c: Change) -> str:
     return "; ".join(words for words in (n_words(c), c.doubt) if words)
-
-
-def _verdicts(a: Audit, b: Audit, labels: tuple[str, str]) -> Section:
-    rows: list[list[Any]] = []
-    for check in dict.fromkeys(o.check for o in (*a.outcomes, *b.outcomes)):
-        sides = [audit.outcome(check) for audit in (a, b)]
-        rows.append([check, *(_status(o) for o in sides), "changed" if _differs(*sides) else ""])
-    changed = sum(row[-1] != "" for row in rows)
-    answer = f"{changed} of {len(rows)} checks end differently." if changed else "Every check ends as before."
-    return Section("verdicts", "Verdicts", answer, [Grid("How each check ended", ("check", *labels, ""), rows)])
-
-
-def _status(o: Outcome | None) -> str:
-    return tag(o.status) if o else STATUS[Status.SKIPPED]
-
-
-def _differs(a: Outcome | None, b: Outcome | None) -> bool:
-    return (a.status if a else None) is not (b.status if b else None)

@@ -85,7 +85,8 @@ class CheckHead:
 class Grid:
     """A table; the first column names the row, columns in `numbers` are figures. `more` rows were left out.
 
-    A cell is text, or Markup: a `tag`, links to other parts of the page.
+    A cell is text, or Markup: a `tag`, links to other parts of the page. Where every row is about one measure, `of`
+    holds its name and slice.
     """
 
     kind: ClassVar[str] = "grid"
@@ -94,6 +95,7 @@ class Grid:
     rows: Sequence[Sequence[str]]
     numbers: frozenset[int] = frozenset()
     more: int = 0
+    of: Sequence[tuple[str, str]] = ()
 
     @property
     def key(self) -> str:
@@ -202,6 +204,7 @@ def measures_grid(caption: str, measures: Iterable[Measure], longest: int = LONG
         rows,
         frozenset({2, 3, 4}),
         max(0, len(every) - longest),
+        [(m.name, m.slice) for m in every[:longest]],
     )
 
 

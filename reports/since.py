@@ -1,14 +1,17 @@
-"""What became of a figure since the baseline, in a word and in a clause."""
+"""What became of a figure since the baseline: in a word, in a clause, and in two columns of a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
+from typing import Any
 
 from auditor.types import Audit, Measure, Shift, Status
-from reports.words import number, signed
+from reports.parts import Chart, Facts, Folded, Grid, Heading
+from reports.words import VERDICT, number, signed
 
-__all__ = ["State", "fixed", "since_words", "state_of"]
+__all__ = ["State", "beside_baseline", "fixed", "since_blocks", "since_words", "state_of"]
 
 FOUND = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE)
 
@@ -51,10 +54,62 @@ def since_words(audit: Audit, check: str, m: Measure) -> str:
 
 
 def fixed(audit: Audit) -> Iterator[Shift]:
-    """The baseline's findings that are none any more, each with how its figure has moved."""
-    now = {(o.check, j.measure, j.slice): j.status for o in audit.outcomes for j in o.judgements if j.status in FOUND}
-    if audit.baseline is None:
-        return
-    for shift in audit.baseline.shifts:
-        if shift.status in FOUND and (shift.check, shift.measure, shift.slice) not in now and shift.change is not None:
+    """The baseline's findings that now pass every limit, each with how its figure has moved."""
+    judged = {(o.check, j.measure, j.slice) for o in audit.outcomes for j in o.judgements}
+    found = {(o.check, j.measure, j.slice) for o in audit.outcomes for j in o.judgements if j.status in FOUND}
+    for shift in audit.baseline.shifts if audit.baseline else ():
+        if shift.status in FOUND and (shift.check, shift.measure, shift.slice) in judged - found:
             yield shift
+
+
+# ---- in the report -----------------------------------------------------------------------------------------------
+def since_blocks(audit: Audit, states: Sequence[str]) -> list[Any]:
+    """What the baseline was and what became of the findings, of which `states` has one each; [] without a baseline."""
+    b = audit.baseline
+    if b is None:
+        return []
+    n = {state: states.count(state) for state in State if state}
+    findings = ", ".join(f"{count} {state}" for state, count in n.items())
+    return [
+        Heading("Since the baseline"),
+        Facts([
+            ("Baseline", b.name),
+            ("Its record", f"audit.json, sha256 {b.sha256[:12]}"),
+            ("Its verdict", f"{VERDICT[b.verdict]}, by the policy {b.policy}"),
+            ("Findings", f"{findings}, {sum(1 for _ in fixed(audit))} fixed"),
+            ("Every change", "In compare.html, which the run with this baseline left beside its report."),
+        ]),
+    ]  # fmt: skip
+
+
+def beside_baseline(audit: Audit, check: str, blocks: Sequence[Any]) -> list[Any]:
+    """The blocks of a check, its tables of figures with two more columns: the baseline's figure, and the change."""
+    if audit.baseline is None:
+        return list(blocks)
+    shifts = {(s.measure, s.slice): s for s in audit.baseline.shifts if s.check == check}
+    return [_beside(block, shifts) for block in blocks]
+
+
+def _beside(block: Any, shifts: Mapping[tuple[str, str], Shift]) -> Any:
+    match block:
+        case Folded():
+            return replace(block, blocks=[_beside(inner, shifts) for inner in block.blocks])
+        case Chart() if block.figures is not None:
+            return replace(block, figures=_beside(block.figures, shifts))
+        case Grid() if block.of:
+            columns, n = (*block.columns, "baseline", "change since"), len(block.columns)
+            rows = [[*row, *_cells(shifts.get(key))] for row, key in zip(block.rows, block.of, strict=True)]
+            return replace(block, columns=columns, rows=rows, numbers=block.numbers | {n, n + 1})
+    return block
+
+
+def _cells(shift: Shift | None) -> tuple[str, str]:
+    """The baseline's figure, and the change with its interval."""
+    if shift is None:
+        return "not measured", ""
+    if shift.change is None:
+        return number(shift.before, 3), ""
+    if shift.low is None or shift.high is None:
+        return number(shift.before, 3), signed(shift.change, 3)
+    ends = f"{signed(shift.low, 3)} to {signed(shift.high, 3)}"
+    return number(shift.before, 3), f"{signed(shift.change, 3)} ({ends})"

@@ -59,11 +59,14 @@ def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="A finished audit.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where compare.html and compare.json go.")],
+    json: Annotated[bool, typer.Option("--json", help="Print compare.json.")] = False,
 ) -> int:
-    """Say how far every figure of two audits moved: a page, and the same as JSON."""
-    from auditor.folders import holds_audit
+    """Say what became of the findings, which answers changed and how far every figure moved; 0 whatever it is."""
+    from auditor.folders import COMPARISON, holds_audit
     from auditor.store import load
     from reports.compare import write
+    from reports.comparing.lines import in_lines
+    from reports.comparing.machine import as_json
 
     if holds_audit(out):
         msg = f"--out {str(out)!r} holds an audit, to which nothing is added; give another folder"
@@ -71,9 +74,10 @@ def compare(
     before, after = load(first), load(second)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        page = write(before, after, out, ("First", "Second"))
+        found = write(before, after, out, ("First", "Second"))
     except OSError as e:
         msg = f"--out {str(out)!r:.200} cannot be written ({e.strerror}); give a folder"
         raise UsageError(msg) from None
-    say(str(page))
+    lines = [*in_lines(found), f"page: {out / COMPARISON}"]
+    say(as_json(found).decode() if json else "\n".join(lines))
     return 0

@@ -52,10 +52,11 @@ def preflight(ctx: Context) -> Result:
     if ctx.is_regression:
         values = ctx.predictions.values
         errors = np.abs(values - ctx.data.y) if values is not None else np.empty(0)
-        caveats += about_values(ctx.predictions, ctx.data.y)
-        tables = (ranges, *_table(ran))
         error = mean_of("mean_absolute_error", errors, better="lower")
-        return Result((error, *repeated), tables, caveats=tuple(caveats))
+        ctx.keep_scores(ctx.data.row_ids, {error: errors})
+        ctx.keep_answers()
+        caveats += about_values(ctx.predictions, ctx.data.y)
+        return Result((error, *repeated), (ranges, *_table(ran)), caveats=tuple(caveats))
     accuracy = rate("clean_accuracy", int(ctx.right.sum()), n)
     right = ("classified correctly", f"{int(ctx.right.sum()):,} of {n:,} ({accuracy.value:.3f})")
     tried = _alternatives(ctx)

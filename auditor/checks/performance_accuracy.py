@@ -70,6 +70,7 @@ def accuracy(ctx: Context) -> Result:
             (name, int(actual[c]), recall.value, recall.low, recall.high, precision.value, int(named[c]), confused)
         )
     ctx.keep_scores(ctx.data.row_ids, scores)
+    ctx.keep_answers()
     columns = ("class", "n", "recall", "low", "high", "precision", "named so", "most often called")
     return Result(tuple(measures), (Table("Accuracy by class", columns, tuple(rows)),))
 

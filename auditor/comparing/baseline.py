@@ -3,45 +3,45 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from auditor.comparing.changes import Change, changes
 from auditor.policy import judge
 from auditor.schema import audit_to_json
 from auditor.store import Record
-from auditor.types import Audit, Baseline, Measure, Shift, Status
+from auditor.types import Audit, Baseline, Shift, Status
 
-__all__ = ["against"]
+__all__ = ["against", "baseline_of", "digest_of", "worst_statuses"]
 
 WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
 
 
 def against(baseline: Record, record: Record) -> Record:
     """`record` with its baseline, judged again by its own policy, whose limits may bound how much worse it is."""
-    audit = replace(record.audit, baseline=_baseline(baseline, record))
+    audit = replace(record.audit, baseline=baseline_of(baseline.audit, record.audit, changes(baseline, record)))
     return replace(record, audit=judge(audit, audit.policy))
 
 
-def _baseline(before: Record, after: Record) -> Baseline:
-    statuses, counts = _statuses(before.audit), {k: m.n for k, m in _figures(before.audit).items()}
+def baseline_of(before: Audit, after: Audit, found: Sequence[Change]) -> Baseline:
+    """What `after` keeps of its baseline `before`: its verdict as it was, and each of the changes `found`.
+
+    Its figures are judged by the policy of `after`, so that a finding is new for what was measured, and not for another
+    policy.
+    """
+    statuses = worst_statuses(judge(before, after.policy))
+    counts = {(o.check, m.name, m.slice): m.n for o in before.outcomes for m in o.measures}
     shifts = tuple(
-        _shift(c, counts[c.check, c.name, c.slice], statuses)
-        for c in changes(before, after)
-        if (c.check, c.name, c.slice) in counts
+        _shift(c, counts[c.check, c.name, c.slice], statuses) for c in found if (c.check, c.name, c.slice) in counts
     )
-    subject = before.audit.subject
-    name = (
-        f"{subject.get('name') or subject.get('model', {}).get('file') or 'predictions'} {subject.get('version', '')}"
-    )
-    digest = hashlib.sha256(audit_to_json(before.audit)).hexdigest()
-    return Baseline(
-        f"{name} {subject.get('version', '')}".strip(), digest, before.audit.verdict, before.audit.policy.name, shifts
-    )
+    name = str(before.subject.get("name") or before.subject.get("model", {}).get("file") or "predictions")
+    version = str(before.subject.get("version") or "")
+    return Baseline(f"{name} {version}".strip(), digest_of(before), before.verdict, before.policy.name, shifts)
 
 
-def _figures(audit: Audit) -> Mapping[tuple[str, str, str], Measure]:
-    return {(o.check, m.name, m.slice): m for o in audit.outcomes for m in o.measures}
+def digest_of(audit: Audit) -> str:
+    """The sha256 of its audit.json."""
+    return hashlib.sha256(audit_to_json(audit)).hexdigest()
 
 
 def _shift(c: Change, n: int, statuses: Mapping[tuple[str, str, str], Status]) -> Shift:
@@ -54,8 +54,8 @@ def _shift(c: Change, n: int, statuses: Mapping[tuple[str, str, str], Status]) -
     )  # fmt: skip
 
 
-def _statuses(audit: Audit) -> Mapping[tuple[str, str, str], Status]:
-    """How each judged figure came out at the worst of its limits."""
+def worst_statuses(audit: Audit) -> dict[tuple[str, str, str], Status]:
+    """How each judged figure came out at the worst of its limits, by check, name and slice."""
     found: dict[tuple[str, str, str], Status] = {}
     for o in audit.outcomes:
         for j in o.judgements:

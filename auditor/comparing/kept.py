@@ -11,7 +11,7 @@ from auditor.scores import SCORED_ROWS, group_key, score_key
 from auditor.store import Record
 from auditor.types import Measure
 
-__all__ = ["Groups", "Rate", "Scores", "groups_of", "scores_of"]
+__all__ = ["Groups", "Ids", "Rate", "Scores", "groups_of", "kept_of_rows", "scores_of"]
 
 CLOSE = 1e-4  # scores are kept as float32
 Ids = np.ndarray[Any, np.dtype[np.int64]]
@@ -52,7 +52,7 @@ class Groups:
 
 def scores_of(record: Record, check: str, m: Measure) -> Scores | None:
     """The scores behind a measure; None where none were kept, or they do not add up to it."""
-    found = _of_rows(record, check, score_key(m.name, m.slice))
+    found = kept_of_rows(record, check, score_key(m.name, m.slice))
     if found is None or m.value is None:
         return None
     rows, values = found
@@ -67,7 +67,7 @@ def scores_of(record: Record, check: str, m: Measure) -> Scores | None:
 
 def groups_of(record: Record, check: str, m: Measure) -> Groups | None:
     """The groups behind a gap, as the check chose them; None where they were not kept, or do not make it up."""
-    found = _of_rows(record, check, group_key(m.name, m.slice))
+    found = kept_of_rows(record, check, group_key(m.name, m.slice))
     if found is None:
         return None
     rows, codes = found[0], found[1].astype(np.int64)
@@ -86,7 +86,7 @@ def groups_of(record: Record, check: str, m: Measure) -> Groups | None:
     return groups if abs(k1 / n1 - k2 / n2 - m.value) < CLOSE else None
 
 
-def _of_rows(record: Record, check: str, key: str) -> tuple[Ids, np.ndarray[Any, Any]] | None:
+def kept_of_rows(record: Record, check: str, key: str) -> tuple[Ids, np.ndarray[Any, Any]] | None:
     """Ids in rising order and an array kept of them; None where the two are missing or do not fit together."""
     rows, values = record.arrays.get(f"{check}/{SCORED_ROWS}"), record.arrays.get(f"{check}/{key}")
     if rows is None or values is None or rows.ndim != 1 or rows.shape != values.shape:

@@ -92,7 +92,12 @@ COUNTED_GAPS = frozenset({
     "mean_absolute_error_difference", "impact_ratio",
 })  # fmt: skip
 PILLARS = (
-    Pillar("performance", "Performance", ("performance.accuracy",), _named("accuracy")),
+    Pillar(
+        "performance",
+        "Performance",
+        ("performance.accuracy", "intake.preflight"),
+        _named("accuracy", "mean_absolute_error"),
+    ),  # of a regression the preflight measures its error
     Pillar("robustness", "Robustness", ("robustness.curve", "robustness.trust"), _attacked),
     Pillar("bounds", "Bounds", ("robustness.certified",), _at_sizes("certified_accuracy")),
     Pillar("corruption", "Corruption", ("robustness.corruption", "robustness.missing"), _corrupted),

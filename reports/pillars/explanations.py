@@ -18,6 +18,7 @@ from reports.pillars.methods import QUALITY, other_tables, quality
 from reports.pillars.pictures import ACTIVATIONS, activation_rows, picture_rows
 from reports.pillars.shortcuts import SHORTCUTS, shortcut_blocks
 from reports.pillars.worth import worths
+from reports.since import beside_baseline
 from reports.words import number
 
 __all__ = ["explanations"]
@@ -58,7 +59,8 @@ def explanations(record: Record) -> Section | None:
         if o.check == COUNTERFACTUALS:
             blocks += counterfactual_blocks(o)
         elif o.check not in (*QUALITY, *BEHAVIOUR, *EVIDENCE) and o.result is not None:
-            blocks += plain_blocks(replace(o, result=replace(o.result, tables=other_tables(o))))
+            plain = plain_blocks(replace(o, result=replace(o.result, tables=other_tables(o))))
+            blocks += beside_baseline(record.audit, o.check, plain)
             blocks += activation_rows(record, o) if o.check == ACTIVATIONS else []
     return Section("explanations", "Explanations", f"{reliance(outcomes)} {_answer(known)}".strip(), blocks)
 

@@ -20,6 +20,7 @@ from reports.pillars.proxies import proxies
 from reports.pillars.robust_groups import robust_groups
 from reports.pillars.tradeoff import tradeoff
 from reports.saying import say
+from reports.since import beside_baseline
 from reports.words import counts
 
 __all__ = ["fairness"]
@@ -49,7 +50,7 @@ def fairness(record: Record) -> Section | None:
     for o in sorted(outcomes, key=lambda o: order.get(o.check, len(order))):
         if o.check == "fairness.impact_ratio":
             answer = _lowest(record, o)
-        blocks += BLOCKS.get(o.check, plain_blocks)(o)
+        blocks += beside_baseline(record.audit, o.check, BLOCKS.get(o.check, plain_blocks)(o))
     return Section("fairness", "Fairness", answer, blocks)
 
 

@@ -47,7 +47,8 @@ def curve_chart(o: Outcome, said: str, distances: Sequence[float], unit: str = "
         for name, (e, m) in zip(names, robust.items(), strict=True)
     ]
     columns = ("change", "strongest attack", "95 % interval", "random change", "n")
-    figures = Grid("Accuracy by size of change", columns, rows, frozenset({1, 2, 3, 4}))
+    of = [(m.name, m.slice) for m in robust.values()]
+    figures = Grid("Accuracy by size of change", columns, rows, frozenset({1, 2, 3, 4}), of=of)
     return Chart(title, said, figure_svg(key, title, said, draw), figures, _note(distances))
 
 

@@ -62,14 +62,11 @@ def _is_gap(m: Measure) -> bool:
 # ---- criteria ----------------------------------------------------------------------------------------------------
 def _criteria(measures: Sequence[Measure], where: str) -> Grid:
     gaps = {m.name: m for m in measures if m.slice == where}
-    rows = []
-    for criterion in CRITERIA:
-        gap = gaps.get(criterion.gap)
-        if gap is not None:
-            rows.append([criterion.name, criterion.harm, *_found(measures, gap), _speaks(gap)])
+    known = [(criterion, gaps[criterion.gap]) for criterion in CRITERIA if criterion.gap in gaps]
+    rows = [[criterion.name, criterion.harm, *_found(measures, gap), _speaks(gap)] for criterion, gap in known]
     caption = f"By {by_words(where)}: what each criterion asks for, how far the rows are from it, and what that says"
     columns = ("criterion", "harm", "largest gap", "95 % interval", "between", "these rows")
-    return Grid(caption, columns, rows, frozenset({2, 3}))
+    return Grid(caption, columns, rows, frozenset({2, 3}), of=[(gap.name, gap.slice) for _, gap in known])
 
 
 def _found(measures: Sequence[Measure], gap: Measure) -> tuple[str, str, str]:

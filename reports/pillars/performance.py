@@ -10,6 +10,7 @@ from auditor.types import Measure, Outcome
 from reports.charts import Dot, figure_svg, forest
 from reports.parts import Chart, CheckHead, Folded, Section, grid_of, measures_grid
 from reports.pillars.common import plain_blocks, ran, status_of
+from reports.since import beside_baseline
 from reports.words import number, slice_words
 
 __all__ = ["performance"]
@@ -27,9 +28,9 @@ def performance(record: Record) -> Section | None:
     for o in outcomes:
         if o.check == "performance.accuracy":
             answer, more = _accuracy(o)
-            blocks += more
         else:
-            blocks += plain_blocks(o)
+            more = plain_blocks(o)
+        blocks += beside_baseline(record.audit, o.check, more)
     return Section("performance", "Performance", answer, blocks)
 
 

@@ -13,6 +13,7 @@ from reports.pillars.corruption import corruption_answer, corruption_blocks
 from reports.pillars.frontier import curve_chart, robust_measures
 from reports.pillars.sandwich import sandwich
 from reports.pillars.turned import turned
+from reports.since import beside_baseline
 from reports.words import change_words, epsilons, number
 
 __all__ = ["robustness"]
@@ -37,20 +38,21 @@ def robustness(record: Record) -> Section | None:
     for o in outcomes:
         if o.check == "robustness.curve":
             answer = _answer(o)
-            blocks += [
+            more = [
                 CheckHead.of(o),
                 curve_chart(o, answer, _distances(record, o), _unit(record)),
                 *turned(record, o),
             ]
         elif o.check == "robustness.corruption":
             answer = answer or corruption_answer(o)
-            blocks += corruption_blocks(record, o)
+            more = corruption_blocks(record, o)
         elif o.check == "robustness.certified":
-            blocks += sandwich(o)
+            more = sandwich(o)
         elif o.check in TABLE_FIRST:
-            blocks += _table_first(o)
+            more = _table_first(o)
         else:
-            blocks += plain_blocks(o)
+            more = plain_blocks(o)
+        blocks += beside_baseline(record.audit, o.check, more)
     return Section("robustness", "Robustness", answer, blocks)
 
 

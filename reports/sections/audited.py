@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from auditor.lists import listed
 from auditor.types import Audit
+from reports.findings import Finding
 from reports.grades import grade_meaning, grade_words, how_held
 from reports.parts import CheckHead, Facts, Folded, Section, grid_of
+from reports.since import since_blocks
 
 __all__ = ["audited"]
 
@@ -20,12 +23,12 @@ DECLARED = {
 }
 
 
-def audited(audit: Audit) -> Section:
-    """The section: facts of the model and the data, and the preflight."""
+def audited(audit: Audit, found: Sequence[Finding]) -> Section:
+    """The section: facts of the model and the data, what became of the baseline's findings, and the preflight."""
     model, data = audit.subject.get("model", {}), audit.subject.get("data", {})
     rows = [(name, str(v)) for name, key in DECLARED.items() if (v := audit.subject.get(key))]
     rows += [*_model(audit), *_data(data), *((f"Statement: {k}", v) for k, v in audit.statements.items())]
-    blocks: list[Any] = [Facts(rows)]
+    blocks: list[Any] = [Facts(rows), *since_blocks(audit, [f.state for f in found])]
     preflight = audit.outcome("intake.preflight")
     if preflight and preflight.result:
         blocks += [CheckHead.of(preflight), *(Folded(t.title, [grid_of(t)]) for t in preflight.tables)]

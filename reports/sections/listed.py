@@ -23,6 +23,7 @@ from reports.sections.misreading import misreading
 from reports.sections.provenance import provenance
 from reports.sections.signoff import signoff
 from reports.sections.unmeasured import unmeasured
+from reports.since import beside_baseline
 from reports.words import STATUS
 
 __all__ = ["sections"]
@@ -34,7 +35,7 @@ OPEN_ROWS = 12  # of a table in sight
 def sections(record: Record, found: Sequence[Finding], digest: str) -> list[Section]:
     """Every section of the report that has something to say, in reading order; `digest` is that of audit.json."""
     audit = record.audit
-    listed: list[Section | None] = [audited(audit), decisions(audit, found)]
+    listed: list[Section | None] = [audited(audit, found), decisions(audit, found)]
     topics = list(dict.fromkeys(o.check.partition(".")[0] for o in audit.outcomes))
     others = [t for t in topics if t not in PILLARS and t != "intake"]
     topical = [*(pillar(record) for pillar in PILLARS.values()), *(_other(audit, t) for t in others)]
@@ -71,7 +72,8 @@ def _other(audit: Audit, topic: str) -> Section | None:
     outcomes = [o for o in audit.outcomes if o.check.partition(".")[0] == topic and o.result is not None]
     if not outcomes:
         return None
-    return Section(topic, topic.capitalize(), "", [b for o in outcomes for b in plain_blocks(o)])
+    blocks = [b for o in outcomes for b in beside_baseline(audit, o.check, plain_blocks(o))]
+    return Section(topic, topic.capitalize(), "", blocks)
 
 
 def _glossary(audit: Audit) -> Section:

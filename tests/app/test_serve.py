@@ -20,6 +20,7 @@ from auditor.store import Record
 from auditor.types import SCHEMA, Audit, Policy, Verdict
 from reports.bundle import write
 from tests.app.uploaded import queued
+from tests.reports.compared import BAD, GOOD
 
 HOSTILE = "<script>alert(1)</script>"
 ENGINES = ("torch", "captum", "shap", "lime", "foolbox", "fairlearn")
@@ -96,6 +97,18 @@ def test_two_audits_are_compared_in_the_same_sandbox() -> None:
     assert "other" in answer.text
     assert HOSTILE not in answer.text
     assert answer.headers["content-security-policy"] == serve.HEADERS["Content-Security-Policy"]
+
+
+def test_whose_answers_changed_is_shown() -> None:
+    first, second = queued(), queued()
+    for job, found in ((first, GOOD), (second, BAD)):
+        job.audit.mkdir()
+        write(found, job.audit)
+        jobs.set_state(job, "done", "", str(found.audit.verdict))
+
+    text = get(f"/reports/{first.id}/compare/{second.id}").text
+    assert "15 of 100 rows got another answer" in text
+    assert "Findings: 1 new, 0 worse, 0 better, 0 unchanged, 0 fixed." in text
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from auditor.comparing.changes import Change, changes
-from auditor.scores import SCORED_ROWS, group_key, grouped, score_key
+from auditor.policy import judge
+from auditor.scores import ANSWERS, LABELS, SCORED_ROWS, group_key, grouped, score_key
 from auditor.stats import measured, rate
 from auditor.store import Record
-from auditor.types import Audit, Measure, Outcome, Policy, Result, Setting, Status, Verdict
+from auditor.types import Audit, Limit, Measure, Outcome, Policy, Result, Setting, Status, Verdict
 
 ACCURACY, CURVE, GROUPS = "performance.accuracy", "robustness.curve", "fairness.groups"
 Scores = Sequence[float]
@@ -66,3 +68,21 @@ def gap(of: Sequence[int], outcomes: Sequence[int], about: Sequence[int] = ()) -
 
 HALVES = [0] * 6 + [1] * 6
 HIGH, LOW = [1, 1, 1, 1, 1, 0], [1, 0, 0, 1, 0, 0]
+
+
+# ---- answers of two models ---------------------------------------------------------------------------------------
+FLOOR = Policy("floor", (Limit(ACCURACY, "accuracy", fail_below=0.92),))
+
+
+def answered(said: list[int], true: list[int], policy: Policy = FLOOR) -> Record:
+    """An audit of two classes that kept its answers."""
+    found = right([float(a == b) for a, b in zip(said, true, strict=True)])
+    kept = {f"{ACCURACY}/{ANSWERS}": np.array(said, np.int32), f"{ACCURACY}/{LABELS}": np.array(true, np.int32)}
+    subject = {"data": {**found.audit.subject["data"], "classes": ["no", "yes"]}}
+    audit = judge(replace(found.audit, subject=subject), policy)
+    return Record(audit, {**found.arrays, **kept})
+
+
+TRUE = [0, 1] * 50
+GOOD = answered(TRUE, TRUE)
+BAD = answered([*TRUE[:70], *([0] * 30)], TRUE)  # of the last 30 the 15 that are `yes` are lost

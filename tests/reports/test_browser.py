@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from auditor.comparing.baseline import against
+from auditor.scores import ANSWERS, LABELS, SCORED_ROWS
+from auditor.types import Limit
 from reports.compare import render as render_comparison
 from reports.html import render
-from tests.reports.records import hostile, record
+from tests.reports.records import hostile, record, with_policy
 from tests.reports.test_texts import texts
 from tests.reports.test_tradeoff import AFTER, BEFORE
 
 pytestmark = pytest.mark.browser
+
+
+def two_policies() -> str:
+    """A comparison with findings, flips, another policy, another seed, changed answers and a chain of baselines."""
+    lax, strict = (Limit("performance.accuracy", "accuracy", fail_below=b) for b in (0.1, 0.99))
+    first = with_policy(record("inplace_relu"), lax)
+    second = against(first, with_policy(record("residual"), strict))
+    kept = {key: first.arrays[f"performance.accuracy/{key}"] for key in (SCORED_ROWS, ANSWERS, LABELS)}
+    kept[ANSWERS] = 1 - kept[ANSWERS]
+    arrays = {**second.arrays, **{f"performance.accuracy/{key}": array for key, array in kept.items()}}
+    return render_comparison(first, replace(second, arrays=arrays, audit=replace(second.audit, seed=7)))
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +36,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     made = {
         "image": render(record("inplace_relu")),
-        "table": render(record("categories")),
+        "table": render(against(record("categories"), record("categories"))),
         "hostile": render(hostile()),
         "texts": render(texts()),
-        "compare": render_comparison(record("inplace_relu"), record("residual")),
+        "compare": two_policies(),
         "gaps": render_comparison(BEFORE, AFTER),
     }
     for name, html in made.items():

@@ -12,6 +12,7 @@ from auditor.intervals import newcombe
 from auditor.stats import holm, mean, measured, rate
 from auditor.store import Record
 from auditor.types import Measure, Outcome, Status
+from reports.comparing.compared import compared
 from reports.comparing.machine import as_json
 from reports.comparing.naming import about_words
 from reports.comparing.sentence import answer
@@ -129,6 +130,14 @@ def test_corruptions_and_values_missing_at_random_are_in_the_summary() -> None:
     assert words(*sides) == dict.fromkeys(key.values(), Word.WORSE)
 
 
+def test_of_a_regression_the_error_is_what_performance_is_about() -> None:
+    errors = [[0.1 * i for i in range(20)], [0.1 * i + 1 + 0.01 * (i % 3) for i in range(20)]]
+    sides = [scored("intake.preflight", mean("mean_absolute_error", e, better="lower"), e) for e in errors]
+
+    assert words(*sides) == {("mean_absolute_error", ""): Word.WORSE}
+    assert said(*sides).startswith("Mean absolute error rose from 0.95 to 1.96; ")
+
+
 # ---- the sentence ------------------------------------------------------------------------------------------------
 def said(before: Record, after: Record) -> str:
     return answer(summary(changes(before, after), before.audit, after.audit))
@@ -199,8 +208,7 @@ def test_gaps_have_the_words_of_what_they_are_gaps_in(name: str, words: str) -> 
 def test_the_machines_form_holds_every_change_and_is_the_same_each_time() -> None:
     def made() -> bytes:
         sides = record(*right(FIRST).audit.outcomes, curve({0.1: FEW})), record(*right(SECOND).audit.outcomes)
-        found = changes(*sides)
-        return as_json(found, summary(found, sides[0].audit, sides[1].audit), same_rows=True)
+        return as_json(compared(*sides))
 
     told = json.loads(made())
     by_name = {c["name"]: c for c in told["changes"]}
