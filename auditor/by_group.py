@@ -14,6 +14,7 @@ from auditor.integers import Integers
 from auditor.scores import Scored
 from auditor.stats import difference, fall_difference, paired, share
 from auditor.types import Measure
+from auditor.unsaid import TOO_FEW_GROUPS
 
 __all__ = ["MOST_GROUPS", "Compared", "codes_of", "compared", "unchanged"]
 
@@ -99,7 +100,7 @@ def _largest(
 ) -> Measure:
     """The `gap` between the highest and the lowest."""
     if len(found) < 2:
-        return Measure(name, where, None, n, better="lower")
+        return Measure(name, where, None, n, better="lower", why=TOO_FEW_GROUPS)
     ordered = sorted(found, key=lambda m: m.value or 0.0)
     return gap(name, ordered[-1], ordered[0], where)
 

@@ -219,10 +219,9 @@ def _is_missing(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
 
 def limit_of(policy: Policy, check: str, j: Judgement) -> Limit | None:
     """The limit of `policy` that gave a judgement of `check`; None where it is another policy's."""
-    key = f"{j.limit.level}_{'worse_by' if j.limit.side == 'worse' else j.limit.side}"
     given = j.limit.measure or j.limit.value
     own = [x for x in policy.limits if (x.check, x.measure) == (check, j.measure) and x.slice in (None, j.slice)]
-    return next((x for x in own if x.bounds.get(key) == given), None)
+    return next((x for x in own if x.bounds.get(j.limit.key) == given), None)
 
 
 def acceptance_of(policy: Policy, check: str, j: Judgement) -> Acceptance | None:

@@ -1,7 +1,10 @@
-"""The audit as JSON: validation, canonical bytes, and the published schema."""
+"""The audit as JSON: validation, canonical bytes, and the published schema, which `python -m auditor.schema` prints."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import sys
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -11,9 +14,19 @@ from pydantic import TypeAdapter, ValidationError
 from auditor.errors import LoadError
 from auditor.types import SCHEMA, Audit, Outcome
 
-__all__ = ["audit_from_json", "audit_to_json", "canonical", "json_schema", "outcome_from_json", "outcome_to_json"]
+__all__ = [
+    "audit_from_json",
+    "audit_to_json",
+    "canonical",
+    "digest_of",
+    "json_schema",
+    "outcome_from_json",
+    "outcome_to_json",
+]
 
 T = TypeVar("T")
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+TITLE = f"audit.json of the auditor ({SCHEMA})"
 
 
 @cache
@@ -37,6 +50,11 @@ def canonical(value: object) -> bytes:
 def audit_to_json(audit: Audit) -> bytes:
     """The canonical bytes of audit.json."""
     return canonical(_adapter().dump_python(audit, mode="json"))
+
+
+def digest_of(audit: Audit) -> str:
+    """The digest of its audit.json, in hexadecimal."""
+    return hashlib.sha256(audit_to_json(audit)).hexdigest()
 
 
 def audit_from_json(text: bytes) -> Audit:
@@ -71,4 +89,13 @@ def _validated(adapter: TypeAdapter[T], text: bytes) -> T:
 def json_schema() -> dict[str, Any]:
     """JSON Schema of audit.json, as published in reports/schema/."""
     found = _adapter().json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **found}
+    found["$defs"]["Measure"] |= {  # what a type cannot say: a figure without a value has a reason
+        "if": {"properties": {"value": {"type": "null"}}},
+        "then": {"properties": {"why": {"minLength": 1}}},
+        "else": {"properties": {"why": {"maxLength": 0}}},
+    }
+    return {"$schema": DIALECT, "$id": f"urn:torch-auditor:schema:{SCHEMA}", **found, "title": TITLE}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(json_schema(), indent=1, sort_keys=True) + "\n")

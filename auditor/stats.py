@@ -28,6 +28,7 @@ from auditor.intervals import (
 )
 from auditor.tails import tails_of
 from auditor.types import Better, Measure
+from auditor.unsaid import unsaid
 
 __all__ = [
     "METHODS", "auc", "difference", "enlarged", "fall_difference", "holm", "interval", "mean", "mean_of", "measured",
@@ -151,14 +152,14 @@ def measured(
     better: Better = "neither",
 ) -> Measure:
     """Measure of what `counts` of `n` rows come to under `method` (a key of METHODS)."""
+    counts = tuple(map(_count, counts))
     i = interval(method, counts)
-    return Measure(name, slice, i.value, int(n), i.low, i.high, method, tuple(map(_count, counts)), better)
+    return Measure(name, slice, i.value, int(n), i.low, i.high, method, counts, better, why=unsaid(method))
 
 
 def rate(name: str, k: int, n: int, *, slice: str = "", better: Better = "higher") -> Measure:  # noqa: A002
     """Measure of k out of n."""
-    i = wilson(k, n)
-    return Measure(name, slice, i.value, int(n), i.low, i.high, "wilson", (int(k), int(n)), better)
+    return measured(name, slice, "wilson", (k, n), n=n, better=better)
 
 
 def difference(name: str, first: tuple[float, int], second: tuple[float, int], *, slice: str = "") -> Measure:  # noqa: A002
@@ -166,9 +167,7 @@ def difference(name: str, first: tuple[float, int], second: tuple[float, int], *
 
     k may be a sum of scores from 0 to 1, as parts of a row may count.
     """
-    counts = (_count(first[0]), int(first[1]), _count(second[0]), int(second[1]))
-    i = newcombe(*counts)
-    return Measure(name, slice, i.value, int(counts[1] + counts[3]), i.low, i.high, "newcombe", counts, "lower")
+    return measured(name, slice, "newcombe", (*first, *second), n=first[1] + second[1], better="lower")
 
 
 def _count(k: float) -> float:
@@ -185,16 +184,13 @@ def paired(
 ) -> Measure:
     """Measure of the mean of `first` minus that of `second`, scores from 0 to 1 of the same rows."""
     n, both = len(first), math.fsum(a * b for a, b in zip(first, second, strict=True))
-    counts = (math.fsum(first), math.fsum(second), both, n)
-    i = newcombe_paired(*counts)
-    return Measure(name, slice, i.value, n, i.low, i.high, "newcombe-paired", counts, better)
+    return measured(name, slice, "newcombe-paired", (math.fsum(first), math.fsum(second), both, n), n=n, better=better)
 
 
 def fall_difference(name: str, first: Measure, second: Measure, *, slice: str = "") -> Measure:  # noqa: A002
     """Measure of how much larger one paired difference is than that of other rows, both made by `paired`."""
     counts = (*first.counts, *second.counts)
-    i = mover_of_falls(*counts)
-    return Measure(name, slice, i.value, first.n + second.n, i.low, i.high, "mover-falls", counts, "lower")
+    return measured(name, slice, "mover-falls", counts, n=first.n + second.n, better="lower")
 
 
 def share(name: str, scores: Sequence[float], *, slice: str = "", better: Better = "higher") -> Measure:  # noqa: A002
@@ -202,23 +198,18 @@ def share(name: str, scores: Sequence[float], *, slice: str = "", better: Better
 
     It is wider than need be where scores lie between 0 and 1, and never as narrow as their spread where all agree.
     """
-    k, n = math.fsum(scores), len(scores)
-    i = wilson(k, n)
-    return Measure(name, slice, i.value, n, i.low, i.high, "wilson", (k, n), better)
+    n = len(scores)
+    return measured(name, slice, "wilson", (math.fsum(scores), n), n=n, better=better)
 
 
 def ratio(name: str, first: tuple[int, int], second: tuple[int, int], *, slice: str = "") -> Measure:  # noqa: A002
     """Measure of the ratio of two rates, each given as (k, n); 1 means equal."""
-    counts = (*map(int, first), *map(int, second))
-    i = mover_r(*counts)
-    return Measure(name, slice, i.value, counts[1] + counts[3], i.low, i.high, "mover-r", counts, "higher")
+    return measured(name, slice, "mover-r", (*first, *second), n=first[1] + second[1], better="higher")
 
 
 def auc(name: str, area: float, n: int, m: int, *, slice: str = "", better: Better = "higher") -> Measure:  # noqa: A002
     """Measure of an area under the ROC curve between n and m scores: .5 is chance, 1 tells all of them apart."""
-    counts = (area * n, int(n), int(m))
-    i = mann_whitney(*counts)
-    return Measure(name, slice, i.value, int(n + m), i.low, i.high, "mann-whitney", counts, better)
+    return measured(name, slice, "mann-whitney", (area * n, n, m), n=n + m, better=better)
 
 
 def mean(name: str, values: Iterable[float], *, slice: str = "", better: Better = "neither") -> Measure:  # noqa: A002
@@ -239,5 +230,4 @@ def mean_of(name: str, values: Any, *, slice: str = "", better: Better = "neithe
 
 
 def _mean(name: str, n: int, average: float, deviation: float, where: str, better: Better) -> Measure:
-    i = student(n, average, deviation)
-    return Measure(name, where, i.value, n, i.low, i.high, "student", (n, average, deviation), better)
+    return measured(name, where, "student", (n, average, deviation), n=n, better=better)

@@ -80,8 +80,8 @@ class Measure:
         for name in ("value", "low", "high"):
             number = getattr(self, name)
             object.__setattr__(self, name, None if number is None else float(number))
-        if self.value is None and not self.why:
-            object.__setattr__(self, "why", "these rows do not give it" if self.n else "no row counts in it")
+        why = self.why or ("these rows do not give it" if self.n else "no row counts in it")
+        object.__setattr__(self, "why", why if self.value is None else "")
 
 
 @_record
@@ -193,6 +193,11 @@ class Bound:
     side: Literal["below", "above", "worse"]
     value: float | None
     measure: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key that the limit has it under, such as `fail_below`."""
+        return f"{self.level}_{'worse_by' if self.side == 'worse' else self.side}"
 
 
 @_record

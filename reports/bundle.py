@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,27 @@ from auditor.folders import MANIFEST
 from auditor.installed import SOURCE, distributions, machine, source_sha256
 from auditor.schema import canonical
 from auditor.store import Record, load, save
-from reports.ci import junit, summary
 from reports.compare import write as write_comparison
+from reports.formats.findings_table import findings_csv, findings_parquet
+from reports.formats.junit import junit
+from reports.formats.markdown import summary
+from reports.formats.sarif import sarif
 from reports.html import render
 from reports.manifest import manifest
 from reports.pdf import as_pdf
 
-__all__ = ["DRAWN", "EPOCH", "draw", "drawn_by", "write"]
+__all__ = ["DRAWN", "EPOCH", "FORMATS", "draw", "drawn_by", "write"]
 
+FORMATS: tuple[tuple[str, Callable[[Record], str | bytes]], ...] = (
+    ("report.html", render),
+    ("summary.md", summary),
+    ("junit.xml", junit),
+    ("audit.sarif", sarif),
+    ("findings.csv", findings_csv),
+    ("findings.parquet", findings_parquet),
+)
 DRAWN, EPOCH = "drawn", "SOURCE_DATE_EPOCH"  # keys in run.json; the second is the name of the variable
-DRAWING = ("jinja2", "junitparser", "markupsafe", "numpy", "pandas", "pillow", "pyarrow", "scipy")  # may move a byte
+DRAWING = ("jinja2", "markupsafe", "numpy", "pandas", "pillow", "pyarrow", "scipy")  # may move a byte
 
 
 def write(record: Record, folder: Path, baseline: Record | None = None, *, pdf: bool = False) -> None:
@@ -48,6 +60,6 @@ def drawn_by() -> dict[str, Any]:
 
 def draw(stored: Record, folder: Path) -> None:
     """Write into `folder` whatever is made of a stored audit: the same bytes for the same audit and the same date."""
-    (folder / "report.html").write_text(render(stored), "utf-8")
-    (folder / "junit.xml").write_text(junit(stored), "utf-8")
-    (folder / "summary.md").write_text(summary(stored), "utf-8")
+    for name, made in FORMATS:
+        content = made(stored)
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())

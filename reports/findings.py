@@ -16,7 +16,7 @@ from reports.saying import accepted_words, advice, say
 from reports.since import since_words, state_of
 from reports.words import STATUS, bound_words, counts, number
 
-__all__ = ["Finding", "findings", "in_a_line", "interval_and_n", "judged", "picture", "section_of"]
+__all__ = ["Finding", "findings", "in_a_line", "interval_and_n", "judged", "passed", "picture", "section_of"]
 
 WORST_FIRST = (Status.FAIL, Status.ERROR, Status.WARN, Status.INCONCLUSIVE)
 TOPICS = ("performance", "explain", "robustness", "fairness", "data", "privacy")
@@ -29,6 +29,7 @@ class Finding:
     `id` names it in every audit (CHECK/MEASURE/SLICE), `key` in this one (F1, F2 ...); empty for those that need none.
     `limit_of` is the policy's limit that it does not meet. `since` says what became of it since the baseline, `state`
     in a word: new, unchanged, worse or better; both empty without a baseline. `accepted` says who answers for it.
+    `judgement` and `measure` are what it is of; None where nothing was judged.
     """
 
     status: Status
@@ -47,6 +48,8 @@ class Finding:
     accepted: str = ""
     expired: bool = False
     picture: Markup = field(default_factory=Markup)
+    judgement: Judgement | None = None
+    measure: Measure | None = None
 
 
 def judged(audit: Audit) -> Iterator[tuple[Outcome, Judgement, Measure]]:
@@ -66,6 +69,11 @@ def findings(audit: Audit) -> list[Finding]:
     found += [_of_judgement(audit, o, j, m) for o, j, m in rows]
     found.sort(key=lambda f: WORST_FIRST.index(f.status))
     return [replace(f, key=f"F{i}") for i, f in enumerate(found, 1)]
+
+
+def passed(audit: Audit) -> list[Finding]:
+    """The judgements that passed, in the same form; they have no key."""
+    return [_of_judgement(audit, o, j, m) for o, j, m in judged(audit) if j.counts_as is Status.PASS]
 
 
 def _room(j: Judgement, m: Measure) -> tuple[float, str]:
@@ -92,7 +100,7 @@ def _of_judgement(audit: Audit, o: Outcome, j: Judgement, m: Measure) -> Finding
         bound_words(j.limit), advice(j, o.check), finding_id(o.check, j.measure, j.slice),
         limit_of=limit_of(audit.policy, o.check, j), state=str(state_of(audit, o.check, m)),
         since=since_words(audit, o.check, m), accepted=accepted, expired=j.expired,
-         picture=_picture(audit, o.check, j, m),
+        picture=_picture(audit, o.check, j, m), judgement=j, measure=m,
     )  # fmt: skip
 
 

@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from auditor.store import Record
-from auditor.types import Audit, Status
 from reports.budget import within_budget
 from reports.charts import units
-from reports.crosswalk import coverage, coverage_words
+from reports.crosswalk import coverage as covered
+from reports.crosswalk import coverage_words
 from reports.findings import Finding, findings
 from reports.headline import headline
-from reports.identity import digest_of, identity
+from reports.identity import identity, record_digest
 from reports.legible import legible
 from reports.parts import Section
 from reports.rendering import content_security_policy, environment, margins, stylesheet
 from reports.sections.listed import sections
 from reports.standouts import standouts
-from reports.verdict import limits, statuses_of, why
+from reports.verdict import coverage, limits, statuses_of, why
 from reports.words import VERDICT, counted, subject_name
 
 __all__ = ["render"]
@@ -49,7 +49,7 @@ class Page:
 
 def render(record: Record) -> str:
     """report.html; the same bytes for the same record (and SOURCE_DATE_EPOCH, where that is set)."""
-    digest = digest_of(record.audit)
+    digest = record_digest(record.audit)
     record = replace(record, audit=legible(record.audit))
     audit = record.audit
     found = findings(audit)
@@ -68,9 +68,9 @@ def render(record: Record) -> str:
         standouts=standouts(audit, [f.sentence for f in top]),
         units=units([str(s) for s in statuses], limits(statuses)) if statuses else Markup(),
         limits=limits(statuses),
-        coverage=_coverage(audit),
+        coverage=coverage(audit),
         gaps=f"{counted(silent, 'check')} without a result" if silent else "",
-        requirements=coverage_words(coverage(audit)),
+        requirements=coverage_words(covered(audit)),
         identity=identity(record, digest),
         sections=within_budget(sections(record, found, digest)),
     )
@@ -81,18 +81,3 @@ def render(record: Record) -> str:
         policy=content_security_policy(*styles),
         styles=[Markup(style) for style in styles],  # noqa: S704 - our own
     )
-
-
-def _coverage(audit: Audit) -> str:
-    """How many checks ran, and what became of the others."""
-    done = sum(o.result is not None for o in audit.outcomes)
-    parts = [f"{done} of {len(audit.outcomes)} checks ran"]
-    for status, words in (
-        (Status.NOT_APPLICABLE, "did not apply"),
-        (Status.SKIPPED, "skipped"),
-        (Status.ERROR, "ended in error"),
-    ):
-        n = sum(o.status is status for o in audit.outcomes)
-        if n:
-            parts.append(f"{n} {words}")
-    return f"{', '.join(parts)}."

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-
-from auditor.schema import audit_to_json
+from auditor.schema import digest_of
 from auditor.store import Record
 from auditor.types import Audit
 from reports.dates import measured_on, valid_until
 from reports.grades import grade_words
 from reports.words import counted
 
-__all__ = ["digest_of", "identity"]
+__all__ = ["identity", "record_digest"]
 
 SHORT = 12  # hexadecimal digits
 UNSIGNED = "Unsigned when this page was written; verify with auditor verify"
 
 
-def digest_of(audit: Audit) -> str:
+def record_digest(audit: Audit) -> str:
     """The sha256 of its audit.json, by which the page can be held to it; "" of what no audit.json can be made of."""
     try:
-        return hashlib.sha256(audit_to_json(audit)).hexdigest()
+        return digest_of(audit)
     except ValueError:  # NaN in a table
         return ""
 

@@ -6,11 +6,10 @@ import re
 from typing import Any
 
 from auditor.errors import UsageError, one_line
-from auditor.schema import audit_to_json
+from auditor.schema import audit_to_json, digest_of
 from auditor.store import Record
 from reports.dates import measured_at
 from reports.html import render
-from reports.identity import digest_of
 from reports.rendering import charts_alone
 
 __all__ = ["as_pdf", "need_weasyprint"]

@@ -9,7 +9,7 @@ from auditor.types import Audit, Limit, Status, Verdict
 from reports.findings import judged
 from reports.words import STATUS, counted
 
-__all__ = ["limits", "statuses_of", "why"]
+__all__ = ["coverage", "limits", "statuses_of", "why"]
 
 WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
 
@@ -72,3 +72,18 @@ def limits(statuses: Sequence[Status]) -> str:
     """How many limits ended in which way."""
     listed = ", ".join(f"{statuses.count(s)} {STATUS[s].lower()}" for s in WORST_FIRST if statuses.count(s))
     return f"{counted(len(statuses), 'limit')}: {listed}." if statuses else "No limit was judged."
+
+
+def coverage(audit: Audit) -> str:
+    """How many checks ran, and what became of the others."""
+    done = sum(o.result is not None for o in audit.outcomes)
+    parts = [f"{done} of {len(audit.outcomes)} checks ran"]
+    for status, words in (
+        (Status.NOT_APPLICABLE, "did not apply"),
+        (Status.SKIPPED, "skipped"),
+        (Status.ERROR, "ended in error"),
+    ):
+        n = sum(o.status is status for o in audit.outcomes)
+        if n:
+            parts.append(f"{n} {words}")
+    return f"{', '.join(parts)}."

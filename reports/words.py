@@ -78,8 +78,8 @@ DIFFERENCES = (("_fall_difference", "gap in the fall of"), ("_difference", "gap 
 OURS = {"corruption", "missing", "method", "detector", "attack"}  # attributes whose groups have names of our own
 FROM_THE_RIGHT = {"R", "AL", "AN"}  # bidirectional classes of characters
 # R&D is one name, sex=F&race=B are two groups, attack=A&linf@0.1 is an attack and how far it may go
-CROSSED = re.compile(r"&(?=[^&=]+=|(?:linf|l2|l1|l0|words)@[\d.e+-]+$)")
-SIZE = re.compile(r"(?:linf|l2|l1|l0|words)@\d[\d.]*(?:e[+-]?\d+)?")
+SIZE = r"(?:linf|l2|l1|l0|words)@\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+CROSSED = re.compile(rf"&(?=[^&=]+=|{SIZE}$)")
 
 
 # ---- numbers -----------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def change_words(text: str, largest: float) -> str:
 
 def _alone(text: str) -> str:
     """An attribute without a group, or how far inputs may change."""
-    if not SIZE.fullmatch(text):
+    if not re.fullmatch(SIZE, text):  # a column may be called me@work
         return isolated(text)
     kind, _, largest = text.partition("@")
     if largest == "0":

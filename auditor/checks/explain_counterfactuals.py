@@ -91,7 +91,12 @@ def explain_counterfactuals(
         mean("distance", [way.distance for _, way in best]),
         _plausibility(best, pool),
         *robustness,
-        *(Measure("distance", f"row={s.row}", f[0].distance if f else None, 1) for s, f in _both(shown, found)),
+        *(
+            Measure(
+                "distance", f"row={s.row}", f[0].distance if f else None, 1, why="no change of the answer was found"
+            )
+            for s, f in _both(shown, found)
+        ),
     ]
     tables = (_how_often(ctx.columns, best, pool), *(_ways(ctx, s, f) for s, f in _both(shown, found)))
     return Result(tuple(measures), tables, caveats=tuple(_caveats(ctx, shown, best, pool, unmoved)))

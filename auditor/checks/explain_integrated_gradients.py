@@ -22,6 +22,7 @@ from auditor.types import Measure, Result, Scalar, Table
 Named = Literal["usual", "black", "blurred", "zero", "mean", "median", "padding", "expected"]
 Agreements = Mapping[tuple[str, str], list[float | None]]
 SENSITIVE, MOST_UNRESOLVED = 0.7, 0.02
+NOTHING = "there is no change to share out"
 
 
 @check(
@@ -96,12 +97,15 @@ def _measures(rows: Sequence[Sample], found: Sequence[Way], same: Agreements) ->
     spread = next(w.spread for w in found if w.spread is not None)
     of_row = [f"row={s.row}" for s in rows]
     return [
-        Measure("completeness_error", "", max(known, default=None), len(known), better="lower"),
+        Measure("completeness_error", "", max(known, default=None), len(known), better="lower", why=NOTHING),
         rate("unresolved", main.unresolved, len(known), better="lower"),
         mean("steps", main.steps.tolist()),
         mean("baseline_agreement", [a for a in agreement if a is not None], better="higher"),
         mean("expected_error", [v for v in spread.tolist() if v == v], better="lower"),  # noqa: PLR0124 - NaN
-        *(Measure("completeness_error", s, e, 1, better="lower") for s, e in zip(of_row, errors, strict=True)),
+        *(
+            Measure("completeness_error", s, e, 1, better="lower", why=NOTHING)
+            for s, e in zip(of_row, errors, strict=True)
+        ),
         *(Measure("baseline_agreement", s, a, 1, better="higher") for s, a in zip(of_row, agreement, strict=True)),
     ]
 

@@ -19,6 +19,7 @@ from auditor.registry import Context, check, sizes
 from auditor.stats import share
 from auditor.tabular import need_columns
 from auditor.types import Measure, Result, Scalar, Table
+from auditor.unsaid import TOO_FEW_GROUPS
 
 FURTHER = 1.5  # as far away as the nearest row of the same group: worth a caveat
 TITLE = "Nearest rows, by "
@@ -94,7 +95,8 @@ def consistency(
             tables.append(_table(ctx, attribute, answers, figures))
             caveats += _far(attribute, figures)
         else:
-            measures.append(Measure("cross_group_excess", attribute, None, len(groups.named), better="lower"))
+            n = len(groups.named)
+            measures.append(Measure("cross_group_excess", attribute, None, n, better="lower", why=TOO_FEW_GROUPS))
     ctx.keep_scores(ctx.data.row_ids[rows], scores)
     return Result(tuple(measures), tuple(tables), (), tuple(caveats))
 

@@ -19,6 +19,7 @@ from auditor.integers import Integers
 from auditor.registry import Context, check, sizes
 from auditor.tabular import labels_of, need_columns
 from auditor.types import Measure, Result, Scalar, Table
+from auditor.unsaid import TOO_FEW_GROUPS
 
 MOST_COLUMNS = 200
 TITLE = "The gap in mean score, "
@@ -73,7 +74,9 @@ def explanations(
     caveats = [f"Scores are {_what(ctx, target)}. {source}", *_left_out(len(ctx.data), len(usable))]
     caveats += [said for groups in every for said in groups.caveats]
     measures = [
-        Measure("score_gap", g.attribute, None, len(g.named)) for g, v in zip(every, compared, strict=True) if not v
+        Measure("score_gap", g.attribute, None, len(g.named), why=TOO_FEW_GROUPS)
+        for g, v in zip(every, compared, strict=True)
+        if not v
     ]
     rows = np.unique([p for found in compared for v in found for p in (*v.inside, *v.outside)]).astype(np.int64)
     if not len(rows):

@@ -18,6 +18,7 @@ from auditor.registry import Context, check, sizes
 from auditor.subject import Data
 from auditor.tabular import labels_of
 from auditor.types import Measure, Result, Scalar, Table
+from auditor.unsaid import TOO_FEW_GROUPS
 
 TITLE = "What tells "
 MOST_ELEMENTS, FEWEST_ROWS = 20_000_000, 1000  # of wide inputs fewer rows are taken
@@ -65,7 +66,7 @@ def proxies(
         caveats += groups.caveats
         if not groups.comparable:
             name = "attribute_auc" if ctx.columns else "representation_auc"
-            measures.append(Measure(name, attribute, None, len(groups.named), better="lower"))
+            measures.append(Measure(name, attribute, None, len(groups.named), better="lower", why=TOO_FEW_GROUPS))
             continue
         found = [told_by_vectors(x, groups, ctx.seed)]
         if ctx.columns:

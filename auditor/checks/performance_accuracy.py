@@ -44,9 +44,10 @@ def accuracy(ctx: Context) -> Result:
     table = confusion(y, predicted, k)
     right, actual, named = table.diagonal(), table.sum(1), table.sum(0)
     n = int(table.sum())
+    commonest = float(actual.max()) / n if np.count_nonzero(actual) > 1 else None
     measures = [
         rate("accuracy", int(right.sum()), n),
-        Measure("majority_share", "", float(actual.max()) / n if np.count_nonzero(actual) > 1 else None, n),
+        Measure("majority_share", "", commonest, n, why="the rows are all of one class"),
     ]
     shown = np.flatnonzero(actual + named)
     if ctx.model is not None and ctx.model.rejects:

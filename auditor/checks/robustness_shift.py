@@ -88,7 +88,7 @@ def _told_apart(ctx: Context, sides: Sides, measures: list[Measure]) -> Table:
         n, m = len(view.reference), len(view.audited)
         found = two_sample(view.reference, view.audited, ctx.seed)
         where = f"features={view.name}"
-        one = Measure("shift_auc", where, None, n + m, better="lower")
+        one = Measure("shift_auc", where, None, n + m, better="lower", why=f"fewer than {FEWEST} rows on a side")
         if found is not None:
             one = measured("shift_auc", where, "mann-whitney", found.counts, n=n + m, better="lower")
         measures.append(one)
@@ -103,7 +103,8 @@ def _columns(view: View, measures: list[Measure]) -> Table:
     tested = [f for f in found if f.adjusted is not None]
     shifted = sum(f.adjusted < SIGNIFICANT for f in tested if f.adjusted is not None)
     where = f"features={view.name}"
-    measures.append(Measure("shifted_columns", where, float(shifted) if tested else None, len(tested), better="lower"))
+    value, why = float(shifted) if tested else None, "no column could be tested"
+    measures.append(Measure("shifted_columns", where, value, len(tested), better="lower", why=why))
     worst = sorted(found, key=lambda f: (f.adjusted is None, f.adjusted, -(f.distance or 0.0)))
     return Table(
         f"{view.name.capitalize()}, the most shifted first",

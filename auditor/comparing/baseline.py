@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from auditor.comparing.changes import Change, changes
 from auditor.policy import judge
-from auditor.schema import audit_to_json
+from auditor.schema import digest_of
 from auditor.store import Record
 from auditor.types import Audit, Baseline, Shift, Status
 
-__all__ = ["against", "baseline_of", "digest_of", "worst_statuses"]
+__all__ = ["against", "baseline_of", "worst_statuses"]
 
 WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
 
@@ -37,11 +36,6 @@ def baseline_of(before: Audit, after: Audit, found: Sequence[Change]) -> Baselin
     name = str(before.subject.get("name") or before.subject.get("model", {}).get("file") or "predictions")
     version = str(before.subject.get("version") or "")
     return Baseline(f"{name} {version}".strip(), digest_of(before), before.verdict, before.policy.name, shifts)
-
-
-def digest_of(audit: Audit) -> str:
-    """The sha256 of its audit.json."""
-    return hashlib.sha256(audit_to_json(audit)).hexdigest()
 
 
 def _shift(c: Change, n: int, statuses: Mapping[tuple[str, str, str], Status]) -> Shift:

@@ -50,7 +50,7 @@ def _level(name: str, scores: Numbers, where: str, values: bool) -> Measure:
     """The mean over rows of `scores` (N,); None where one is infinite."""
     n = len(scores)
     if not np.isfinite(scores).all():
-        return Measure(name, where, None, n, better="lower")
+        return Measure(name, where, None, n, better="lower", why="the model gives no number for a row")
     if values:
         return mean(name, scores.tolist(), slice=where, better="lower")
     if np.isin(scores, (0.0, 1.0)).all():

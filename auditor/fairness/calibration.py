@@ -14,6 +14,7 @@ from auditor.counting.tally import BATCH, Rows, Sums, Tally
 from auditor.fairness.suppression import Group
 from auditor.stats import measured
 from auditor.types import Measure
+from auditor.unsaid import TOO_FEW_GROUPS
 
 __all__ = ["MOST_COMPARED", "Calibration", "Gap", "bands_of", "calibration", "residuals"]
 
@@ -100,7 +101,7 @@ def _gap(name: str, where: str, found: Mapping[Group, Floats], smallest: int) ->
     enough = {group: sums for group, sums in found.items() if sums[2] >= smallest}
     n = int(sum(sums[2] for sums in enough.values()))
     if len(enough) < 2:
-        return Gap(Measure(name, where, None, n, better="lower"))
+        return Gap(Measure(name, where, None, n, better="lower", why=TOO_FEW_GROUPS))
     ordered = sorted(enough, key=lambda group: float(enough[group][0] / enough[group][2]))
     counts = np.concatenate(list(enough.values())).tolist()
     m = measured(name, where, "largest-gap-of-differences", counts, n=n, better="lower")

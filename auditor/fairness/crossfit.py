@@ -71,7 +71,7 @@ def area_of_folds(name: str, scores: Values, inside: Any, folds: Integers, *, sl
         above = rankdata(scores[held])[inside[held]].sum() - n * (n + 1) / 2
         wins, pairs = wins + float(above), pairs + n * m
     if not pairs:
-        return Measure(name, slice, None, len(scores), better="lower")
+        return Measure(name, slice, None, len(scores), better="lower", why="no fold has rows of both kinds")
     n, m = int(inside.sum()), int((~inside).sum())
     counts = (wins / pairs * n / SHARED, n / SHARED, m / SHARED)
     i = mann_whitney(*counts)

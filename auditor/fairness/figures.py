@@ -15,6 +15,7 @@ from auditor.counting.tally import Sums
 from auditor.counting.values import Spreads
 from auditor.stats import measured
 from auditor.types import Better, Measure
+from auditor.unsaid import TOO_FEW_GROUPS
 
 __all__ = ["GAPS", "RATES", "Gap", "gaps", "of_answers", "of_area", "of_distance", "of_scores", "of_values"]
 
@@ -138,7 +139,7 @@ def gaps(found: Sequence[Measure], where: str, smallest: int) -> Iterator[Measur
         large = [[c for c in blocks[figure] if gap.rows(c) >= smallest] for figure in gap.figures]
         n = int(sum(gap.rows(c) for c in large[0]))
         if min(map(len, large)) < 2:
-            yield Measure(name, where, None, n, better=gap.better)
+            yield Measure(name, where, None, n, better=gap.better, why=TOO_FEW_GROUPS)
             continue
         counts = tuple(v for side in large for c in side for v in gap.block(c))
         lead = (len(large[0]),) if len(large) > 1 else ()

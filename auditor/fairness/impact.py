@@ -91,8 +91,9 @@ def unknown_count(attributes: Sequence[str], found: Sequence[Category]) -> Measu
     """How many rows miss a group of the attributes; None where one of these counts is not shown."""
     n = sum(c.n for c in found)
     missing = [c for c in found if MISSING in c.group]
-    value = None if any(c.role == "not shown" for c in missing) else float(sum(c.n for c in missing))
-    return Measure("unknown_count", "&".join(attributes), value, n)
+    if any(c.role == "not shown" for c in missing):
+        return Measure("unknown_count", "&".join(attributes), None, n, why="one of its counts is too small to be shown")
+    return Measure("unknown_count", "&".join(attributes), float(sum(c.n for c in missing)), n)
 
 
 def table_of(

@@ -20,6 +20,7 @@ Places = np.ndarray[Any, np.dtype[np.int64]]
 AT_ONCE = 2**22  # distances
 ROUNDING = 1e-6  # of probabilities in float32
 MOST_OF_PAIRS = 0.95
+SAME = "rows that are the same in all that counts are answered differently"
 
 
 def in_deviations(x: Tensor, columns: Sequence[Column], left_out: Collection[str] = ()) -> Values:
@@ -69,7 +70,8 @@ def steepness(probabilities: Any, near: Places, distances: Values) -> tuple[list
     ratios = np.sort(np.divide(apart, distances, out=np.where(nowhere, np.inf, 0.0), where=distances > 0), axis=None)
     found = {"lipschitz_95": ratios[math.ceil(MOST_OF_PAIRS * len(ratios)) - 1], "lipschitz_largest": ratios[-1]}
     measures = [
-        Measure(name, "", float(v) if np.isfinite(v) else None, len(p), better="lower") for name, v in found.items()
+        Measure(name, "", float(v) if np.isfinite(v) else None, len(p), better="lower", why=SAME)
+        for name, v in found.items()
     ]
     if not nowhere.any():
         return measures, []

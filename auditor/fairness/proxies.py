@@ -65,7 +65,8 @@ class Asked:
 
     def nothing(self, name: str) -> tuple[Measure, ...]:
         """The same where there are no inputs to tell by."""
-        return tuple(Measure(name, where, None, len(self.rows), better="lower") for _, where in self._slices)
+        n, why = len(self.rows), "there is no input to tell by"
+        return tuple(Measure(name, where, None, n, better="lower", why=why) for _, where in self._slices)
 
     @property
     def _slices(self) -> list[tuple[int, str]]:

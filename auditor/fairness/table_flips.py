@@ -55,7 +55,8 @@ def _add(ctx: Context, flips: Flips, held: Held, data: Data, attribute: str, sma
     own = [i for i, c in enumerate(ctx.columns) if c.name == attribute]
     if len(groups.names) < 2:
         names = [*(["flip_rate"] if own else []), f"flip_rate{PROXIES}"]
-        flips.measures += [Measure(name, attribute, None, len(data), better="lower") for name in names]
+        n, why = len(data), "the rows have no two groups of it"
+        flips.measures += [Measure(name, attribute, None, n, better="lower", why=why) for name in names]
         return
     others = [i for i in range(len(ctx.columns)) if i not in own]
     tested = associations(ctx.columns, others, list(groups.rows))

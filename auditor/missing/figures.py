@@ -18,6 +18,7 @@ __all__ = ["column_figures", "group_figures", "kind_figures", "nan_figures"]
 
 Values = np.ndarray[Any, np.dtype[np.float64]]
 Figures = tuple[list[Measure], Table]
+NO_ANSWER = "the model gives no number for a row"
 SAID = {
     "random": "single values",
     "column-block": "neighbouring columns",
@@ -114,7 +115,7 @@ def _pair(found: Answers, own: Values, scores: Values, where: str) -> tuple[Meas
         return level, paired("accuracy_fall", own.tolist(), scores.tolist(), slice=where)
     known = np.isfinite(own).all() and np.isfinite(scores).all()
     if not known:
-        return level, Measure("error_rise", where, None, len(own), better="lower")
+        return level, Measure("error_rise", where, None, len(own), better="lower", why=NO_ANSWER)
     return level, mean("error_rise", (scores - own).tolist(), slice=where, better="lower")
 
 
@@ -123,7 +124,7 @@ def _level(found: Answers, name: str, scores: Values, where: str) -> Measure:
     if not found.values:
         return rate(name, int(scores.sum()), n, slice=where)
     if not np.isfinite(scores).all():
-        return Measure(name, where, None, n, better="lower")
+        return Measure(name, where, None, n, better="lower", why=NO_ANSWER)
     return mean(name, scores.tolist(), slice=where, better="lower")
 
 

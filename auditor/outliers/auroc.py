@@ -15,6 +15,7 @@ __all__ = ["area", "auroc", "auroc_fall", "effective", "fpr_at", "paired_auroc",
 
 Scores = np.ndarray[tuple[int], np.dtype[np.float64]]
 FOUND = 0.95
+ONE_KIND = "there are no rows of one of the two kinds"
 Z = NormalDist().inv_cdf(0.975)
 
 
@@ -59,7 +60,7 @@ def auroc(name: str, inside: Scores, foreign: Scores, *, slice: str = "") -> Mea
     """
     m, n = len(inside), len(foreign)
     if not m or not n:
-        return Measure(name, slice, None, m + n, better="higher")
+        return Measure(name, slice, None, m + n, better="higher", why=ONE_KIND)
     above, below = placements(inside, foreign)
     variance = above.var(ddof=1) / m + below.var(ddof=1) / n if min(m, n) > 1 else 0.0
     return _measure(name, slice, float(above.mean()), float(variance), m, n)
@@ -81,7 +82,7 @@ def paired_auroc(name: str, inside: Scores, changed: Scores, *, slice: str = "")
 def auroc_fall(before: Measure, after: Measure, *, slice: str) -> Measure:  # noqa: A002
     """Measure of how far an area fell; its interval is that of two sets of rows, too wide where they are the same."""
     if before.value is None or after.value is None:
-        return Measure("auroc_fall", slice, None, after.n, better="lower")
+        return Measure("auroc_fall", slice, None, after.n, better="lower", why=before.why or after.why)
     counts = (*before.counts, *after.counts)
     i = interval("delong-difference", counts)
     return Measure("auroc_fall", slice, i.value, after.n, i.low, i.high, "delong-difference", counts, "lower")
@@ -96,7 +97,7 @@ def fpr_at(name: str, inside: Scores, foreign: Scores, *, found: float = FOUND, 
     """
     m, n = len(inside), len(foreign)
     if not m or not n:
-        return Measure(name, slice, None, m + n, better="lower")
+        return Measure(name, slice, None, m + n, better="lower", why=ONE_KIND)
     falling = -np.sort(-inside)
 
     def passing(share: float) -> float:

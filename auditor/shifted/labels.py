@@ -101,7 +101,7 @@ def label_measures(reference: Answers, audited: Answers, classes: int, seed: int
     counted, found = measured_shift(first, second, seed), estimated_shift(first, second, seed)
     measures = [_variation(counted, n, "method=counted")]
     if isinstance(found, str):
-        unknown = Measure("label_shift", "method=bbse", None, n, better="lower")
+        unknown = Measure("label_shift", "method=bbse", None, n, better="lower", why=found)
         return [*measures, unknown], [f"The shift of the labels cannot be estimated from the answers: {found}."]
     away = _length(found.shares - counted.shares)
     off = Measure("label_shift_error", "method=bbse", away, n, better="lower")

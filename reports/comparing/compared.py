@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from auditor.comparing.baseline import baseline_of, digest_of
+from auditor.comparing.baseline import baseline_of
 from auditor.comparing.changes import Change, changes
 from auditor.comparing.churn import Churn, churn
 from auditor.comparing.flips import Flip, flips
 from auditor.policy import judge
+from auditor.schema import digest_of
 from auditor.store import Record
 from auditor.types import Audit
 from reports.comparing.apart import Difference, differences

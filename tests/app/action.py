@@ -86,6 +86,7 @@ def _step(
         "HOME": os.environ.get("HOME", "/"), "OMP_NUM_THREADS": "1", "GITHUB_OUTPUT": str(output),
         "GITHUB_STEP_SUMMARY": str(runner / "summary.md"), "GITHUB_WORKSPACE": str(workspace),
         "GITHUB_REPOSITORY": "o/r", "RUNNER_TEMP": str(runner), "CALLS": str(runner / "calls"), "EARLIER": earlier,
+        "GITHUB_ACTION_PATH": str(ROOT / "app" / "ci"),
         **{name: _filled(value, context) for name, value in step.get("env", {}).items()},
     }  # fmt: skip
     done = subprocess.run([*BASH, str(script)], cwd=workspace, env=env, capture_output=True, text=True, check=False)

@@ -349,7 +349,7 @@ def test_a_required_limit_that_nothing_was_judged_by_is_said_everywhere(
     assert required.replace("(", "").replace(")", "").replace("explain.lrp", "") in re.sub(
         r"[\\()]", "", (folder / "summary.md").read_text()
     ).replace("explain.lrp", "")
-    assert 'name="required limit on ledger_error"' in (folder / "junit.xml").read_text()
+    assert 'name="limit on ledger_error"' in (folder / "junit.xml").read_text()
     assert 'errors="1"' in (folder / "junit.xml").read_text()
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from auditor.comparing.baseline import against, digest_of
+from auditor.comparing.baseline import against
 from auditor.folders import COMPARISON_JSON
 from auditor.policy import judge
-from auditor.schema import canonical
+from auditor.schema import canonical, digest_of
 from auditor.store import Record
 from auditor.types import Limit, Policy
 from reports.compare import render, write

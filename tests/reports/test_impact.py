@@ -15,9 +15,10 @@ from auditor.selection import Selection
 from auditor.stats import measured
 from auditor.store import Record
 from auditor.types import Audit, Outcome
-from reports.ci import exit_code, junit
+from reports.ci import exit_code
 from reports.comparing.summary import summary
 from reports.findings import findings
+from reports.formats.junit import junit
 from reports.html import render
 from reports.parts import Chart, CheckHead, Facts, Folded, Grid
 from reports.pillars.fairness import fairness

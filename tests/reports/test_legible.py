@@ -8,8 +8,11 @@ import pytest
 from junitparser import JUnitXml
 
 from auditor.types import Status
-from reports.ci import junit, summary
 from reports.compare import render as compared
+from reports.formats.findings_table import findings_csv
+from reports.formats.junit import junit
+from reports.formats.markdown import summary
+from reports.formats.sarif import sarif
 from reports.html import render
 from reports.legible import INSTEAD, legible
 from tests.reports.records import hostile, record
@@ -45,6 +48,7 @@ def test_everything_in_an_audit_is_reached_and_nothing_else_changes() -> None:
 
 def test_no_output_holds_a_character_that_turns_a_line_round() -> None:
     outputs = [render(hostile()), summary(hostile()), junit(hostile()), compared(hostile(), hostile())]
+    outputs += [sarif(hostile()).decode(), findings_csv(hostile()).decode()]
 
     for text in outputs:
         assert "\u202e" not in text and "\x00" not in text

@@ -11,10 +11,9 @@ from functools import cache
 import pytest
 
 from auditor.errors import UsageError
-from auditor.schema import audit_to_json
+from auditor.schema import audit_to_json, digest_of
 from auditor.store import Record
 from auditor.types import Limit
-from reports.identity import digest_of
 from reports.pdf import as_pdf, need_weasyprint
 from reports.rendering import charts_alone
 from tests.reports.records import record, with_policy

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from auditor.comparing.baseline import against, digest_of
+from auditor.comparing.baseline import against
 from auditor.policy import judge
+from auditor.schema import digest_of
 from auditor.stats import rate
 from auditor.store import Record
 from auditor.types import Limit, Measure, Policy, Status, Verdict

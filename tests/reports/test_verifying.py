@@ -19,7 +19,7 @@ from auditor.installed import SOURCE
 from auditor.schema import audit_from_json, audit_to_json, canonical
 from auditor.store import load
 from auditor.types import Verdict
-from reports.bundle import draw, write
+from reports.bundle import FORMATS, draw, write
 from reports.envelope import read
 from reports.manifest import manifest
 from reports.redrawn import redrawn
@@ -54,7 +54,8 @@ def test_an_unsigned_folder_is_intact_by_hashes_alone_and_says_so(tmp_path: Path
 
     assert found.problems == ()
     assert found.notes[0] == f"manifest.json: {files - 1} files, each as listed"
-    assert found.notes[1] == "junit.xml, report.html, summary.md: made again, the same"
+    made = ", ".join(sorted(name for name, _ in FORMATS))
+    assert found.notes[1] == f"{made}: made again, the same"
     assert found.notes[2].startswith("hashes alone: whoever changes a file can make them anew")
 
 

@@ -52,6 +52,7 @@ def test_limits_and_slices() -> None:
     assert slice_words("sex=f&race=b") == "sex = f, race = b"
     assert slice_words("linf@0.0314") == "changes up to 0.0314"
     assert slice_words("sex=f&linf@0.1") == "sex = f, changes up to 0.1"
+    assert slice_words("me@work") == "me@work"  # a column, of which no size is told
     assert slice_words("sex=f&words@2") == "sex = f, at most 2 changed words"
     assert slice_words("sex=f&missing=random&share=0.1") == "sex = f, missing = random, share = 0.1"
     assert slice_words("attack=LinfPGD&linf@0.0314") == "attack = LinfPGD, changes up to 0.0314"
