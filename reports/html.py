@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-from auditor.clock import fixed
-from auditor.schema import audit_to_json
 from auditor.store import Record
-from auditor.types import Audit
+from reports.budget import within_budget
 from reports.charts import units
+from reports.crosswalk import coverage as covered
+from reports.crosswalk import coverage_words
 from reports.findings import Finding, findings
 from reports.headline import headline
+from reports.identity import identity, record_digest
 from reports.legible import legible
-from reports.parts import Section, content_security_policy, environment, stylesheet
-from reports.sections import sections
+from reports.parts import Section
+from reports.rendering import content_security_policy, environment, margins, stylesheet
+from reports.sections.listed import sections
 from reports.standouts import standouts
 from reports.verdict import coverage, limits, statuses_of, why
-from reports.words import VERDICT, counted, grade_words, subject_name
+from reports.words import VERDICT, counted, subject_name
 
-__all__ = ["measured_on", "render"]
+__all__ = ["render"]
 
 
 @dataclass(frozen=True)
 class Page:
-    """Everything the template shows."""
+    """Everything the template shows. `requirements` says how many of them are in which state."""
 
     title: str
     audit_sha256: str
@@ -42,14 +42,14 @@ class Page:
     limits: str
     coverage: str
     gaps: str
+    requirements: str
     identity: Sequence[tuple[str, str]]
-    findings: Sequence[Finding]
     sections: Sequence[Section]
 
 
 def render(record: Record) -> str:
     """report.html; the same bytes for the same record (and SOURCE_DATE_EPOCH, where that is set)."""
-    digest = _sha256(record.audit)
+    digest = record_digest(record.audit)
     record = replace(record, audit=legible(record.audit))
     audit = record.audit
     found = findings(audit)
@@ -70,39 +70,14 @@ def render(record: Record) -> str:
         limits=limits(statuses),
         coverage=coverage(audit),
         gaps=f"{counted(silent, 'check')} without a result" if silent else "",
-        identity=_identity(record),
-        findings=found,
-        sections=sections(record, found),
+        requirements=coverage_words(covered(audit)),
+        identity=identity(record, digest),
+        sections=within_budget(sections(record, found, digest)),
     )
+    styles = (stylesheet(), *([margins(digest)] if digest else []))
     template = environment().get_template("report.html.j2")
-    return template.render(page=page, policy=content_security_policy(), style=Markup(stylesheet()))  # noqa: S704 - our own
-
-
-def measured_on(record: Record) -> str:
-    """The day and minute the audit was made; from SOURCE_DATE_EPOCH where that is set."""
-    started = record.run.get("started")
-    instant = fixed() or (datetime.fromisoformat(str(started)) if started else None)
-    return f"{instant.astimezone(UTC):%-d %b %Y, %H:%M} UTC" if instant else ""
-
-
-def _sha256(audit: Audit) -> str:
-    """The digest of its audit.json, by which the page can be held to it; "" of what no audit.json can be made of."""
-    try:
-        return hashlib.sha256(audit_to_json(audit)).hexdigest()
-    except ValueError:  # NaN in a table
-        return ""
-
-
-def _identity(record: Record) -> list[tuple[str, str]]:
-    audit = record.audit
-    model, data = audit.subject.get("model", {}), audit.subject.get("data", {})
-    parts = [model.get("file", ""), model.get("architecture", model.get("format", ""))]
-    rows = [("Model", ", ".join(str(p) for p in parts if p) or "predictions only")]
-    if model.get("weights_sha256"):
-        rows.append(("Weights", f"sha256 {model['weights_sha256'][:12]}"))
-    rows.append(("Data", f"{data.get('file', '')}, {data.get('rows', 0):,} rows; sha256 {data.get('sha256', '')[:12]}"))
-    rows.append(("Policy", f"{audit.policy.name}, {counted(len(audit.policy.limits), 'limit')}"))
-    rows.append(("Measured", measured_on(record)))
-    rows.append(("Evidence grade", grade_words(str(model.get("evidence_grade", "")), model="file" in model)))
-    rows.append(("Signature", "Beside this page if at all, which cannot vouch for itself: attestation.dsse.json."))
-    return [(a, b) for a, b in rows if b]
+    return template.render(
+        page=page,
+        policy=content_security_policy(*styles),
+        styles=[Markup(style) for style in styles],  # noqa: S704 - our own
+    )

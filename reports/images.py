@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-__all__ = ["change", "overlay", "photo", "strength"]
+__all__ = ["MOST", "change", "overlay", "photo", "strength"]
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 SMALL = 64
 LARGEST = 224
 CELLS = 56
+MOST = 16_000  # characters of a picture in the page
+QUALITIES = (80, 60, 40)
 FOR, AGAINST = np.array([0.85, 0.37, 0.0]), np.array([0.05, 0.32, 0.65])
 
 
@@ -83,12 +85,17 @@ def _fitting(picture: Image.Image) -> Image.Image:
 
 
 def _encoded(picture: Image.Image) -> str:
-    """PNG for small pictures, whose pixels are to be seen; WebP for photos."""
+    """PNG for small pictures, whose pixels are to be seen; WebP for photos and for what PNG cannot hold in MOST."""
+    if max(picture.size) <= SMALL and len(url := _url(picture, "PNG", optimize=True)) <= MOST:
+        return url
+    for quality in QUALITIES:
+        if len(url := _url(picture, "WEBP", quality=quality, method=4)) <= MOST:
+            return url
+    half = picture.resize((max(1, picture.width // 2), max(1, picture.height // 2)), Image.Resampling.LANCZOS)
+    return _encoded(half)
+
+
+def _url(picture: Image.Image, kind: str, **settings: Any) -> str:
     out = io.BytesIO()
-    small = max(picture.size) <= SMALL
-    if small:
-        picture.save(out, "PNG", optimize=True)
-    else:
-        picture.save(out, "WEBP", quality=80, method=4)
-    kind = "png" if small else "webp"
-    return f"data:image/{kind};base64,{base64.b64encode(out.getvalue()).decode()}"
+    picture.save(out, kind, **settings)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(out.getvalue()).decode()}"

@@ -1,25 +1,20 @@
-"""The blocks a report is made of, as plain data, and the one Jinja environment that turns them into HTML."""
+"""The blocks a report is made of, as plain data, and the marks of how a figure was judged."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Any, ClassVar
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from auditor.types import Measure, Outcome, Scalar, Status, Table
-from reports.words import STATUS, number
+from reports.words import STATUS, figure_words, number, slice_words
 
 __all__ = [
-    "Chart", "CheckHead", "Facts", "Folded", "Grid", "Heading", "Heat", "HeatCell", "Picture", "Pictures", "Points",
-    "Prose", "Section", "content_security_policy", "environment", "grid_of", "icon", "interval_words", "measures_grid",
-    "stylesheet", "tag",
+    "Chart", "CheckHead", "Code", "Facts", "Folded", "Grid", "Heading", "Heat", "HeatCell", "Picture", "Pictures",
+    "Points", "Prose", "Section", "grid_of", "icon", "interval_words", "measures_grid", "tag",
 ]  # fmt: skip
 
 LONGEST = 40
@@ -57,6 +52,15 @@ class Points:
 
     kind: ClassVar[str] = "points"
     items: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Lines to be typed or copied as they are; one click selects all of them."""
+
+    kind: ClassVar[str] = "code"
+    label: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,10 @@ def grid_of(table: Table, caption: str = "", longest: int = LONGEST) -> Grid:
 def measures_grid(caption: str, measures: Iterable[Measure], longest: int = LONGEST) -> Grid:
     """Measures as a table with their intervals."""
     every = list(measures)
-    rows = [[m.name, m.slice, number(m.value, 3), interval_words(m), f"{m.n:,}"] for m in every[:longest]]
+    rows = [
+        [figure_words(m.name), slice_words(m.slice), number(m.value, 3), interval_words(m), f"{m.n:,}"]
+        for m in every[:longest]
+    ]
     return Grid(
         caption,
         ("measure", "about", "value", "95 % interval", "n"),
@@ -251,30 +258,3 @@ def icon(status: str) -> Markup:
 def tag(status: Status) -> Markup:
     """A status as mark and word."""
     return Markup('<span class="tag {}">{} {}</span>').format(status, icon(str(status)), STATUS[status])
-
-
-# ---- rendering ---------------------------------------------------------------------------------------------------
-@cache
-def environment() -> Environment:
-    """Templates with every value escaped; an unknown name in a template is an error."""
-    found = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found.globals |= {"status_words": STATUS, "icon": icon, "tag": tag}
-    return found
-
-
-@cache
-def stylesheet() -> str:
-    """The one style sheet of every page."""
-    return (resources.files("reports") / "templates" / "style.css").read_text("utf-8")
-
-
-def content_security_policy() -> str:
-    """Nothing but this page's own style and pictures inside it: no script, no request."""
-    digest = base64.b64encode(hashlib.sha256(stylesheet().encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"

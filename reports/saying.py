@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from auditor.types import Acceptance, Audit, Judgement, Measure, Scalar, Status, Table
 from reports.gaps import GAPS, gap_words
-from reports.words import change_words, epsilons, number, slice_words
+from reports.words import change_words, epsilons, isolated, number, slice_words
 
 __all__ = ["BEHIND", "accepted_words", "advice", "category_slice", "say"]
 
@@ -38,7 +38,9 @@ def say(audit: Audit, check: str, m: Measure) -> str:
             return f"The model is right in {value} of the rows{beside}."
         case "impact_ratio" | "scoring_impact_ratio":
             got = "get the favourable answer" if m.name == "impact_ratio" else "score above the median"
-            return f"Rows with {where} {got} {value} times as often as {_reference(audit, m)}."
+            whom = _reference(audit, m)
+            unsaid = f"How many times as often rows with {where} {got} as {whom} cannot be said."
+            return unsaid if m.value is None else f"Rows with {where} {got} {value} times as often as {whom}."
         case "ledger_error" | "shortcuts" | "confirmed_slices":
             plain = PLAIN[m.name].format(value=value, count=f"{m.value or 0:.0f}", n=f"{m.n:,}")
             return " ".join((*_shortcuts(audit, check)[:1], plain)) if m.name == "shortcuts" else plain
@@ -75,7 +77,7 @@ def _reference(audit: Audit, m: Measure) -> str:
             best = next((row for row in table.rows if row[-BEHIND] == "reference"), None)
             if best is not None:
                 names = zip(table.columns, best[:-BEHIND], strict=False)
-                return f"rows with {', '.join(f'{attribute} = {group}' for attribute, group in names)}"
+                return f"rows with {', '.join(f'{isolated(a)} = {isolated(str(group))}' for a, group in names)}"
     return "the group that gets it most"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from auditor.types import Audit, Bound, Measure, Outcome, Status, Verdict
 
@@ -15,9 +16,8 @@ __all__ = [
     "change_words",
     "epsilons",
     "figure",
-    "grade_meaning",
-    "grade_words",
-    "how_held",
+    "figure_words",
+    "isolated",
     "number",
     "signed",
     "size",
@@ -43,28 +43,40 @@ STATUS = {
 }
 NOT_KNOWN = "not known"
 MINUS = "\N{MINUS SIGN}"
-# what kind of file the evidence comes from, and what that means for whoever reads it
-GRADES = {
-    "data": (
-        "data: weights in a known architecture",
-        "The file holds numbers alone; the code that ran them is published, and none of the file's maker ran.",
-    ),
-    "program": (
-        "program: the model file brings code of its own",
-        "Before it was loaded it was looked at, and nothing but torch's own operators was let through.",
-    ),
-    "code": (
-        "code: the architecture is Python of its own, which could forge its own result",
-        "The figures hold as far as the maker of that Python is trusted.",
-    ),
+# measures whose name is not yet the word for them
+NAMES = {
+    "brier": "Brier score",
+    "certified_accuracy": "accuracy proved by bounds",
+    "attacked_accuracy": "accuracy under attack",
+    "corruption_accuracy": "accuracy under corruption",
+    "missing_accuracy": "accuracy with values missing",
+    "consensus": "agreement of methods",
+    "max_sensitivity": "largest change of an explanation",
+    "sensitivity_n": "faithfulness (sensitivity-n)",
+    "rules_fired": "signs of a failed attack",
+    "demographic_parity_difference": "gap in favourable answers",
+    "equal_opportunity_difference": "gap in true positive rates",
+    "equalized_odds_difference": "gap in rates of errors",
+    "predictive_parity_difference": "gap in precision",
+    "accuracy_difference": "gap in accuracy",
+    "majority_share": "share of the commonest class",
+    "tpr": "true positive rate",
+    "fpr": "false positive rate",
+    "tnr": "true negative rate",
+    "fnr": "false negative rate",
+    "ppv": "favourable answers that are true",
+    "npv": "unfavourable answers that are true",
+    "fdr": "favourable answers that are false",
+    "for": "unfavourable answers that are false",
+    "auc": "area under ROC",
+    "auroc": "area under ROC",
+    "ece": "calibration error",
+    "mcc": "Matthews correlation",
+    "fpr95": "foreign rows that pass",
 }
-HELD = {
-    "bwrap+lock": "The model ran in a sandbox: namespaces of its own, and a lock by the kernel on files and calls.",
-    "lock": "The model ran in a sandbox: a lock by the kernel on files and calls.",
-    "container": "The model ran in a process of its own in a container, which was trusted to hold it.",
-    "none": "The model ran in a process of its own that nothing held.",
-}
-TRIED = "tried in it and denied"  # the key of the environment
+DIFFERENCES = (("_fall_difference", "gap in the fall of"), ("_difference", "gap in"))
+OURS = {"corruption", "missing", "method", "detector", "attack"}  # attributes whose groups have names of our own
+FROM_THE_RIGHT = {"R", "AL", "AN"}  # bidirectional classes of characters
 # R&D is one name, sex=F&race=B are two groups, attack=A&linf@0.1 is an attack and how far it may go
 SIZE = r"(?:linf|l2|l1|l0|words)@\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 CROSSED = re.compile(rf"&(?=[^&=]+=|{SIZE}$)")
@@ -124,20 +136,38 @@ def epsilons(outcome: Outcome | None) -> dict[str, float]:
     return {s: exact.get(e, float(e)) for s, e in parts.items()}
 
 
+def figure_words(name: str) -> str:
+    """A measure by its name as people say it."""
+    ending, gap = next(((e, words) for e, words in DIFFERENCES if name.endswith(e)), ("", ""))
+    if name not in NAMES and gap:
+        return f"{gap} {figure_words(name.removesuffix(ending))}"
+    return NAMES.get(name, name.replace("_", " "))
+
+
+def isolated(name: str) -> str:
+    """A name from the data; one that runs from right to left held apart, so that figures beside it keep their place."""
+    turns = any(unicodedata.bidirectional(c) in FROM_THE_RIGHT for c in name)
+    return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}" if turns else name
+
+
 def bound_words(bound: Bound) -> str:
     """`at least 0.80`, with the measure's name where the limit is one."""
     if bound.value is None:
-        return f"the value of {bound.measure}, which is {NOT_KNOWN}"
+        return f"the value of {figure_words(bound.measure)}, which is {NOT_KNOWN}"
     words = "at least" if bound.side == "below" else "at most"
     exact = number(bound.value) if round(bound.value, 2) == bound.value else f"{bound.value:.4g}"
     if bound.side == "worse":
         return f"{words} {exact} worse than the baseline"
-    return f"{words} {exact}" + (f" ({bound.measure})" if bound.measure else "")
+    return f"{words} {exact}" + (f" ({figure_words(bound.measure)})" if bound.measure else "")
 
 
 def slice_words(text: str) -> str:
     """`sex=Female&race=B` as `sex = Female, race = B`; `linf@0.15` as `changes up to 0.15`."""
-    return ", ".join(f"{attribute} = {group}" if group else _alone(attribute) for attribute, group in groups_of(text))
+    return ", ".join(f"{isolated(a)} = {_value(a, group)}" if group else _alone(a) for a, group in groups_of(text))
+
+
+def _value(attribute: str, group: str) -> str:
+    return group.replace("_", " ") if attribute in OURS else isolated(group)
 
 
 def change_words(text: str, largest: float) -> str:
@@ -159,7 +189,7 @@ def change_words(text: str, largest: float) -> str:
 def _alone(text: str) -> str:
     """An attribute without a group, or how far inputs may change."""
     if not re.fullmatch(SIZE, text):  # a column may be called me@work
-        return text
+        return isolated(text)
     kind, _, largest = text.partition("@")
     if largest == "0":
         return "no change"
@@ -177,28 +207,6 @@ def groups_of(text: str) -> list[tuple[str, str]]:
 def counted(n: int, what: str) -> str:
     """`1 limit`, `2 limits`, `1,000 rows`."""
     return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
-def grade_words(grade: str, *, model: bool = True) -> str:
-    """An evidence grade with what it stands for; without a `model` there are predictions alone."""
-    return (
-        GRADES.get(grade, (grade, ""))[0] if model else f"{grade}: no model was run; the predictions are as they came"
-    )
-
-
-def grade_meaning(grade: str) -> str:
-    """What an evidence grade means for the figures, in a sentence."""
-    return GRADES.get(grade, ("", ""))[1]
-
-
-def how_held(audit: Audit) -> str:
-    """How the model was held while it ran, and what was tried in there and denied; "" where an audit does not say."""
-    held = str(audit.environment.get("isolation", ""))
-    if not held:
-        return ""
-    tried = audit.environment.get(TRIED)
-    denied = f" Tried in it and denied: {tried}." if tried else ""
-    return HELD.get(held, "The model ran without a sandbox, as was asked for.") + denied
 
 
 def subject_name(audit: Audit) -> str:

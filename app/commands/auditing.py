@@ -27,6 +27,7 @@ def run(
     settings: Set = None,
     policy: Policy = None,
     baseline: Baseline = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf, too (extra `pdf`).")] = False,
     no_sandbox: NoSandbox = False,
     json: Annotated[bool, typer.Option("--json", help="Print audit.json.")] = False,
 ) -> int:
@@ -43,7 +44,8 @@ def run(
     file = overridden(file, profile=profile, only=only or (), settings=settings or (), policy=own)
     place = HERE if no_sandbox else APART
     with progress() as tell:
-        audit, written = run_to(out or audit_file.parent / "audit-out", file, audit_file.parent, place, tell, baseline)
+        out = out or audit_file.parent / "audit-out"
+        audit, written = run_to(out, file, audit_file.parent, place, tell, baseline, pdf=pdf)
     say(audit_to_json(audit).decode().rstrip() if json else told(audit, written))
     return exit_code(audit)
 

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 from markupsafe import Markup
 
 from reports.charts import Dot, figure_svg
-from reports.comparing.naming import about_words, change_words, figure_words, interval_of, n_words, values_words
+from reports.comparing.naming import about_words, change_words, interval_of, n_words, values_words
 from reports.comparing.picture import moves
 from reports.comparing.summary import COUNTED, Judged, Summed, Word
 from reports.parts import Chart, Folded, Grid, Heading, Prose, Section, icon
-from reports.words import counted
+from reports.words import counted, figure_words
 
 __all__ = ["MARKS", "Counts", "Moved", "MovedRow", "summary_section"]
 

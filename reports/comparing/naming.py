@@ -5,33 +5,7 @@ from __future__ import annotations
 from auditor.comparing.changes import Change
 from reports.words import number, signed, slice_words
 
-__all__ = ["about_words", "change_words", "figure_words", "interval_of", "n_words", "values_words"]
-
-NAMES = {
-    "brier": "Brier score",
-    "certified_accuracy": "accuracy proved by bounds",
-    "attacked_accuracy": "accuracy under attack",
-    "corruption_accuracy": "accuracy under corruption",
-    "missing_accuracy": "accuracy with values missing",
-    "consensus": "agreement of methods",
-    "max_sensitivity": "largest change of an explanation",
-    "sensitivity_n": "faithfulness (sensitivity-n)",
-    "rules_fired": "signs of a failed attack",
-    "demographic_parity_difference": "gap in favourable answers",
-    "equal_opportunity_difference": "gap in true positive rates",
-    "equalized_odds_difference": "gap in rates of errors",
-    "predictive_parity_difference": "gap in precision",
-    "accuracy_difference": "gap in accuracy",
-}
-GAPS = (("_fall_difference", "gap in the fall of"), ("_difference", "gap in"))
-
-
-def figure_words(name: str) -> str:
-    """A measure by its name as people say it."""
-    ending, gap = next(((e, words) for e, words in GAPS if name.endswith(e)), ("", ""))
-    if name not in NAMES and gap:
-        return f"{gap} {figure_words(name.removesuffix(ending))}"
-    return NAMES.get(name, name.replace("_", " "))
+__all__ = ["about_words", "change_words", "interval_of", "n_words", "values_words"]
 
 
 def about_words(c: Change) -> str:

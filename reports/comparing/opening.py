@@ -13,9 +13,9 @@ from auditor.types import Status, finding_id
 from reports.comparing.became import Became, FindingChange
 from reports.comparing.blocks import Moved, MovedRow
 from reports.comparing.compared import Compared
-from reports.comparing.naming import change_words, figure_words, interval_of, n_words, values_words
+from reports.comparing.naming import change_words, interval_of, n_words, values_words
 from reports.parts import Folded, Grid, Prose, Section, tag
-from reports.words import STATUS, VERDICT, bound_words, counted, slice_words
+from reports.words import STATUS, VERDICT, bound_words, counted, figure_words, slice_words
 
 __all__ = ["apart_section", "findings_section", "findings_words", "flips_section", "flips_words"]
 

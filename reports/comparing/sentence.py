@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.comparing.naming import about_words, figure_words
+from reports.comparing.naming import about_words
 from reports.comparing.summary import COUNTED, Judged, Summed, Word
-from reports.words import counted, number
+from reports.words import counted, figure_words, number
 
 __all__ = ["answer"]
 

@@ -16,6 +16,7 @@ from reports.words import number
 __all__ = ["calibrated"]
 
 GROUPS, BANDS, BINS = "Calibration by ", "At equal scores, by ", "Reliability by "
+DRAWN, MOST_BINS = 6, 150  # groups, and rows of their table
 BEHIND = {GROUPS: 9, BINS: 6}  # the columns behind the attributes
 NOTE = (
     f"Each dot is a fifteenth of the scores, with {FEW} rows or more; bars are 95 % intervals. On the dashed line the "
@@ -61,9 +62,17 @@ def _panels(by: str, table: Table, bins: Table) -> Multiples:
             found.setdefault(name, []).append(Bin(*(_number(v) for v in row[3:7])))
     offs = {str(row[0]): row[-6:-3] for row in table.rows}
     came = bins.columns[4]
-    charts = [_panel(by, name, own, offs.get(name, ()), came) for name, own in found.items()]
+    drawn = sorted(found, key=lambda name: -_off(offs.get(name, ())))[:DRAWN] if len(found) > DRAWN else list(found)
+    charts = [_panel(by, name, found[name], offs.get(name, ()), came) for name in drawn]
     figures = Folded("The figures in these charts", [_reliability(bins)])
-    return Multiples(f"What scores promise and what came, by {by}", charts, NOTE, figures)
+    note = f"{NOTE} The {DRAWN} groups furthest off of {len(found)}." if len(found) > DRAWN else NOTE
+    return Multiples(f"What scores promise and what came, by {by}", charts, note, figures)
+
+
+def _off(off: Sequence[Scalar]) -> float:
+    """How far scores and outcomes lie apart for certain, by the interval's nearer end; negative where it holds 0."""
+    _, low, high = (_number(v) for v in off) if off else (0.0, 0.0, 0.0)
+    return max(low, -high)
 
 
 def _panel(by: str, name: str, bins: Sequence[Bin], off: Sequence[Scalar], came: str) -> Small:
@@ -93,8 +102,10 @@ def _bands(table: Table) -> Grid:
 
 
 def _reliability(table: Table) -> Grid:
-    rows = [[str(r[0]), str(r[1]), f"{r[2]:,}", number(_number(r[3]), 3), _ends(r[4:7])] for r in table.rows]
-    return Grid(table.title, (*table.columns[:4], f"{table.columns[4]}, 95 % interval"), rows, frozenset({2, 3, 4}))
+    shown = table.rows[:MOST_BINS]
+    rows = [[str(r[0]), str(r[1]), f"{r[2]:,}", number(_number(r[3]), 3), _ends(r[4:7])] for r in shown]
+    columns = (*table.columns[:4], f"{table.columns[4]}, 95 % interval")
+    return Grid(table.title, columns, rows, frozenset({2, 3, 4}), len(table.rows) - len(shown))
 
 
 def _ends(found: Sequence[Scalar]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from auditor.types import Audit, Measure, Outcome, Status
-from reports.parts import CheckHead, Folded, HeatCell, grid_of, interval_words, measures_grid
-from reports.words import STATUS, number
+from reports.parts import CheckHead, Folded, HeatCell, Prose, grid_of, interval_words, measures_grid
+from reports.words import figure, figure_words, number, slice_words
 
-__all__ = ["FEW", "plain_blocks", "ran", "rate_cell", "section_note", "status_of"]
+__all__ = ["FEW", "in_short", "plain_blocks", "ran", "rate_cell", "status_of"]
 
 NOISY = (Status.FAIL, Status.ERROR, Status.WARN, Status.INCONCLUSIVE)
 FEW = 10
@@ -21,16 +20,6 @@ def ran(audit: Audit, topic: str) -> list[Outcome]:
     return [o for o in audit.outcomes if o.check.partition(".")[0] == topic and o.result is not None]
 
 
-def section_note(outcomes: Sequence[Outcome]) -> tuple[str, str]:
-    """The worst thing to say of a section in the contents, and its status; empty when there is none."""
-    judged = [j.status for o in outcomes for j in o.judgements]
-    for status in NOISY:
-        n = judged.count(status)
-        if n:
-            return f"{n} {STATUS[status].lower()}{'s' if status is Status.WARN and n > 1 else ''}", str(status)
-    return "", ""
-
-
 def status_of(outcome: Outcome, m: Measure) -> str:
     """How a measure was judged: the worst of its judgements, `measured` when none names it."""
     found = [j.status for j in outcome.judgements if (j.measure, j.slice) == (m.name, m.slice)]
@@ -38,16 +27,29 @@ def status_of(outcome: Outcome, m: Measure) -> str:
 
 
 def plain_blocks(outcome: Outcome) -> list[Any]:
-    """A check as its heading, measures and tables."""
+    """A check as its heading, a sentence, and its measures and tables behind clicks."""
     if outcome.result is None:
         return []
-    blocks: list[Any] = [CheckHead.of(outcome)]
+    blocks: list[Any] = [CheckHead.of(outcome), *in_short(outcome)]
     if outcome.result.measures:
-        blocks.append(measures_grid(f"Measured by {outcome.check}", outcome.result.measures))
-    for table in outcome.result.tables:
-        grid = grid_of(table)
-        blocks.append(grid if len(grid.rows) <= 12 else Folded(table.title, [grid]))
-    return blocks
+        caption = f"Measured by {outcome.check}"
+        blocks.append(Folded(caption, [measures_grid(caption, outcome.result.measures)]))
+    return [*blocks, *(Folded(t.title, [grid_of(t)]) for t in outcome.result.tables)]
+
+
+def in_short(outcome: Outcome, name: str = "") -> list[Prose]:
+    """A figure of a check in a sentence, its first or that of the `name`: from the lowest to the highest of several."""
+    known = [m for m in outcome.measures if m.value is not None and name in ("", m.name)]
+    if not known:
+        return []
+    own = sorted((m for m in known if m.name == known[0].name), key=lambda m: m.value or 0.0)
+    what = figure_words(own[0].name)
+    what = f"{what[0].upper()}{what[1:]}"
+    if len(own) == 1:
+        about = f" of {slice_words(own[0].slice)}" if own[0].slice else ""
+        return [Prose(f"{what}{about}: {figure(own[0])}.")]
+    ends = (f"{number(m.value)} ({slice_words(m.slice) or 'all rows'})" for m in (own[0], own[-1]))
+    return [Prose(f"{what}: from {' to '.join(ends)}.")]
 
 
 def rate_cell(m: Measure) -> HeatCell:

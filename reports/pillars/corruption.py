@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from auditor.store import Record
 from auditor.types import Measure, Outcome
 from reports.charts import Dot, figure_svg, forest
 from reports.images import photo
-from reports.parts import Chart, CheckHead, Folded, Picture, Pictures, Prose, grid_of
+from reports.parts import Chart, CheckHead, Folded, Grid, Picture, Pictures, Prose, grid_of
 from reports.pillars.common import status_of
 from reports.words import figure, number
 
@@ -22,12 +23,17 @@ def corruption_blocks(record: Record, o: Outcome) -> list[Any]:
     """The chart of corruptions, the hardest first, pictures of one severity in sight, and the tables."""
     if o.result is None:
         return []
-    by_family, by_severity, *examples = (grid_of(t) for t in o.result.tables)
+    by_family, by_severity, *examples = (_named(grid_of(t)) for t in o.result.tables)
     rows = _pictures(record, o)
     middle = len(rows) // 2
     further = [Folded("The same row at the other severities", rows[:middle] + rows[middle + 1 :])] if rows[1:] else []
     tables = [Folded(t.caption, [t]) for t in (by_severity, *examples)]
     return [CheckHead.of(o), *_chart(o, by_family), *_spatial(o), *rows[middle : middle + 1], *further, *tables]
+
+
+def _named(grid: Grid) -> Grid:
+    """The table with corruptions by their words."""
+    return replace(grid, rows=[[str(first).replace("_", " "), *rest] for first, *rest in grid.rows])
 
 
 def corruption_answer(o: Outcome) -> str:

@@ -10,7 +10,7 @@ from auditor.store import Record
 from auditor.types import Outcome, Table
 from reports.parts import Folded, Grid, Heading, Points, Section, grid_of, interval_words, tag
 from reports.pillars.behaviour import BEHAVIOUR, behaviour_blocks, reliance
-from reports.pillars.common import plain_blocks, ran, section_note
+from reports.pillars.common import plain_blocks, ran
 from reports.pillars.counterfactual import COUNTERFACTUALS, counterfactual_blocks
 from reports.pillars.effects import WordLegend, bar_rows, word_rows
 from reports.pillars.evidence import EVIDENCE, evidence_blocks
@@ -23,7 +23,6 @@ from reports.words import number
 
 __all__ = ["explanations"]
 
-MOST_OPEN = 12
 ROUTING = "explain.attention"
 
 
@@ -53,7 +52,7 @@ def explanations(record: Record) -> Section | None:
             Heading("What each method is worth here"),
             *_worth(known),
             Points([f"{o.title}: {c}" for o in known for c in (o.result.caveats if o.result else ())]),
-            *(b for o in known for b in _grids(other_tables(o), f"{o.title}: ")),
+            *(b for o in known for b in _folded(other_tables(o), f"{o.title}: ")),
         ]
     blocks += [*evidence_blocks(outcomes, found), *shortcut_blocks(record)]
     for o in single:
@@ -63,10 +62,7 @@ def explanations(record: Record) -> Section | None:
             plain = plain_blocks(replace(o, result=replace(o.result, tables=other_tables(o))))
             blocks += beside_baseline(record.audit, o.check, plain)
             blocks += activation_rows(record, o) if o.check == ACTIVATIONS else []
-    note, status = section_note(outcomes)
-    return Section(
-        "explanations", "Explanations", f"{reliance(outcomes)} {_answer(known)}".strip(), blocks, note, status
-    )
+    return Section("explanations", "Explanations", f"{reliance(outcomes)} {_answer(known)}".strip(), blocks)
 
 
 def _answer(outcomes: list[Outcome]) -> str:
@@ -91,7 +87,7 @@ def _worth(outcomes: list[Outcome]) -> list[Grid]:
     return [Grid("Each method by its own figure", columns, rows, frozenset({3, 4, 5}))] if rows else []
 
 
-def _grids(tables: Sequence[Table], before: str) -> list[Any]:
-    """Tables as they are, long ones behind a click."""
+def _folded(tables: Sequence[Table], before: str) -> list[Folded]:
+    """Tables as they are, each behind a click."""
     grids = [grid_of(t, f"{before}{t.title}") for t in tables]
-    return [g if len(g.rows) <= MOST_OPEN else Folded(g.caption, [g]) for g in grids]
+    return [Folded(g.caption, [g]) for g in grids]

@@ -9,7 +9,7 @@ from auditor.store import Record
 from auditor.types import Outcome
 from reports.parts import Section, interval_words
 from reports.pillars.calibrated import calibrated
-from reports.pillars.common import plain_blocks, ran, section_note
+from reports.pillars.common import plain_blocks, ran
 from reports.pillars.consistency import consistency
 from reports.pillars.flips import flip_blocks
 from reports.pillars.found_slices import found_slices
@@ -51,8 +51,7 @@ def fairness(record: Record) -> Section | None:
         if o.check == "fairness.impact_ratio":
             answer = _lowest(record, o)
         blocks += beside_baseline(record.audit, o.check, BLOCKS.get(o.check, plain_blocks)(o))
-    note, status = section_note(outcomes)
-    return Section("fairness", "Fairness", answer, blocks, note, status)
+    return Section("fairness", "Fairness", answer, blocks)
 
 
 def _lowest(record: Record, o: Outcome) -> str:

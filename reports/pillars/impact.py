@@ -7,16 +7,16 @@ from typing import Any
 
 from auditor.types import Measure, Outcome, Scalar, Table
 from reports.charts import Dot, figure_svg, forest
+from reports.legend import legend
 from reports.parts import LONGEST, Chart, CheckHead, Facts, Folded, Grid
 from reports.pillars.common import status_of
 from reports.saying import BEHIND, category_slice
-from reports.words import number
+from reports.words import isolated, number
 
 __all__ = ["impact", "most_surely_behind"]
 
 RULE = "The rule"
 MOST_DOTS = 20
-NOTE = "◆ fails, ▲ warns, ● passes, ○ undecided; the dashed ring is the reference."
 
 
 def impact(o: Outcome) -> list[Any]:
@@ -29,7 +29,7 @@ def impact(o: Outcome) -> list[Any]:
         if table.title == RULE:
             blocks.append(Facts([(str(term), _said(what)) for term, what in table.rows]))
             continue
-        attributes = " and ".join(table.columns[:-BEHIND])
+        attributes = " and ".join(map(isolated, table.columns[:-BEHIND]))
         scores = table.columns[-4] == "scoring rate"
         own = _blocks(o, table, attributes, None if scores else limit, scores=scores)
         if scores or len(table.columns) > BEHIND + 1:
@@ -64,11 +64,11 @@ def _blocks(o: Outcome, table: Table, attributes: str, limit: float | None, *, s
     span = (0.0, max(1.4, min(2.0, max(d.high for d in shown))))
     title = f"{'Scoring impact' if scores else 'Impact'} ratio by {attributes}."
     svg = figure_svg(f"c-ir-{figures.key}", title, said, forest(shown, span, limit))
-    return [Chart(title, said, svg, None, NOTE + left), figures]
+    return [Chart(title, said, svg, None, legend(d.status for d in shown) + left), figures]
 
 
 def _dot(o: Outcome, table: Table, row: Sequence[Scalar], found: dict[str, Measure]) -> Dot | None:
-    label = ", ".join(str(name) for name in row[:-BEHIND])
+    label = ", ".join(isolated(str(name)) for name in row[:-BEHIND])
     m = found.get(category_slice(table, row))
     if m is None or m.value is None:
         return Dot(label, 1.0, 1.0, 1.0, "ref", "1") if row[-BEHIND] == "reference" else None

@@ -9,7 +9,7 @@ from auditor.store import Record
 from auditor.types import Measure, Outcome
 from reports.charts import Dot, figure_svg, forest
 from reports.parts import Chart, CheckHead, Folded, Section, grid_of, measures_grid
-from reports.pillars.common import plain_blocks, ran, section_note, status_of
+from reports.pillars.common import plain_blocks, ran, status_of
 from reports.since import beside_baseline
 from reports.words import number, slice_words
 
@@ -31,8 +31,7 @@ def performance(record: Record) -> Section | None:
         else:
             more = plain_blocks(o)
         blocks += beside_baseline(record.audit, o.check, more)
-    note, status = section_note(outcomes)
-    return Section("performance", "Performance", answer, blocks, note, status)
+    return Section("performance", "Performance", answer, blocks)
 
 
 def _accuracy(o: Outcome) -> tuple[str, list[Any]]:

@@ -8,7 +8,7 @@ from auditor.store import Record
 from auditor.types import Outcome
 from reports.headline import most_telling_size
 from reports.parts import CheckHead, Folded, Section, grid_of, measures_grid
-from reports.pillars.common import plain_blocks, ran, section_note
+from reports.pillars.common import in_short, plain_blocks, ran
 from reports.pillars.corruption import corruption_answer, corruption_blocks
 from reports.pillars.frontier import curve_chart, robust_measures
 from reports.pillars.sandwich import sandwich
@@ -18,10 +18,14 @@ from reports.words import change_words, epsilons, number
 
 __all__ = ["robustness"]
 
-TABLE_FIRST = (
-    "robustness.trust", "robustness.foolbox", "robustness.ood", "robustness.detection", "robustness.shift",
-    "robustness.missing",
-)  # fmt: skip
+TABLE_FIRST = {  # with the measure that says most
+    "robustness.trust": "rules_fired",
+    "robustness.foolbox": "robust_accuracy",
+    "robustness.ood": "auroc",
+    "robustness.detection": "auroc",
+    "robustness.shift": "shift_auc",
+    "robustness.missing": "missing_accuracy",
+}
 
 
 def robustness(record: Record) -> Section | None:
@@ -49,8 +53,7 @@ def robustness(record: Record) -> Section | None:
         else:
             more = plain_blocks(o)
         blocks += beside_baseline(record.audit, o.check, more)
-    note, status = section_note(outcomes)
-    return Section("robustness", "Robustness", answer, blocks, note, status)
+    return Section("robustness", "Robustness", answer, blocks)
 
 
 def _answer(o: Outcome) -> str:
@@ -78,10 +81,10 @@ def _distances(record: Record, o: Outcome) -> list[float]:
 
 
 def _table_first(o: Outcome) -> list[Any]:
-    """The first table in sight, what was measured and further tables folded."""
+    """A sentence and the first table in sight, what was measured and further tables folded."""
     if o.result is None:
         return []
     first, *further = o.result.tables
     folded = [Folded(t.title, [grid_of(t)]) for t in further]
     figures = Folded(f"Measured by {o.check}", [measures_grid(f"Measured by {o.check}", o.result.measures)])
-    return [CheckHead.of(o), grid_of(first), figures, *folded]
+    return [CheckHead.of(o), *in_short(o, TABLE_FIRST[o.check]), grid_of(first), figures, *folded]

@@ -272,7 +272,7 @@ def test_a_folder_with_other_files_is_refused_before_anything_runs(
 def test_an_internal_error_has_a_code_of_its_own(
     audit_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         msg = "a\nb"
         raise ZeroDivisionError(msg)
 

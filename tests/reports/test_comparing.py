@@ -14,9 +14,10 @@ from auditor.store import Record
 from auditor.types import Measure, Outcome, Status
 from reports.comparing.compared import compared
 from reports.comparing.machine import as_json
-from reports.comparing.naming import about_words, figure_words
+from reports.comparing.naming import about_words
 from reports.comparing.sentence import answer
 from reports.comparing.summary import PILLARS, Word, summary
+from reports.words import figure_words
 from tests.reports.compared import (
     CURVE,
     FIRST,

@@ -44,7 +44,7 @@ def test_shares_of_attributes_are_in_the_chart_and_those_of_groups_are_not() -> 
     )
     assert chart.figures is not None
     assert [(row[0], row[2]) for row in chart.figures.rows] == [
-        ("flip_rate", "0.040"), ("flip_rate_with_proxies", "0.200"), ("flip_rate_by_chance", "0.300"),
+        ("flip rate", "0.040"), ("flip rate with proxies", "0.200"), ("flip rate by chance", "0.300"),
     ]  # fmt: skip
     for label in ("sex and proxies", "sex, by chance"):
         assert f">{label}<" in chart.svg

@@ -11,8 +11,9 @@ from auditor.given import Given
 from auditor.registry import CHECKS, Context
 from auditor.subject import Data
 from auditor.types import Outcome, Status
-from reports.parts import CheckHead, Folded, Heat, Prose, Section, environment
+from reports.parts import CheckHead, Folded, Heat, Prose, Section
 from reports.pillars.found_slices import NONE, found_slices
+from reports.rendering import environment
 from tests.reports.records import HOSTILE
 
 CHECK = "fairness.slices"

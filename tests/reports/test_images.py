@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reports.images import change, overlay, photo
+from reports.images import MOST, change, overlay, photo
 
 
 def decoded(url: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -73,3 +73,14 @@ def test_a_change_is_enlarged_around_grey_and_says_how_much() -> None:
     assert factor == pytest.approx(50)
     assert decoded(url)[:, :, 0].tolist() == [[255, 0], [128, 191]]
     assert change(np.zeros((2, 2)))[1] == 1.0
+
+
+@pytest.mark.parametrize("side", [1, 32, 64, 224, 900])
+def test_no_picture_takes_more_than_its_budget_whatever_is_in_it(side: int) -> None:
+    """Noise is what no encoder can make small."""
+    noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    url = photo(noise)
+
+    assert len(url) <= MOST
+    with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as picture:
+        assert picture.width == picture.height >= min(side, 56)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from reports.parts import stylesheet
+from reports.rendering import stylesheet
 
 TEXT = ("ink", "soft", "fail", "warn", "pass", "und", "link")
 MARKS = ("s1", "up", "down", "fail", "warn", "pass", "und")
@@ -50,3 +50,36 @@ def test_marks_have_at_least_three_to_one(scheme: str, name: str) -> None:
 @pytest.mark.parametrize("tint", ["h0", "h1", "h2", "h3", "h4"])
 def test_figures_can_be_read_on_every_tint(scheme: str, tint: str) -> None:
     assert contrast(palette(scheme)["ink"], palette(scheme)[tint]) >= 4.5
+
+
+DECORATION = ("paper", "rule", "hair", "zone", "band")  # what they show stands in words or marks, too
+TINTS = ("h0", "h1", "h2", "h3", "h4", "p1", "p2", "p3", "p4", "n1", "n2", "n3", "n4")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("tint", TINTS)
+def test_words_can_be_read_on_every_tint(scheme: str, tint: str) -> None:
+    assert contrast(palette(scheme)["ink"], palette(scheme)[tint]) >= 4.5
+
+
+FONTS = {"serif", "sans", "mono"}
+
+
+def roles(block: str) -> set[str]:
+    return set(re.findall(r"--([\w-]+):", block)) - FONTS
+
+
+def test_every_role_has_a_colour_in_light_and_dark_and_is_looked_at_here() -> None:
+    light, dark, forced = re.findall(r":root \{(.*?)\}", stylesheet(), re.DOTALL)[:3]
+    known = {*TEXT, *MARKS, *TINTS, *DECORATION}
+
+    assert roles(light) == roles(dark) == known
+    assert roles(forced) == known - set(TINTS)  # a forced palette leaves tints out: they only repeat the figures
+    assert "#" not in forced
+
+
+def test_charts_and_page_use_no_colour_but_by_its_role() -> None:
+    rules = re.sub(r":root \{.*?\}", "", stylesheet(), flags=re.DOTALL)
+
+    assert re.findall(r"#[0-9a-fA-F]{3,8}\b", rules) == []
+    assert set(re.findall(r"var\(--([\w-]+)\)", rules)) <= {*TEXT, *MARKS, *TINTS, *DECORATION, *FONTS}

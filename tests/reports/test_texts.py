@@ -13,8 +13,8 @@ from auditor.explained.samples import SPECIAL as SPECIAL_ROW
 from auditor.store import Record
 from auditor.types import Image, Measure, Outcome, Result, Scalar, Status, Table
 from reports.html import render
-from reports.parts import stylesheet
-from reports.texts import LONGEST, SPECIAL, excerpt, words_of
+from reports.rendering import stylesheet
+from reports.texts import LONGEST, SPECIAL, excerpt, figure_in, words_of
 from tests.reports.records import HOSTILE, record
 from tests.reports.test_html import Page
 from tests.reports.test_style import contrast, palette
@@ -155,6 +155,10 @@ def test_where_no_word_speaks_against_none_is_said_to_speak_for() -> None:
 @pytest.mark.parametrize("rows", [(), ((SPECIAL, 1.0),), (("a", None), ("b", None)), (("a", float("nan")), ("b", 1.0))])
 def test_odd_tables_of_words_do_no_harm(rows: tuple[tuple[Scalar, ...], ...]) -> None:
     assert "Method" in section(explained(Table(TITLE, ("word", "relevance"), rows)))
+
+
+def test_a_share_that_is_no_number_counts_as_none() -> None:
+    assert (figure_in(float("nan")), figure_in(None), figure_in(0.5)) == (0.0, 0.0, 0.5)
 
 
 # ---- long texts --------------------------------------------------------------------------------------------------

@@ -39,10 +39,16 @@ def test_figures_carry_their_interval_and_n() -> None:
     assert figure(rate("a", 0, 0)) == "not known (n = 0)"
 
 
+def test_a_column_that_looks_like_a_size_keeps_its_name() -> None:
+    assert slice_words("user@example.org") == "user@example.org"
+    assert slice_words("words@home") == "words@home"
+    assert slice_words("linf@0.1") == "changes up to 0.1" and slice_words("words@2") == "at most 2 changed words"
+
+
 def test_limits_and_slices() -> None:
     assert bound_words(Bound("warn", "below", 0.8)) == "at least 0.80"
     assert bound_words(Bound("fail", "above", 1e-4)) == "at most 0.0001"
-    assert bound_words(Bound("warn", "below", 0.9, "majority_share")) == "at least 0.90 (majority_share)"
+    assert bound_words(Bound("warn", "below", 0.9, "majority_share")) == "at least 0.90 (share of the commonest class)"
     assert slice_words("sex=f&race=b") == "sex = f, race = b"
     assert slice_words("linf@0.0314") == "changes up to 0.0314"
     assert slice_words("sex=f&linf@0.1") == "sex = f, changes up to 0.1"

@@ -1,0 +1,38 @@
+"""When an audit was made, and until when its report may be relied on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from auditor.clock import fixed
+from auditor.store import Record
+
+__all__ = ["measured_at", "measured_on", "valid_until"]
+
+YEARS = 1
+
+
+def measured_at(record: Record) -> datetime | None:
+    """The moment the audit was made; that of SOURCE_DATE_EPOCH where it is set, None where nothing says it."""
+    if at := fixed():
+        return at
+    started = str(record.run.get("started", ""))
+    return datetime.fromisoformat(started).astimezone(UTC) if started else None
+
+
+def measured_on(record: Record) -> str:
+    """The day and minute the audit was made; "" where nothing says it."""
+    at = measured_at(record)
+    return f"{at:%-d %b %Y, %H:%M} UTC" if at else ""
+
+
+def valid_until(record: Record) -> str:
+    """The day a year later, by which an audit is to be made again; "" where nothing says when it was made.
+
+    29 February gives 28 February.
+    """
+    at = measured_at(record)
+    if at is None:
+        return ""
+    day = 28 if (at.month, at.day) == (2, 29) else at.day
+    return f"{at.replace(year=at.year + YEARS, day=day):%-d %b %Y}"
