@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 INSTALL := $(PIP) install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow check lint types imports docs bench coverage samples schema clean
+.PHONY: demo test test-slow check lint types imports docs bench opening coverage samples schema clean
 
 demo: $(VENV)/.demo
 	$(BIN)/auditor demo
@@ -34,6 +34,10 @@ imports: $(VENV)/.test
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# The budget of time that a report has to open in Chromium.
+opening: $(VENV)/.test
+	$(BIN)/python -m benchmarks.opening
 
 bench: $(VENV)/.test
 	for script in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done

@@ -12,7 +12,7 @@ import rfc8785
 from pydantic import TypeAdapter, ValidationError
 
 from auditor.errors import LoadError
-from auditor.types import SCHEMA, Audit, Outcome
+from auditor.types import SCHEMA, Audit, Outcome, Policy
 
 __all__ = [
     "audit_from_json",
@@ -22,6 +22,7 @@ __all__ = [
     "json_schema",
     "outcome_from_json",
     "outcome_to_json",
+    "policy_digest_of",
 ]
 
 T = TypeVar("T")
@@ -37,6 +38,11 @@ def _adapter() -> TypeAdapter[Audit]:
 @cache
 def _outcome_adapter() -> TypeAdapter[Outcome]:
     return TypeAdapter(Outcome)
+
+
+@cache
+def _policy_adapter() -> TypeAdapter[Policy]:
+    return TypeAdapter(Policy)
 
 
 def canonical(value: object) -> bytes:
@@ -55,6 +61,11 @@ def audit_to_json(audit: Audit) -> bytes:
 def digest_of(audit: Audit) -> str:
     """The digest of its audit.json, in hexadecimal."""
     return hashlib.sha256(audit_to_json(audit)).hexdigest()
+
+
+def policy_digest_of(policy: Policy) -> str:
+    """The digest of its limits and accepted findings as audit.json holds them, in hexadecimal."""
+    return hashlib.sha256(canonical(_policy_adapter().dump_python(policy, mode="json"))).hexdigest()
 
 
 def audit_from_json(text: bytes) -> Audit:

@@ -8,7 +8,6 @@ the same files.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ from auditor.clock import fixed
 from auditor.errors import LoadError, UsageError
 from auditor.folders import ATTESTATION, MANIFEST, SIGNOFF
 from auditor.policy import is_missing, unanswered
-from auditor.schema import canonical
+from auditor.schema import policy_digest_of
 from auditor.store import load
 from auditor.types import Audit, Judgement, Status, finding_id
 from reports.envelope import AUDITED, PREDICATE, STATEMENT, read, signed
@@ -81,7 +80,7 @@ def sign(folder: Path, key: Path, *, days: int, signoff: SignOff | None = None) 
         msg = f"{e}; nothing was signed"
         raise UsageError(msg) from None
     about = _subjects(folder, listed, audit) if target.name == ATTESTATION else [_file(folder, ATTESTATION)]
-    _write(target, signed(_statement(about, folder, audit, days, signoff), signer))
+    _write(target, signed(_statement(about, audit, days, signoff), signer))
     return target, key_id
 
 
@@ -103,12 +102,9 @@ def _place(folder: Path, key_id: str, signoff: SignOff | None) -> Path:
 
 
 # ---- the statement -----------------------------------------------------------------------------------------------
-def _statement(
-    about: Sequence[Mapping[str, Any]], folder: Path, audit: Audit, days: int, signoff: SignOff | None
-) -> dict[str, Any]:
+def _statement(about: Sequence[Mapping[str, Any]], audit: Audit, days: int, signoff: SignOff | None) -> dict[str, Any]:
     """A test result of in-toto; `torch_auditor` is what it has no field for."""
     issued = fixed() or datetime.now(UTC)
-    policy = canonical(json.loads((folder / "audit.json").read_bytes())["policy"])
     decided = OF_VERDICT[audit.verdict] if signoff is None else DECISIONS[signoff.decision]
     tests = _tests(audit)
     return {
@@ -118,7 +114,7 @@ def _statement(
         "predicate": {
             # a decision may make it worse and never better, so that whoever reads no sign-off is told no less
             "result": max(OF_VERDICT[audit.verdict], decided, key=RESULTS.index),
-            "configuration": [{"name": "policy", "digest": {"sha256": hashlib.sha256(policy).hexdigest()}}],
+            "configuration": [{"name": "policy", "digest": {"sha256": policy_digest_of(audit.policy)}}],
             "passedTests": tests["PASSED"],
             "warnedTests": tests["WARNED"],
             "failedTests": tests["FAILED"],

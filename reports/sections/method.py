@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from auditor.policy import unanswered
-from auditor.types import Audit, Limit, Outcome
+from auditor.types import Audit, Limit, Outcome, Policy
 from reports.findings import judged
 from reports.parts import Folded, Grid, Prose, Section, tag
 from reports.words import bound_words, figure_words, slice_words
@@ -31,6 +31,8 @@ def method(audit: Audit) -> Section:
         columns, more = ("measure", "verdict", "about", "limit", "in words"), max(0, len(limits) - LONGEST)
         grid = Grid("Limits", columns, limits[:LONGEST], more=more)
         blocks.append(Folded("Every limit and how it was decided", [grid]))
+    if audit.policy.limits:
+        blocks.append(Folded(f"The policy {audit.policy.name}: what it asks for, and why", [_policy(audit.policy)]))
     grid = Grid("Settings", ("check", "settings", "source"), settings)
     blocks.append(Folded("Settings and sources of every check that ran", [grid]))
     answer = "A limit passes or does not only if the rows say so beyond chance; otherwise it is undecided."
@@ -41,6 +43,18 @@ def asked(limit: Limit) -> str:
     """What a limit asks for that met no figure, in the policy's own keys."""
     given = {name.replace("_", " "): v if isinstance(v, str) else f"{v:g}" for name, v in limit.bounds.items()}
     return ", ".join(f"{k} {v}" for k, v in given.items()) or "measured"
+
+
+def _policy(policy: Policy) -> Grid:
+    """Every limit of a policy as it stands there."""
+    rows = [
+        [
+            f"{figure_words(x.measure) or 'a result'} ({x.check})", slice_words(x.slice) if x.slice else "", asked(x),
+            "yes" if x.required else "no", x.rationale, ", ".join(x.requirement),
+        ]
+        for x in policy.limits
+    ]  # fmt: skip
+    return Grid("Limits of the policy", ("limit on", "about", "asks for", "required", "why", "evidence for"), rows)
 
 
 def _limits(audit: Audit) -> list[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from auditor.schema import policy_digest_of
 from auditor.store import Record
 from auditor.types import Audit
 from reports.parts import Code, Facts, Folded, Heading, Prose, Section
@@ -49,5 +50,6 @@ def _digests(audit: Audit) -> list[tuple[str, str]]:
         (data.get("file", ""), "data", data.get("sha256", "")),
         (data.get("reference", ""), "reference data", data.get("reference_sha256", "")),
         ("audit file", "its settings, defaults filled in", audit.subject.get("audit_file_sha256", "")),
+        (audit.policy.name, "policy, its limits and accepted findings", policy_digest_of(audit.policy)),
     )
     return [(f"{file}, {what}", f"sha256 {digest}") for file, what, digest in found if digest]
