@@ -16,7 +16,7 @@ def fixed() -> datetime | None:
     if not epoch:
         return None
     try:
-        return datetime.fromtimestamp(int(epoch), UTC)
+        return datetime.fromtimestamp(int(epoch if epoch.isascii() and epoch.isdigit() else ""), UTC)
     except (ValueError, OverflowError, OSError):
         msg = f"SOURCE_DATE_EPOCH is {epoch!r:.40}; expected the seconds since 1970 as a whole number"
         raise UsageError(msg) from None

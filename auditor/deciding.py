@@ -87,7 +87,7 @@ def _test(m: Measure, limit: Limit, bound: Bound, shifts: Shifts) -> Test:
 
 def _moved(m: Measure, limit: Limit, bound: Bound, shift: Shift) -> Test:
     """The test that a figure is not worse than the baseline's by more than the bound."""
-    if shift.change is None or bound.value is None or m.better == "neither":
+    if shift.change is None or bound.value is None or m.better == "neither" or shift.differs_otherwise:
         return Test(m, limit, bound, 1.0, 1.0, shift)
     sign = 1 if m.better == "higher" else -1
     if not shift.parts:
@@ -101,11 +101,16 @@ def _moved(m: Measure, limit: Limit, bound: Bound, shift: Shift) -> Test:
 
 
 def _holm(tests: Sequence[Test]) -> list[bool]:
-    """Which tests are significant at their limit's confidence, over the family (Holm 1979)."""
+    """Which tests are significant at their limit's confidence, over the family (Holm 1979).
+
+    Limits of other confidences are ordered by how far each p-value lies within its own, so that one that asks for much
+    holds up no other.
+    """
     significant, holding = [False] * len(tests), True
     family = [i for i, t in enumerate(tests) if t.is_inference]
-    for rank, i in enumerate(sorted(family, key=lambda i: tests[i].p)):
-        holding = holding and tests[i].p * (len(family) - rank) <= 1 - tests[i].limit.confidence + 1e-12
+    alpha = [1 - t.limit.confidence for t in tests]
+    for rank, i in enumerate(sorted(family, key=lambda i: tests[i].p / alpha[i])):
+        holding = holding and tests[i].p * (len(family) - rank) <= alpha[i] + 1e-12
         significant[i] = holding
     for i, t in enumerate(tests):
         significant[i] = significant[i] or (not t.is_inference and t.p == 0)

@@ -1,10 +1,10 @@
-"""Limits that look like a slip of the pen: on the wrong side of a figure, or met by no figure or by every one."""
+"""Policies that look like a slip: limits on the wrong side, or met by no or every figure, and idle acceptances."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.types import Audit, Bound, Measure, Outcome
+from auditor.types import Audit, Bound, Measure, Outcome, finding_id
 
 __all__ = ["doubtful"]
 
@@ -13,7 +13,15 @@ RATES = frozenset({"wilson"})  # between 0 and 1
 
 def doubtful(audit: Audit) -> list[str]:
     """What to doubt about the limits that the audit was judged by, a sentence for each that no two figures repeat."""
-    return list(dict.fromkeys(said for o in audit.outcomes for said in _of_check(o)))
+    return list(dict.fromkeys([*(said for o in audit.outcomes for said in _of_check(o)), *_idle(audit)]))
+
+
+def _idle(audit: Audit) -> Iterator[str]:
+    """The acceptances that meet no finding: misspelt, or needed no more."""
+    met = {finding_id(o.check, j.measure, j.slice) for o in audit.outcomes for j in o.judgements if j.status != "pass"}
+    for a in audit.policy.accept:
+        if a.finding not in met:
+            yield f"The policy accepts {a.finding} ({a.owner}), and no limit gives a finding of that id."
 
 
 def _of_check(outcome: Outcome) -> Iterator[str]:

@@ -69,6 +69,13 @@ def need_known(policy: Policy, measures: Mapping[str, Sequence[str]]) -> None:
             if not any(fnmatchcase(name, k) for k in known):
                 msg = f"{where} names the measure {name!r:.80}; it has {', '.join(known) or 'none'}"
                 raise UsageError(msg)
+    for a in policy.accept:
+        check, measure, *_ = (*a.finding.split("/", 2), "")
+        if not any(fnmatchcase(measure, k) for k in measures.get(check, ())):
+            msg = (
+                f"policy {policy.name!r:.80}: [[accept]] finding {a.finding!r:.120} is of no check and measure there is"
+            )
+            raise UsageError(msg)
 
 
 def settings_of(policy: Policy, given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -127,9 +134,16 @@ def _not_there(limit: Limit, outcome: Outcome, audit: Audit) -> str:
 
 
 def _names_no_slice(limit: Limit, outcome: Outcome) -> bool:
-    """Whether a limit names a slice that its check, having measured the measure, does not have."""
-    slices = {m.slice for m in outcome.measures if m.name == limit.measure}
-    return bool(slices) and limit.slice is not None and limit.slice not in slices
+    """Whether a limit names a slice of which its check, which ran, has no such figure."""
+    return limit.slice is not None and limit.slice not in {m.slice for m in outcome.measures if m.name == limit.measure}
+
+
+def _is_bounded_by_nothing(limit: Limit, outcome: Outcome) -> bool:
+    """Whether a limit is bounded by a measure that its check, which ran, does not have at the slice of the figure."""
+    there = {(m.name, m.slice) for m in outcome.measures}
+    slices = {m.slice for m in outcome.measures if m.name == limit.measure and limit.slice in (None, m.slice)}
+    named = [value for value in limit.bounds.values() if isinstance(value, str)]
+    return any((name, about) not in there for name in named for about in slices)
 
 
 def _run_otherwise(limit: Limit, outcome: Outcome) -> str:
@@ -157,7 +171,11 @@ def _judge_outcome(
     if outcome.status not in _RAN or outcome.result is None:
         return replace(outcome, judgements=())
     limits = [x for x in policy.limits if x.check == outcome.check and not _run_otherwise(x, outcome)]
-    judgements = tuple(_answered_for(j, outcome.check, accepted, day) for j in _judgements(outcome, limits, shifts))
+    said = {(m.name, m.slice) for m in outcome.measures if m.value is not None}
+    judgements = tuple(
+        _answered_for(j, outcome.check, accepted, day) if (j.measure, j.slice) in said else j
+        for j in _judgements(outcome, limits, shifts)
+    )
     if not judgements:
         reason = "no limit names it"
         if any(_was_answered(limit, [outcome]) for limit in limits):
@@ -201,20 +219,25 @@ def _verdict(outcomes: Sequence[Outcome], policy: Policy) -> Verdict:
     broken = any(o.status is Status.ERROR or o.reason == INTERRUPTED for o in outcomes)
     if missing or undecided or broken or not (judgements or asked):
         return Verdict.INCOMPLETE
-    if not judgements or statuses & {Status.WARN, Status.INCONCLUSIVE}:
+    waiting = any(limit.is_of_change and not _was_answered(limit, outcomes) for limit in policy.limits)
+    if not judgements or waiting or statuses & {Status.WARN, Status.INCONCLUSIVE}:
         return Verdict.CONDITIONS
     return Verdict.PASS
 
 
 def is_missing(limit: Limit, audit: Audit) -> bool:
-    """Whether a limit of the audit's policy should have been answered and was not: required, or on no slice of its."""
-    return _is_missing(limit, audit.outcomes)
+    """Whether a limit of the audit's policy should have been answered and was not.
+
+    That is one that is required, one on a slice that its check does not have, and one on the change since a baseline.
+    """
+    return _is_missing(limit, audit.outcomes) or (limit.is_of_change and not _was_answered(limit, audit.outcomes))
 
 
 def _is_missing(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
     if limit.required:
         return not _was_answered(limit, outcomes)
-    return any(o.check == limit.check and o.result is not None and _names_no_slice(limit, o) for o in outcomes)
+    own = [o for o in outcomes if o.check == limit.check and o.result is not None]
+    return any(_names_no_slice(limit, o) or _is_bounded_by_nothing(limit, o) for o in own)
 
 
 def limit_of(policy: Policy, check: str, j: Judgement) -> Limit | None:

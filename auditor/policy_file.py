@@ -19,6 +19,7 @@ from auditor.validation import as_json, first_error
 
 __all__ = ["parse_policy"]
 
+LEAST, MOST = 0.5, 0.999999  # of a confidence: a coin decides as well as less
 FRACTION = re.compile(r"@(\d+)/([1-9]\d*)$")
 HEADER = re.compile(r"\s*\[\[\s*limit\s*\]\]")
 
@@ -76,8 +77,8 @@ def _problems_of_limit(limit: Limit) -> Iterator[str]:
             yield f"{bound} on {name} is {value}; expected a finite number"
         elif isinstance(value, float) and value < 0 and bound.endswith("worse_by"):
             yield f"{bound} on {name} is {value}; expected how much worse it may be, from 0 on"
-    if not 0 < limit.confidence < 1:
-        yield f"confidence is {limit.confidence}; it must lie between 0 and 1"
+    if not LEAST <= limit.confidence <= MOST:
+        yield f"confidence is {limit.confidence} on {name}; it must lie between {LEAST} and {MOST}"
 
 
 def _problems_of_acceptances(accepted: Sequence[Acceptance]) -> Iterator[str]:

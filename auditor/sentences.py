@@ -44,9 +44,12 @@ def _of_change(test: Test, status: Status, about: str, shift: Shift) -> str:
         return f"{about} cannot be said here or in the baseline, so its change cannot be judged."
     if m.better == "neither":
         return f"{about}: neither more nor less of it is better, so that it got worse cannot be said."
+    if shift.differs_otherwise:
+        return f"{about}: the baseline's figure is of another kind ({shift.doubt}), so its change cannot be judged."
     figure = f"{about} is {m.value:.3g} and was {shift.before:.3g} in the baseline: {shift.change:+.3g}"
     if shift.low is not None and shift.high is not None:
-        figure += f" (95 % interval {shift.low:+.3g} to {shift.high:+.3g}{', same rows' if shift.paired else ''})"
+        pairing = "same rows" if shift.paired else "unpaired"
+        figure += f" (95 % interval {shift.low:+.3g} to {shift.high:+.3g}, {pairing})"
     return f"{figure}; {_side(status)} the limit of at most {bound.value:.3g} worse."
 
 

@@ -231,6 +231,9 @@ def finding_id(check: str, measure: str, about: str) -> str:
     return f"{check}/{measure}/{about}" if about else f"{check}/{measure}"
 
 
+OTHERWISE = ("other ", "another ")  # so begins a doubt that the two figures are of one kind
+
+
 @_record
 class Shift:
     """How far one figure has moved since the baseline, in which it was `before`, of `n` rows.
@@ -254,6 +257,11 @@ class Shift:
     paired: bool = False
     status: Status | None = None
     doubt: str = ""
+
+    @property
+    def differs_otherwise(self) -> bool:
+        """Whether the two figures differ for another reason than the model, so that nothing is said of the change."""
+        return self.doubt.startswith(OTHERWISE)
 
 
 @dataclass(frozen=True)  # without slots: it keeps its figures by name

@@ -123,6 +123,11 @@ def read(path: Path) -> Signed:
         raise _refused(path, "is no JSON") from None
     if not isinstance(found, dict) or found.get("payloadType") != PAYLOAD:
         raise _refused(path, f"is no envelope of the type {PAYLOAD}")
+    match found.get("signatures"):  # of several, nobody could tell who added which
+        case [{"keyid": str(), "sig": str()} as only] if len(only) == 2:
+            pass
+        case _:
+            raise _refused(path, "does not bear exactly one signature, a keyid and a sig")
     try:
         envelope = Envelope.from_dict(found)
     except Exception:  # noqa: BLE001 - whatever the library makes of garbage

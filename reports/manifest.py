@@ -43,6 +43,9 @@ def digests(folder: Path) -> dict[str, str | None]:
 
 def read_manifest(folder: Path) -> dict[str, str]:
     """The digests that manifest.json lists, by path. LoadError when it is none, or not as the auditor writes it."""
+    if (folder / MANIFEST).is_symlink():
+        msg = f"{MANIFEST} is a link, which could stand for another file tomorrow"
+        raise LoadError(msg)
     try:
         text = (folder / MANIFEST).read_bytes()
         listed = parsed_once(text)

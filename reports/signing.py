@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from auditor.characters import is_unreadable
 from auditor.clock import fixed
 from auditor.errors import LoadError, UsageError
 from auditor.folders import ATTESTATION, MANIFEST, SIGNOFF
-from auditor.policy import is_missing, unanswered
+from auditor.policy import acceptance_of, is_missing, unanswered
 from auditor.schema import policy_digest_of
 from auditor.store import load
 from auditor.types import Audit, Judgement, Status, finding_id
@@ -34,6 +35,8 @@ __all__ = ["DECISIONS", "SignOff", "sign"]
 
 RESULTS = ("PASSED", "WARNED", "FAILED")  # best first
 OF_VERDICT = {"pass": "PASSED", "conditions": "WARNED", "fail": "FAILED", "incomplete": "FAILED"}
+BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs without ink
+JOINERS = "\u200c\u200d"
 DECISIONS = {"approve": "PASSED", "approve-with-conditions": "WARNED", "reject": "FAILED"}
 LONGEST = {"reviewer": 200, "statement": 10_000}  # characters
 
@@ -51,12 +54,12 @@ class SignOff:
         if self.decision not in DECISIONS:
             msg = f"--decision {self.decision!r:.60} does not exist; known: {', '.join(DECISIONS)}"
             raise UsageError(msg)
-        if not self.reviewer.strip():
+        if not any(c.isalnum() and c not in BLANK for c in self.reviewer):
             msg = "a sign-off needs a person; give --reviewer 'Name, role'"
             raise UsageError(msg)
         for name, longest in LONGEST.items():
             text = getattr(self, name)
-            if len(text) > longest or any(is_unreadable(c) for c in text if c not in "\n\t"):
+            if len(text) > longest or any(_is_unseen(c) for c in text if c not in "\n\t"):
                 msg = f"--{name} must be at most {longest:,} characters, each of which can be read"
                 raise UsageError(msg)
 
@@ -79,8 +82,9 @@ def sign(folder: Path, key: Path, *, days: int, signoff: SignOff | None = None) 
     except LoadError as e:
         msg = f"{e}; nothing was signed"
         raise UsageError(msg) from None
+    until = _accepted_until(audit)
     about = _subjects(folder, listed, audit) if target.name == ATTESTATION else [_file(folder, ATTESTATION)]
-    _write(target, signed(_statement(about, audit, days, signoff), signer))
+    _write(target, signed(_statement(about, audit, days, until, signoff), signer))
     return target, key_id
 
 
@@ -101,8 +105,32 @@ def _place(folder: Path, key_id: str, signoff: SignOff | None) -> Path:
     return second
 
 
+def _accepted_until(audit: Audit) -> date | None:
+    """The last day on which all that the verdict rests on is accepted; None where it rests on nothing accepted.
+
+    UsageError when that day has passed: by the clock, since a date that is set could be any.
+    """
+    used = [acceptance_of(audit.policy, o.check, j) for o in audit.outcomes for j in o.judgements if j.accepted]
+    last = min((a.expires for a in used if a), default=None)
+    if last and last < datetime.now(UTC).date():
+        msg = f"a finding was accepted until {last}, which has passed; judge the audit anew before it is signed"
+        raise UsageError(msg)
+    return last
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day, time.max, UTC).replace(microsecond=0)
+
+
+def _is_unseen(c: str) -> bool:
+    """Whether `c` cannot be read, or takes no ink where it ought to: joiners of letters may stand."""
+    return is_unreadable(c) or c in BLANK or (unicodedata.category(c) == "Cf" and c not in JOINERS)
+
+
 # ---- the statement -----------------------------------------------------------------------------------------------
-def _statement(about: Sequence[Mapping[str, Any]], audit: Audit, days: int, signoff: SignOff | None) -> dict[str, Any]:
+def _statement(
+    about: Sequence[Mapping[str, Any]], audit: Audit, days: int, until: date | None, signoff: SignOff | None
+) -> dict[str, Any]:
     """A test result of in-toto; `torch_auditor` is what it has no field for."""
     issued = fixed() or datetime.now(UTC)
     decided = OF_VERDICT[audit.verdict] if signoff is None else DECISIONS[signoff.decision]
@@ -123,7 +151,7 @@ def _statement(about: Sequence[Mapping[str, Any]], audit: Audit, days: int, sign
                 "policy": audit.policy.name,
                 "verdict": str(audit.verdict),
                 "issued": _rfc3339(issued),
-                "expires": _rfc3339(_after(issued, days)),
+                "expires": _rfc3339(min(_after(issued, days), _end_of(until)) if until else _after(issued, days)),
                 **({"signoff": asdict(signoff)} if signoff else {}),
             },
         },

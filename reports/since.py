@@ -31,6 +31,8 @@ def state_of(audit: Audit, check: str, m: Measure) -> State:
     if audit.baseline is None:
         return State.NONE
     shift = audit.baseline.shift(check, m.name, m.slice)
+    if shift is not None and shift.differs_otherwise:
+        return State.NONE
     if shift is None or shift.status not in FOUND:
         return State.NEW
     ends = (shift.change, shift.change) if shift.low is None or shift.high is None else (shift.low, shift.high)
@@ -46,6 +48,8 @@ def since_words(audit: Audit, check: str, m: Measure) -> str:
     shift = audit.baseline.shift(check, m.name, m.slice) if audit.baseline else None
     if shift is None or shift.before is None:
         return ""
+    if shift.differs_otherwise:
+        return f"not comparable with the baseline: {shift.doubt}"
     if shift.change is None:
         return f"was {number(shift.before)} in the baseline"
     ends = f" ({signed(shift.low, 2)} to {signed(shift.high, 2)})" if None not in (shift.low, shift.high) else ""

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from auditor.errors import LoadError, UsageError
@@ -19,6 +19,7 @@ from reports.words import counted
 
 __all__ = ["Verified", "look", "verify"]
 
+CLOCKS_DIFFER = timedelta(days=1)
 UNSIGNED = "hashes alone: whoever changes a file can make them anew, so they say nothing of who made these files"
 
 
@@ -80,6 +81,8 @@ def verify(folder: Path, keys: Sequence[Path], at: datetime) -> Verified:
             problems.append(f"{name}: signed by none of the given keys; it says {', '.join(signed.key_ids) or 'none'}")
         if known and says.expires <= at:
             problems.append(f"{name}: expired on {says.expires:%Y-%m-%d}")
+        if known and says.issued > at + CLOCKS_DIFFER:
+            problems.append(f"{name}: issued on {says.issued:%Y-%m-%d}, which is still to come")
         notes.append(f"{name}{'' if by else ' (unchecked)'}: {_said(signed, by)}")
     if known and ATTESTATION not in seen.signed:
         problems.append(f"unsigned: there is no {ATTESTATION} that can be read")
@@ -113,8 +116,9 @@ def _digest(folder: Path, name: str) -> dict[str, str]:
 def _said(signed: Signed, by: str) -> str:
     """What a signature says, in a line; whose it is only where a key has shown it."""
     result, says = signed.statement.predicate.result, signed.statement.predicate.torch_auditor
-    line = f"{result} (verdict {says.verdict}), issued {says.issued:%Y-%m-%d}, valid until {says.expires:%Y-%m-%d}"
+    line = f"signed by key {by}; " if by else ""
+    line += f"{result} (verdict {says.verdict}), issued {says.issued:%Y-%m-%d}, valid until {says.expires:%Y-%m-%d}"
     if says.signoff:
         line += f"; {says.signoff.decision} by {says.signoff.reviewer}"
         line += f": {says.signoff.statement}" if says.signoff.statement else ""
-    return f"{line}; signed by key {by}" if by else line
+    return line

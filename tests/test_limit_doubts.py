@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -10,7 +11,7 @@ from auditor.errors import UsageError
 from auditor.limit_doubts import doubtful
 from auditor.policy import judge, need_known
 from auditor.stats import rate
-from auditor.types import Limit, Measure, Policy
+from auditor.types import Acceptance, Limit, Measure, Policy
 from tests.reports.compared import ACCURACY, outcome, record
 
 MORE, LESS = rate("accuracy", 90, 100), replace(rate("fpr", 10, 100), better="lower")
@@ -78,3 +79,21 @@ def test_limits_on_what_exists_are_not() -> None:
     )
 
     need_known(Policy("p", limits), KNOWN)
+
+
+def test_an_acceptance_that_meets_no_finding_is_said() -> None:
+    audit = record(outcome(ACCURACY, MORE)).audit
+    limits = (Limit(ACCURACY, "accuracy", fail_below=0.5),)
+    for finding in (f"{ACCURACY}/accuracy", f"{ACCURACY}/accuracy/race=Martian"):
+        policy = Policy("p", limits, (Acceptance(finding, "Ann", "known", date(2100, 1, 1)),))
+        (said,) = doubtful(judge(audit, policy))
+        assert said == f"The policy accepts {finding} (Ann), and no limit gives a finding of that id."
+    with pytest.raises(UsageError, match="is of no check and measure there is"):
+        need_known(replace(policy, accept=(replace(policy.accept[0], finding="a.b/c"),)), KNOWN)
+
+
+def test_an_acceptance_that_is_needed_is_not() -> None:
+    failing = Limit(ACCURACY, "accuracy", fail_below=0.999)
+    accepted = Acceptance(f"{ACCURACY}/accuracy", "Ann", "known", date(2100, 1, 1))
+
+    assert doubtful(judge(record(outcome(ACCURACY, MORE)).audit, Policy("p", (failing,), (accepted,)))) == []

@@ -220,3 +220,12 @@ def test_policies_of_laws_without_numbers_require_checks_and_set_none(name: str,
     assert all(li.required and not li.bounds and not li.measure and li.rationale for li in limits)
     assert {requirement(i).framework for li in limits for i in li.requirement} == {prefix}
     assert {li.check.partition(".")[0] for li in limits} >= {"performance", "explain", "robustness", "fairness"}
+
+
+@pytest.mark.parametrize("name", ["eu-ai-act", "nist-ai-rmf"])
+def test_a_policy_requires_all_that_the_requirements_it_names_need(name: str) -> None:
+    policy = load_policy(name)
+    required = {limit.check for limit in policy.limits}
+
+    for r in {r for limit in policy.limits for r in limit.requirement}:
+        assert set(requirement(r).checks) <= required, r

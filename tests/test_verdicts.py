@@ -24,6 +24,7 @@ from auditor.types import (
     Verdict,
 )
 from reports.ci import exit_code
+from reports.findings import findings
 
 S, V = Status, Verdict
 CHECK = "performance.accuracy"
@@ -107,6 +108,12 @@ def test_an_error_cannot_be_accepted(accepted: tuple[Acceptance, ...]) -> None:
     assert (found.verdict, exit_code(found)) == (V.INCOMPLETE, 2)
 
 
+def test_a_figure_that_is_not_known_cannot_be_accepted() -> None:
+    found = judge(audited(NO_VALUE), Policy("p", (Limit(CHECK, "accuracy", **MUST),), VALID), on=TODAY)
+
+    assert (found.outcomes[0].status, found.verdict) == (S.INCONCLUSIVE, V.INCOMPLETE)
+
+
 def test_one_accepted_finding_does_not_hide_another() -> None:
     other = rate("accuracy", 100, 1000, slice="class=a")
     policy = Policy("p", (Limit(CHECK, "accuracy", fail_below=0.8),), VALID)
@@ -129,6 +136,30 @@ def test_a_limit_on_a_slice_that_is_not_there_never_passes(required: bool, verdi
 
     assert (found.outcomes[0].status, found.verdict) == (S.PASS, verdict)
     assert [why for _, why in unanswered(found)] == ["accuracy has no slice sex=F"]
+
+
+@pytest.mark.parametrize("measure", ["recall", "accuracy"])
+def test_a_slice_of_a_measure_that_is_not_there_never_passes_either(measure: str) -> None:
+    limits = (Limit(CHECK, "accuracy", "", fail_below=0.8), Limit(CHECK, measure, "class=cat", fail_below=0.8))
+
+    assert judge(audited(ABOVE), Policy("p", limits), on=TODAY).verdict is V.INCOMPLETE
+
+
+def test_a_bound_that_is_no_measure_at_that_slice_never_passes() -> None:
+    limits = (Limit(CHECK, "accuracy", "", fail_below=0.8), Limit(CHECK, "accuracy", "", fail_below="recall"))
+
+    found = judge(audited(ABOVE, rate("recall", 9, 10, slice="class=a")), Policy("p", limits), on=TODAY)
+
+    assert found.verdict is V.INCOMPLETE
+
+
+def test_a_limit_that_asks_for_much_confidence_holds_up_no_other() -> None:
+    alone = (Limit(CHECK, "accuracy", "", fail_below=0.95),)
+    other = Limit(CHECK, "accuracy", "class=a", warn_below=0.95, confidence=0.999999)
+    measures = (rate("accuracy", 920, 1000), rate("accuracy", 985, 1000, slice="class=a"))
+
+    for limits in (alone, (*alone, other)):
+        assert judge(audited(*measures), Policy("p", limits), on=TODAY).verdict is V.FAIL
 
 
 def test_a_limit_without_a_measure_asks_for_a_result() -> None:
@@ -199,6 +230,27 @@ def test_without_a_baseline_no_change_is_judged(required: bool, verdict: Verdict
     assert unanswered(found) == [(limit, "it bounds the change since a baseline, and there is none")]
 
 
+def test_a_limit_on_the_change_that_has_no_baseline_is_said_and_never_a_plain_pass() -> None:
+    limits = (Limit(CHECK, "accuracy", fail_below=0.8), Limit(CHECK, "accuracy", fail_worse_by=0.05))
+
+    found = judge(audited(ABOVE), Policy("p", limits), on=TODAY)
+
+    assert found.verdict is V.CONDITIONS
+    assert [f.value for f in findings(found)] == ["it bounds the change since a baseline, and there is none."]
+
+
+@pytest.mark.parametrize("doubt", ["other settings: steps", "other classes", "another favourable answer"])
+def test_a_change_for_another_reason_than_the_model_decides_nothing(doubt: str) -> None:
+    now, baseline = moved(980)
+    shifts = tuple(replace(s, doubt=doubt) for s in baseline.shifts)
+    policy = Policy("p", (Limit(CHECK, "accuracy", fail_worse_by=0.05, required=True),))
+
+    found = judge(audited(now, baseline=replace(baseline, shifts=shifts)), policy, on=TODAY)
+
+    assert found.verdict is V.INCOMPLETE
+    assert f"of another kind ({doubt})" in found.outcomes[0].judgements[0].sentence
+
+
 def test_a_count_without_an_interval_is_compared_with_the_baselines_directly() -> None:
     now = Measure("rules", "", 1.0, 10, better="lower")
     shift = Shift(CHECK, "rules", "", 0.0, 10, 1.0)
@@ -214,6 +266,6 @@ def test_the_sentence_of_a_change_says_both_figures_and_its_interval() -> None:
     found = judge(audited(now, baseline=baseline), Policy("p", (Limit(CHECK, "accuracy", fail_worse_by=0.05),)))
 
     assert found.outcomes[0].judgements[0].sentence == (
-        "accuracy is 0.7 and was 0.95 in the baseline: -0.25 (95 % interval -0.281 to -0.218); "
+        "accuracy is 0.7 and was 0.95 in the baseline: -0.25 (95 % interval -0.281 to -0.218, unpaired); "
         "outside the limit of at most 0.05 worse."
     )

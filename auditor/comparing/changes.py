@@ -58,7 +58,7 @@ def changes(before: Record, after: Record) -> list[Change]:
     first, second = _measures(before.audit), _measures(after.audit)
     keys = [k for k in dict.fromkeys([*first, *second]) if not k[2].startswith("row=")]
     pairable = same_rows(before.audit, after.audit)
-    doubts = {check: _doubt(before.audit.outcome(check), after.audit.outcome(check)) for check, _, _ in keys}
+    doubts = {check: _doubt(before.audit, after.audit, check) for check, _, _ in keys}
     return [_change(k, first.get(k), second.get(k), (before, after) if pairable else None, doubts[k[0]]) for k in keys]
 
 
@@ -72,8 +72,20 @@ def _measures(audit: Audit) -> Mapping[Key, Measure]:
     return {(o.check, m.name, m.slice): m for o in audit.outcomes if o.result for m in o.result.measures}
 
 
-def _doubt(before: Outcome | None, after: Outcome | None) -> str:
-    """Which settings of a check differ, so that its figures differ for that reason."""
+def _doubt(a: Audit, b: Audit, check: str) -> str:
+    """Why the figures of a check differ for another reason than the model; "" where they are of one kind."""
+    first, second = (x.subject.get("data", {}) for x in (a, b))
+    if first.get("kind") != second.get("kind"):
+        return "another kind of data"
+    if first.get("classes") != second.get("classes"):
+        return "other classes"
+    if check.startswith("fairness.") and first.get("positive") != second.get("positive"):
+        return "another favourable answer"
+    return _other_settings(a.outcome(check), b.outcome(check))
+
+
+def _other_settings(before: Outcome | None, after: Outcome | None) -> str:
+    """Which settings of a check differ."""
     if before is None or after is None:
         return ""
     names = (before.params.keys() | after.params.keys()) - SIZES

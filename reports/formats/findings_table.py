@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.policy import acceptance_of
 from auditor.store import Record
-from auditor.types import Audit
+from auditor.types import Audit, Verdict
 from reports.findings import Finding, findings, passed
 from reports.legible import legible
+from reports.verdict import why
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +32,8 @@ COLUMNS: dict[str, str] = {  # and what each holds
 FORMULA = tuple(
     "=+-@\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
 )
+
+BEFORE = " \N{NO-BREAK SPACE}\N{ZERO WIDTH NO-BREAK SPACE}"  # which a spreadsheet may take away
 
 
 def findings_csv(record: Record) -> bytes:
@@ -64,8 +67,14 @@ def findings_parquet(record: Record) -> bytes:
 
 def rows(audit: Audit) -> Iterator[dict[str, Cell]]:
     """One for every finding, worst first, then one for every judgement that passed."""
-    for f in (*findings(audit), *passed(audit)):
+    found = findings(audit)
+    for f in (*found, *passed(audit)):
         yield {**dict.fromkeys(COLUMNS), **_of_finding(audit, f), **_since(audit, f)}
+    if audit.verdict is Verdict.INCOMPLETE and not found:  # interrupted, or nothing was judged
+        yield {
+            **dict.fromkeys(COLUMNS), "id": "audit", "status": "error", "counts_as": "error", "required": True,
+            "accepted": False, "requirements": (), "sentence": why(audit),
+        }  # fmt: skip
 
 
 def _of_finding(audit: Audit, f: Finding) -> dict[str, Cell]:
@@ -121,4 +130,4 @@ def _cell(value: Any) -> str:
 
 
 def _inert(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.lstrip(BEFORE).startswith(FORMULA) or text.startswith(FORMULA) else text

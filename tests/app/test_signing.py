@@ -42,7 +42,7 @@ def test_a_pipeline_signs_a_person_signs_off_and_anybody_verifies(
     assert invoke(["verify", str(folder), *keys]) == 0
     out, err = capsys.readouterr()
     assert err == "" and out.endswith("\nintact\n")
-    assert "; reject by Ada Lovelace, Head of risk: Not yet.; signed by key " in out
+    assert "; reject by Ada Lovelace, Head of risk: Not yet.\n" in out
     assert invoke(["verify", str(folder), *keys[:2]]) == 1
 
     (folder / "report.html").write_text("x")

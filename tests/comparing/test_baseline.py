@@ -81,3 +81,25 @@ def test_a_figure_that_could_not_be_said_in_the_baseline_is_undecided() -> None:
 
     assert found.outcomes[0].status is Status.INCONCLUSIVE
     assert "cannot be said here or in the baseline" in found.outcomes[0].judgements[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "check", "doubt"),
+    [
+        ("classes", ["a", "c"], ACCURACY, "other classes"),
+        ("kind", "image", ACCURACY, "another kind of data"),
+        ("positive", "b", "fairness.groups", "another favourable answer"),
+        ("positive", "b", ACCURACY, ""),
+    ],
+)
+def test_figures_of_another_kind_are_doubted(key: str, value: object, check: str, doubt: str) -> None:
+    data: dict[str, object] = {"classes": ["a", "b"], "kind": "table", "positive": "a"}
+    found = record(outcome(check, rate("accuracy", 9, 10)))
+    before, after = (
+        replace(found, audit=replace(found.audit, subject={"data": of})) for of in (data, {**data, key: value})
+    )
+
+    baseline = against(before, after).audit.baseline
+
+    assert baseline is not None
+    assert (baseline.shifts[0].doubt, baseline.shifts[0].differs_otherwise) == (doubt, bool(doubt))

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from auditor.errors import UsageError
 from auditor.folders import replacing
-from auditor.store import load
-from auditor.types import Limit, Verdict
+from auditor.policy import judge
+from auditor.store import Record, load
+from auditor.types import Acceptance, Limit, Policy, Verdict
 from reports.signing import SignOff, sign
 from tests.reports.bundles import bundle, key, public, signed_bundle, written
 from tests.reports.records import hostile, record, with_policy
@@ -234,6 +235,10 @@ def test_a_second_signature_is_a_persons_by_another_key_and_there_is_no_third(tm
         (" ", "approve", "", "a sign-off needs a person"),
         ("Ada", "maybe", "", "--decision 'maybe' does not exist; known: approve, approve-with-conditions, reject"),
         ("Ada\u202e", "approve", "", "--reviewer must be at most 200 characters, each of which can be read"),
+        ("\u200b", "approve", "", "a sign-off needs a person"),
+        ("\u3164\u2800", "approve", "", "a sign-off needs a person"),
+        ("Ada\u200b", "approve", "", "each of which can be read"),
+        ("Ada", "approve", "\U000e0041", "--statement must be at most 10,000 characters, each of which can be read"),
         ("A" * 201, "approve", "", "--reviewer must be at most 200 characters"),
         ("Ada", "approve", "\x1b[2J", "--statement must be at most 10,000 characters, each of which can be read"),
     ],
@@ -243,7 +248,7 @@ def test_a_sign_off_that_cannot_be_read_is_refused(reviewer: str, decision: str,
         SignOff(reviewer, decision, statement)
 
 
-@pytest.mark.parametrize("epoch", ["yesterday", "1e9", "9" * 30])
+@pytest.mark.parametrize("epoch", ["yesterday", "1e9", "9" * 30, "-1", "1_000", " 5 ", "\u0663"])
 def test_a_date_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: str) -> None:
     folder = bundle(tmp_path)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
@@ -264,3 +269,27 @@ def test_a_signed_audit_is_never_replaced(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="holds a signed audit, which is never replaced"), replacing(folder):
         pass
     assert (folder / name).exists()
+
+
+def accepting(expires: date) -> Record:
+    """An audit whose one failed limit is accepted, judged while that held."""
+    finding = Acceptance("performance.accuracy/accuracy", "Ann", "known", expires)
+    policy = Policy("p", (Limit("performance.accuracy", "accuracy", slice="", fail_below=0.99),), (finding,))
+    found = record()
+    return replace(found, audit=judge(found.audit, policy, on=date(2020, 1, 1)))
+
+
+def test_a_signature_does_not_outlast_what_is_accepted(tmp_path: Path) -> None:
+    folder = written(accepting(datetime.now(UTC).date()), tmp_path / "a")
+
+    path, _ = sign(folder, key("ci"), days=30)
+
+    expires = opened(path, "ci")["predicate"]["torch_auditor"]["expires"]
+    assert expires == f"{datetime.now(UTC):%Y-%m-%d}T23:59:59Z"
+
+
+def test_what_was_accepted_until_a_day_that_has_passed_is_not_signed(tmp_path: Path) -> None:
+    folder = written(accepting(date(2020, 6, 1)), tmp_path / "a")
+
+    with pytest.raises(UsageError, match="accepted until 2020-06-01, which has passed; judge the audit anew"):
+        sign(folder, key("ci"), days=30)

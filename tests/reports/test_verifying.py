@@ -64,8 +64,8 @@ def test_a_signed_folder_is_intact_for_its_keys(tmp_path: Path) -> None:
     found = verified(folder, "ci", "reviewer")
 
     assert found.problems == ()
-    assert re.match(r"attestation.dsse.json: FAILED \(verdict fail\), issued .* signed by key \w{64}$", found.notes[2])
-    assert re.match(r"signoff.dsse.json: FAILED .*; approve by Ada: Seen.; signed by key \w{64}$", found.notes[3])
+    assert re.match(r"attestation.dsse.json: signed by key \w{64}; FAILED \(verdict fail\), issued ", found.notes[2])
+    assert re.match(r"signoff.dsse.json: signed by key \w{64}; FAILED .*; approve by Ada: Seen.$", found.notes[3])
     assert "no --key was given, so no signature was checked" in verified(folder).notes[-1]
     assert "attestation.dsse.json (unchecked): FAILED" in verified(folder).notes[2]
 
@@ -347,8 +347,11 @@ STATEMENT = {
         (envelope({}, payload="###"), "cannot be decoded"),
         (envelope({}, payload=3), "cannot be decoded"),
         (envelope({}, signatures=[{"keyid": "k", "sig": "?"}]), "cannot be decoded"),
-        (envelope({}, signatures=[{"sig": "AAAA"}]), "cannot be decoded"),
-        (envelope({}, signatures="none"), "cannot be decoded"),
+        (envelope({}, signatures=[{"sig": "AAAA"}]), "does not bear exactly one signature"),
+        (envelope({}, signatures="none"), "does not bear exactly one signature"),
+        (envelope({}, signatures=[]), "does not bear exactly one signature"),
+        (envelope({}, signatures=[{"keyid": "k", "sig": "c3M="}] * 2), "does not bear exactly one signature"),
+        (envelope({}, signatures=[{"keyid": "k", "sig": "c3M=", "x": 1}]), "does not bear exactly one signature"),
         (envelope({}, comment="x"), "is not as the auditor writes it"),
         (envelope(STATEMENT) + b"\n", "is not as the auditor writes it"),
         (envelope([]), "holds no statement about an audit"),
@@ -401,3 +404,31 @@ def test_what_is_signed_says_who_it_is_of(tmp_path: Path) -> None:
 
     assert read(folder / SIGNED[0]).key_ids == (read_id("ci"),)
     assert read(folder / SIGNED[1]).key_ids == (read_id("reviewer"),)
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_a_signature_that_somebody_adds_is_named(tmp_path: Path, name: str) -> None:
+    folder = signed_bundle(tmp_path)
+    found = json.loads((folder / name).read_bytes())
+    found["signatures"].insert(0, {"keyid": "x", "sig": base64.b64encode(b"s" * 64).decode()})
+    (folder / name).write_bytes(canonical(found))
+
+    assert (
+        f"{name} does not bear exactly one signature, a keyid and a sig" in verified(folder, "ci", "reviewer").problems
+    )
+
+
+def test_a_manifest_that_is_a_link_is_named(tmp_path: Path) -> None:
+    folder = signed_bundle(tmp_path)
+    (folder / "manifest.json").rename(tmp_path / "elsewhere")
+    (folder / "manifest.json").symlink_to(tmp_path / "elsewhere")
+
+    assert "manifest.json is a link" in verified(folder, "ci", "reviewer").problems[0]
+
+
+def test_a_signature_of_a_day_to_come_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = bundle(tmp_path)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "4000000000")
+    sign(folder, key("ci"), days=30)
+
+    assert verified(folder, "ci").problems == ("attestation.dsse.json: issued on 2096-10-02, which is still to come",)

@@ -68,7 +68,8 @@ def test_the_tables_count_the_same(case: Case) -> None:
     rows = list(csv.DictReader(io.StringIO(findings_csv(case.record).decode(), newline="")))
     typed = pq.ParquetFile(io.BytesIO(findings_parquet(case.record)), pre_buffer=False).read(use_threads=False)
     counts = {
-        "fail": case.failed, "warn": case.warned, "pass": case.passed, "error": case.errors,
+        "fail": case.failed, "warn": case.warned, "pass": case.passed,
+        "error": case.errors + (case is CASES["interrupted"]),  # a row says that no row is the last word
         "inconclusive": case.undecided + case.undecided_required + case.missing,
     }  # fmt: skip
 
