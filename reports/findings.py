@@ -19,6 +19,7 @@ from reports.words import STATUS, bound_words, counts, number
 __all__ = ["Finding", "findings", "in_a_line", "interval_and_n", "judged", "passed", "picture", "section_of"]
 
 WORST_FIRST = (Status.FAIL, Status.ERROR, Status.WARN, Status.INCONCLUSIVE)
+USUAL = 0.95  # of a confidence
 TOPICS = ("performance", "explain", "robustness", "fairness", "data", "privacy")
 
 
@@ -97,11 +98,18 @@ def _of_judgement(audit: Audit, o: Outcome, j: Judgement, m: Measure) -> Finding
     accepted = accepted_words(acceptance, expired=j.expired) if acceptance else ""
     return Finding(
         j.status, say(audit, o.check, m), o.check, section_of(o.check), number(m.value), interval_and_n(m),
-        bound_words(j.limit), advice(j, o.check), finding_id(o.check, j.measure, j.slice),
+        _limit_words(audit, o, j), advice(j, o.check), finding_id(o.check, j.measure, j.slice),
         limit_of=limit_of(audit.policy, o.check, j), state=str(state_of(audit, o.check, m)),
         since=since_words(audit, o.check, m), accepted=accepted, expired=j.expired,
         picture=_picture(audit, o.check, j, m), judgement=j, measure=m,
     )  # fmt: skip
+
+
+def _limit_words(audit: Audit, o: Outcome, j: Judgement) -> str:
+    """The bound, with the confidence it was decided at where that is not the usual."""
+    limit = limit_of(audit.policy, o.check, j)
+    at = f" at confidence {limit.confidence:g}" if limit and limit.confidence != USUAL else ""
+    return bound_words(j.limit) + at
 
 
 def _of_error(o: Outcome) -> Finding:
@@ -118,7 +126,7 @@ def _of_unanswered(limit: Limit, why: str) -> Finding:
         has = "requires" if limit.required else "has"
         sentence = f"The policy {has} a limit on {about} ({limit.check}), and nothing was judged by it."
     return Finding(
-        Status.INCONCLUSIVE, sentence, limit.check, "gaps", f"{why}.",
+        Status.INCONCLUSIVE, sentence, limit.check, "gaps", why,
         action="Run the check on data that it applies to, or correct the policy.",
         id=finding_id(limit.check, limit.measure, limit.slice or "").rstrip("/"), limit_of=limit,
     )  # fmt: skip

@@ -13,6 +13,7 @@ from reports.words import bound_words, figure_words, slice_words
 __all__ = ["asked", "method"]
 
 NOT_JUDGED = "Not judged"
+USUAL = 0.95
 LONGEST = 1000  # limits
 INTERVALS = (
     "Rates carry Wilson intervals, differences of two Newcombe, ratios of two MOVER-R, means Student's t, each at 95 % "
@@ -32,7 +33,8 @@ def method(audit: Audit) -> Section:
         grid = Grid("Limits", columns, limits[:LONGEST], more=more)
         blocks.append(Folded("Every limit and how it was decided", [grid]))
     if audit.policy.limits:
-        blocks.append(Folded(f"The policy {audit.policy.name}: what it asks for, and why", [_policy(audit.policy)]))
+        grids = [_policy(audit.policy), *([_accepted(audit.policy)] if audit.policy.accept else [])]
+        blocks.append(Folded(f"The policy “{audit.policy.name}”: what it asks for, and why", grids))
     grid = Grid("Settings", ("check", "settings", "source"), settings)
     blocks.append(Folded("Settings and sources of every check that ran", [grid]))
     answer = "A limit passes or does not only if the rows say so beyond chance; otherwise it is undecided."
@@ -42,7 +44,8 @@ def method(audit: Audit) -> Section:
 def asked(limit: Limit) -> str:
     """What a limit asks for that met no figure, in the policy's own keys."""
     given = {name.replace("_", " "): v if isinstance(v, str) else f"{v:g}" for name, v in limit.bounds.items()}
-    return ", ".join(f"{k} {v}" for k, v in given.items()) or "measured"
+    confidence = "" if limit.confidence == USUAL else f", at confidence {limit.confidence:g}"
+    return (", ".join(f"{k} {v}" for k, v in given.items()) or "measured") + confidence
 
 
 def _policy(policy: Policy) -> Grid:
@@ -55,6 +58,12 @@ def _policy(policy: Policy) -> Grid:
         for x in policy.limits
     ]  # fmt: skip
     return Grid("Limits of the policy", ("limit on", "about", "asks for", "required", "why", "evidence for"), rows)
+
+
+def _accepted(policy: Policy) -> Grid:
+    """Every finding that the policy accepts, whether or not there is one."""
+    rows = [[a.finding, a.owner, a.reason, f"{a.expires:%-d %b %Y}"] for a in policy.accept]
+    return Grid("Findings that the policy accepts", ("finding", "owner", "reason", "until"), rows)
 
 
 def _limits(audit: Audit) -> list[list[str]]:
