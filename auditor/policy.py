@@ -25,8 +25,8 @@ from auditor.sentences import sentence
 from auditor.types import Acceptance, Audit, Judgement, Limit, Outcome, Policy, Status, Verdict, finding_id
 
 __all__ = [
-    "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "acceptance_of", "is_missing", "judge", "limit_of",
-    "load_policy", "need_known", "settings_of", "statuses", "to_run", "unanswered", "was_interrupted",
+    "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "acceptance_of", "accepted_until", "is_missing", "judge",
+    "limit_of", "load_policy", "need_known", "settings_of", "statuses", "to_run", "unanswered", "was_interrupted",
 ]  # fmt: skip
 
 INTERRUPTED = "interrupted before it had finished"
@@ -245,6 +245,12 @@ def limit_of(policy: Policy, check: str, j: Judgement) -> Limit | None:
     given = j.limit.measure or j.limit.value
     own = [x for x in policy.limits if (x.check, x.measure) == (check, j.measure) and x.slice in (None, j.slice)]
     return next((x for x in own if x.bounds.get(j.limit.key) == given), None)
+
+
+def accepted_until(audit: Audit) -> date | None:
+    """The last day on which all that the verdict rests on is accepted; None where it rests on nothing accepted."""
+    used = [acceptance_of(audit.policy, o.check, j) for o in audit.outcomes for j in o.judgements if j.accepted]
+    return min((a.expires for a in used if a), default=None)
 
 
 def acceptance_of(policy: Policy, check: str, j: Judgement) -> Acceptance | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from auditor.clock import fixed
+from auditor.policy import accepted_until
 from auditor.store import Record
 
 __all__ = ["measured_at", "measured_on", "valid_until"]
@@ -27,12 +28,15 @@ def measured_on(record: Record) -> str:
 
 
 def valid_until(record: Record) -> str:
-    """The day a year later, by which an audit is to be made again; "" where nothing says when it was made.
+    """The day by which an audit is to be made or judged again, and why; "" where nothing says when it was made.
 
-    29 February gives 28 February.
+    That is a year later, 28 February for the 29th, or the day on which an acceptance ends that the verdict rests on.
     """
     at = measured_at(record)
     if at is None:
         return ""
     day = 28 if (at.month, at.day) == (2, 29) else at.day
-    return f"{at.replace(year=at.year + YEARS, day=day):%-d %b %Y}"
+    later, accepted = at.replace(year=at.year + YEARS, day=day).date(), accepted_until(record.audit)
+    if accepted and accepted < later:
+        return f"{accepted:%-d %b %Y}, when an acceptance ends"
+    return f"{later:%-d %b %Y} by policy of one year"

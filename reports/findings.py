@@ -126,7 +126,7 @@ def _of_unanswered(limit: Limit, why: str) -> Finding:
         has = "requires" if limit.required else "has"
         sentence = f"The policy {has} a limit on {about} ({limit.check}), and nothing was judged by it."
     return Finding(
-        Status.INCONCLUSIVE, sentence, limit.check, "gaps", why,
+        Status.INCONCLUSIVE, sentence, limit.check, "gaps", f"Reason: {why}",
         action="Run the check on data that it applies to, or correct the policy.",
         id=finding_id(limit.check, limit.measure, limit.slice or "").rstrip("/"), limit_of=limit,
     )  # fmt: skip

@@ -36,7 +36,7 @@ def identity(record: Record, digest: str) -> list[tuple[str, str]]:
         ("Digest of the data", _short(data.get("sha256", ""))),
         ("Policy", f"{audit.policy.name}, {counted(len(audit.policy.limits), 'limit')}"),
         ("Issued, when measured", measured_on(record)),
-        ("Valid until", f"{until} by policy of one year, or the next version" if until else ""),
+        ("Valid until", f"{until}, or the next version" if until else ""),
         ("Evidence grade", grade_words(str(model.get("evidence_grade", "")), model="file" in model)),
         ("Record", f"audit.json, {_short(digest)}" if digest else ""),
         ("Signature", UNSIGNED),

@@ -22,7 +22,7 @@ from auditor.characters import is_unreadable
 from auditor.clock import fixed
 from auditor.errors import LoadError, UsageError
 from auditor.folders import ATTESTATION, MANIFEST, SIGNOFF
-from auditor.policy import acceptance_of, is_missing, unanswered
+from auditor.policy import accepted_until, is_missing, unanswered
 from auditor.schema import policy_digest_of
 from auditor.store import load
 from auditor.types import Audit, Judgement, Status, finding_id
@@ -110,8 +110,7 @@ def _accepted_until(audit: Audit) -> date | None:
 
     UsageError when that day has passed: by the clock, since a date that is set could be any.
     """
-    used = [acceptance_of(audit.policy, o.check, j) for o in audit.outcomes for j in o.judgements if j.accepted]
-    last = min((a.expires for a in used if a), default=None)
+    last = accepted_until(audit)
     if last and last < datetime.now(UTC).date():
         msg = f"a finding was accepted until {last}, which has passed; judge the audit anew before it is signed"
         raise UsageError(msg)

@@ -31,17 +31,21 @@ def why(audit: Audit) -> str:
         return f"{met} met. Figures that no limit names are measured, not judged."
     words = {Status.FAIL: "failed", Status.WARN: "gave a warning", Status.INCONCLUSIVE: "could not be decided"}
     parts = [f"{statuses.count(status)} {said}" for status, said in words.items() if statuses.count(status)]
+    if not parts:
+        return f"What was judged is met.{_beside(audit)}"
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    return f"Of {counted(len(statuses), 'limit')} {listed}.{_answered_for(audit)}"
+    return f"Of {counted(len(statuses), 'limit')} {listed}.{_beside(audit)}"
 
 
-def _answered_for(audit: Audit) -> str:
-    """How many findings somebody has accepted, and how many until a day that has passed."""
+def _beside(audit: Audit) -> str:
+    """How many findings somebody has accepted, or did until a day that has passed, and what was not judged."""
     accepted = sum(j.accepted for _, j, _ in judged(audit))
     expired = sum(j.expired for _, j, _ in judged(audit))
     holds = f" {counted(accepted, 'finding')} {'is' if accepted == 1 else 'are'} accepted for now." if accepted else ""
     over = f" {counted(expired, 'acceptance')} {'has' if expired == 1 else 'have'} expired." if expired else ""
-    return holds + over
+    silent = sum(is_missing(limit, audit) for limit, _ in unanswered(audit))
+    nothing = f" By {counted(silent, 'limit')} nothing was judged." if silent else ""
+    return holds + over + nothing
 
 
 def _incomplete(audit: Audit, statuses: Sequence[Status]) -> str:

@@ -236,7 +236,7 @@ def test_a_limit_on_the_change_that_has_no_baseline_is_said_and_never_a_plain_pa
     found = judge(audited(ABOVE), Policy("p", limits), on=TODAY)
 
     assert found.verdict is V.CONDITIONS
-    assert [f.value for f in findings(found)] == ["it bounds the change since a baseline, and there is none"]
+    assert [f.value for f in findings(found)] == ["Reason: it bounds the change since a baseline, and there is none"]
 
 
 @pytest.mark.parametrize("doubt", ["other settings: steps", "other classes", "another favourable answer"])

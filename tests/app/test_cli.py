@@ -344,7 +344,7 @@ def test_a_required_limit_that_nothing_was_judged_by_is_said_everywhere(
     out, folder = capsys.readouterr().out, audit_file.parent / "audit-out"
     required = "The policy requires a limit on ledger error (explain.lrp), and nothing was judged by it."
     assert out.startswith("Incomplete: ")
-    assert f"  Undecided: {required} explain.lrp has no result (skipped: not selected)" in out
+    assert f"  Undecided: {required} Reason: explain.lrp has no result (skipped: not selected)" in out
     assert required in (folder / "report.html").read_text()
     assert required.replace("(", "").replace(")", "").replace("explain.lrp", "") in re.sub(
         r"[\\()]", "", (folder / "summary.md").read_text()

@@ -85,3 +85,19 @@ def test_how_far_a_figure_may_get_worse_is_drawn_as_its_change() -> None:
 
     assert found.limit == "at most 0.05 worse than the baseline"
     assert "limit -0.05" in found.picture
+
+
+def test_a_report_is_valid_no_longer_than_what_it_accepts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1795344840")  # 22 Nov 2026
+
+    assert "31 Jan 2027, when an acceptance ends, or the next version" in render(
+        judged(accepting(date(2027, 1, 31)), 120)
+    )
+    assert "22 Nov 2027 by policy of one year, or the" in render(judged(accepting(date(2028, 1, 31)), 120))
+    assert "22 Nov 2027 by policy of one year, or the" in render(judged(Policy("p", (FLOOR,)), 195))
+
+
+def test_a_limit_without_its_baseline_is_counted_in_the_reason() -> None:
+    policy = Policy("p", (FLOOR, Limit(ACCURACY, "accuracy", fail_worse_by=0.1)))
+
+    assert why(judged(policy, 195).audit).endswith("By 1 limit nothing was judged.")
