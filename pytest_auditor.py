@@ -112,6 +112,13 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse what says how to audit where nothing is audited."""
+    if not config.getoption("--audit") and (config.getoption("--audit-policy") or config.getoption("--audit-out")):
+        msg = "--audit-policy and --audit-out are for audits; name one with --audit FILE"
+        raise pytest.UsageError(msg)
+
+
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker of pytest-xdist where answers are shared."""
     if files(node.config):

@@ -56,8 +56,9 @@ def load(folder: Path) -> Record:
         run = json.loads((folder / "run.json").read_bytes())
         listed = folder / "environment.json"
         installed = json.loads(listed.read_bytes()) if listed.exists() else {}  # older audits have none
-    except (OSError, json.JSONDecodeError) as e:
-        msg = f"{folder.name!r} holds no audit ({type(e).__name__}); give a folder that `auditor run` wrote"
+    except (OSError, ValueError) as e:
+        found = (e.strerror or "").lower() if isinstance(e, OSError) else "its run.json or environment.json is no JSON"
+        msg = f"{str(folder)!r:.200} holds no audit ({found}); give a folder that `auditor run` wrote"
         raise LoadError(msg) from None
     for name, held in (("run.json", run), ("environment.json", installed)):
         if not isinstance(held, dict):

@@ -44,7 +44,8 @@ def redrawn(folder: Path) -> tuple[list[str], str]:
         return [f"audit.json: {e}"], ""
     except Exception as e:  # noqa: BLE001 - an audit.json by a stranger may be none that can be drawn
         return [f"no report can be made of audit.json ({type(e).__name__}: {one_line(str(e), 80)})"], ""
-    return [f"not of this audit.json: {name}" for name in differing], f"{', '.join(made)}: made again, the same"
+    same = ", ".join(name for name in made if name not in differing)
+    return [f"not of this audit.json: {name}" for name in differing], f"{same}: made again, the same" if same else ""
 
 
 def _made_again(record: Record, folder: Path, epoch: Any) -> tuple[list[str], list[str]]:

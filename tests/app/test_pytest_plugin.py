@@ -127,6 +127,14 @@ def test_a_project_that_does_not_ask_is_left_alone(project: Path) -> None:
 
 
 # ---- what it makes of an audit -----------------------------------------------------------------------------------
+@pytest.mark.parametrize("option", ["--audit-policy", "--audit-out"])
+def test_how_to_audit_without_what_is_refused(project: Path, option: str) -> None:
+    found = run(project, option, "x")
+
+    assert found.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "name one with --audit FILE" in found.stderr
+
+
 def test_with_two_workers_an_audit_is_made_once_and_every_check_is_a_test(project: Path) -> None:
     done = run(project, "--audit", "audit.toml", "--audit-policy", "strict.toml", "--audit-out", "kept", "-n", "2",
                "--dist", "load", "--junitxml", "junit.xml")  # fmt: skip
