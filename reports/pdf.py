@@ -45,6 +45,10 @@ def as_pdf(record: Record) -> bytes:
 
 
 def _weasyprint() -> Any:
+    """The library; it tells Pillow to pass over broken pictures, which all of this process would then accept."""
+    from PIL import ImageFile
+
+    strict = ImageFile.LOAD_TRUNCATED_IMAGES
     try:
         import weasyprint
     except (ImportError, OSError) as e:  # OSError: Pango is no Python package
@@ -53,4 +57,6 @@ def _weasyprint() -> Any:
             remedy = "apt install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
         msg = f"report.pdf needs weasyprint, which does not start here ({one_line(str(e), 80)}); {remedy}, or no --pdf"
         raise UsageError(msg) from None
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = strict
     return weasyprint

@@ -37,7 +37,7 @@ def limit(measure: str = "accuracy", **bounds: float | bool) -> Limit:
         (limit(fail_below=0.83), "skipped", "warned"),
         (limit(fail_below=0.83, required=True), "failed", "failed"),
         (limit("nothing", fail_below=0.5, required=True), "failed", "failed"),
-        (limit("nothing", fail_below=0.5), "passed", "failed"),  # no limit was judged
+        (limit("nothing", fail_below=0.5), "failed", "failed"),  # on what its check does not have
     ],
 )
 def test_a_limit_decides_the_test_of_its_check_and_that_of_the_verdict(given: Limit, end: str, of_verdict: str) -> None:
@@ -101,6 +101,7 @@ def test_the_verdict_passes_for_no_verdict_but_pass() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_hostile_text_stays_on_its_line() -> None:
     audit = hostile().audit
     every = [Limit(o.check, m.name, fail_above=-1e9) for o in audit.outcomes for m in o.measures]

@@ -71,6 +71,7 @@ def test_imagenet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["explain.lrp"]["status"] == "pass"
 
 
+@pytest.mark.slow
 def test_digits_shows_the_plain_and_the_hardened_network_side_by_side(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

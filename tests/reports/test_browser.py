@@ -77,7 +77,14 @@ def test_nothing_has_to_be_scrolled_sideways(browser: Any, pages: dict[str, Path
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("scheme", "forced"), [("light", "none"), ("dark", "none"), ("light", "active")])
+@pytest.mark.parametrize(
+    ("scheme", "forced"),
+    [
+        ("light", "none"),
+        pytest.param("dark", "none", marks=pytest.mark.slow),
+        pytest.param("light", "active", marks=pytest.mark.slow),
+    ],
+)
 def test_axe_finds_nothing(browser: Any, pages: dict[str, Path], name: str, scheme: str, forced: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     context = browser.new_context(color_scheme=scheme, forced_colors=forced)

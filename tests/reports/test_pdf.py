@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from functools import cache
@@ -92,3 +93,11 @@ def test_without_weasyprint_it_is_refused_in_one_line(monkeypatch: pytest.Monkey
     with pytest.raises(UsageError, match=r"pip install 'torch-auditor\[pdf\]'") as refusal:
         need_weasyprint()
     assert "\n" not in str(refusal.value)
+
+
+def test_broken_pictures_are_refused_as_before() -> None:
+    code = "from reports.pdf import need_weasyprint; from PIL import ImageFile; need_weasyprint(); "
+    code += "import sys; sys.exit(ImageFile.LOAD_TRUNCATED_IMAGES)"
+    made()  # or skipped, where weasyprint does not start
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
