@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import re
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,7 @@ from auditor.types import Measure, Result, Setting
 __all__ = ["CHECKS", "Check", "Context", "Probabilities", "check", "sizes"]
 
 Run = Callable[..., Result]
+MEASURE = re.compile(r"[a-z0-9_*]+")  # a name that stands between slashes in the id of a finding
 
 
 # ---- what a check may see ----------------------------------------------------------------------------------------
@@ -265,6 +267,9 @@ def check(
     def register(run: Run) -> Run:
         if id in CHECKS:
             msg = f"check {id!r} is defined twice: in {CHECKS[id].run.__module__} and in {run.__module__}"
+            raise UsageError(msg)
+        if odd := next((name for name in measures if not MEASURE.fullmatch(name)), None):
+            msg = f"check {id!r} declares the measure {odd!r:.80}; expected lower-case letters, digits and underscores"
             raise UsageError(msg)
         CHECKS[id] = Check(id, title, inspect.getdoc(run) or "", source, measures, run, reads, clash)
         return run

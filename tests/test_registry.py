@@ -115,6 +115,12 @@ def test_evidence_is_there_for_every_picture(c: Check) -> None:
         assert not arrays[image.array].dtype.hasobject
 
 
+def test_a_measure_is_named_so_that_findings_can_be() -> None:
+    with pytest.raises(UsageError, match="declares the measure 'm/a'"):
+        check("zz.odd", title="x", source="y", measures=("m", "m/a"))(lambda _: Result(()))
+    assert "zz.odd" not in CHECKS
+
+
 def test_an_id_cannot_be_taken_twice() -> None:
     def again(ctx: Context) -> Result:
         return Result(())
