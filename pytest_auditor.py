@@ -2,7 +2,7 @@
 
 pytest loads this file wherever the auditor is installed, also where it is not asked for. So it imports nothing of ours,
 and lies beside our packages rather than in one: a project often has an `app` of its own, which ours would hide. An
-audit runs in a process of its own, once a session, whichever of its tests comes first and however many workers ask.
+audit runs in a process of its own, once a run of pytest, whichever of its tests comes first and however many workers ask.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 # ---- asking the auditor ------------------------------------------------------------------------------------------
 def once(config: pytest.Config, path: Path, what: str, wanted: dict[str, Any]) -> dict[str, Any]:
-    """What the auditor answers: asked by one process of the session, while the others wait for it and read it."""
+    """What the auditor answers: asked by one process of the run, while the others wait for it and read it."""
     import fcntl
 
     written = answer(config, path, what)
@@ -180,7 +180,7 @@ def answer(config: pytest.Config, path: Path, what: str) -> Path:
 
 
 def answers(config: pytest.Config) -> Path:
-    """The folder of this session's answers, which its workers share."""
+    """The folder of all answers of one run of pytest, which its workers share."""
     shared = getattr(config, "workerinput", {}).get("audits")
     if ANSWERS not in config.stash:
         made = config._tmp_path_factory.mktemp  # type: ignore[attr-defined]  # noqa: SLF001 - a fixture otherwise

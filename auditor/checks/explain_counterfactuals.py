@@ -91,15 +91,16 @@ def explain_counterfactuals(
         mean("distance", [way.distance for _, way in best]),
         _plausibility(best, pool),
         *robustness,
-        *(
-            Measure(
-                "distance", f"row={s.row}", f[0].distance if f else None, 1, why="no change of the answer was found"
-            )
-            for s, f in _both(shown, found)
-        ),
+        *_distances(_both(shown, found)),
     ]
     tables = (_how_often(ctx.columns, best, pool), *(_ways(ctx, s, f) for s, f in _both(shown, found)))
     return Result(tuple(measures), tables, caveats=tuple(_caveats(ctx, shown, best, pool, unmoved)))
+
+
+def _distances(found: Sequence[tuple[Sample, Sequence[Way]]]) -> list[Measure]:
+    """How far each row's best change goes; not known of rows without one."""
+    why = "no change of the answer was found"
+    return [Measure("distance", f"row={s.row}", ways[0].distance if ways else None, 1, why=why) for s, ways in found]
 
 
 def _both(shown: Sequence[Sample], found: Sequence[tuple[Way, ...]]) -> list[tuple[Sample, tuple[Way, ...]]]:
