@@ -2,7 +2,8 @@
 
 pytest loads this file wherever the auditor is installed, also where it is not asked for. So it imports nothing of ours,
 and lies beside our packages rather than in one: a project often has an `app` of its own, which ours would hide. An
-audit runs in a process of its own, once a run of pytest, whichever of its tests comes first and however many workers ask.
+audit runs in a process of its own, once a run of pytest, whichever of its tests comes first and however many workers
+ask.
 """
 
 from __future__ import annotations
