@@ -13,14 +13,9 @@ from pathlib import Path
 import pytest
 
 from app.cli import invoke
-from tests.app.files import AUDIT, table_audit
+from tests.app.files import AUDIT
 
 Edit = Callable[[Path], object]
-
-
-@pytest.fixture
-def audit_file(tmp_path: Path) -> Path:
-    return table_audit(tmp_path)
 
 
 def test_run_leaves_everything_and_says_where(audit_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,45 +72,6 @@ def test_json_profile_only_and_set(audit_file: Path, capsysbinary: pytest.Captur
         "similarity": 0.55,
     }  # fmt: skip
     assert audit["verdict"] == "pass"
-
-
-@pytest.mark.parametrize(
-    ("limit", "code"),
-    [
-        ("fail_below = 0.5", 0),
-        ("warn_below = 0.99", 0),
-        ("fail_below = 0.999", 1),
-        ("fail_below = 0.9\nrequired = true", 2),
-    ],
-)
-def test_exit_codes_follow_the_verdict(audit_file: Path, limit: str, code: int) -> None:
-    (audit_file.parent / "p.toml").write_text(
-        f"[[limit]]\ncheck = 'performance.accuracy'\nmeasure = 'accuracy'\n{limit}\n"
-    )
-    audit_file.write_text(AUDIT + "[policy]\npath = 'p.toml'\n")
-
-    assert invoke(["run", str(audit_file), "--only", "performance.*"]) == code
-
-
-def test_a_stored_audit_is_judged_again_and_compared(
-    audit_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    invoke(["run", str(audit_file), "--only", "performance.*"])
-    folder = audit_file.parent / "audit-out"
-    before = (folder / "audit.json").read_bytes()
-    (tmp_path / "strict.toml").write_text(
-        "[[limit]]\ncheck='performance.accuracy'\nmeasure='accuracy'\nfail_below=0.999\n"
-    )
-    capsys.readouterr()
-
-    assert invoke(["judge", str(folder), "--policy", str(tmp_path / "strict.toml")]) == 1
-    assert capsys.readouterr().out.startswith("Fail: m.safetensors\n  Failed: The model is right")
-    assert (folder / "audit.json").read_bytes() == before
-    assert invoke(["compare", str(folder), str(folder), "--out", str(tmp_path / "cmp")]) == 0
-    assert "Every check ends as before." in (tmp_path / "cmp" / "compare.html").read_text()
-    changes = json.loads((tmp_path / "cmp" / "compare.json").read_bytes())["changes"]
-    assert changes and {c["change"] for c in changes} <= {0.0, None}
-    assert {c["paired"] for c in changes if c["name"] == "accuracy"} == {True}
 
 
 def test_checks_are_listed_with_their_settings(
@@ -331,46 +287,6 @@ def test_an_interrupted_audit_goes_beside_the_complete_one(
     assert (audit_file.parent / "audit-out" / "audit.json").read_bytes() == complete
 
 
-def test_a_required_limit_that_nothing_was_judged_by_is_said_everywhere(
-    audit_file: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (audit_file.parent / "p.toml").write_text(
-        "[[limit]]\ncheck = 'performance.accuracy'\nmeasure = 'accuracy'\nslice = ''\nfail_below = 0.5\n"
-        "[[limit]]\ncheck = 'explain.lrp'\nmeasure = 'ledger_error'\nfail_above = 0.1\nrequired = true\n"
-    )
-    audit_file.write_text(AUDIT + "[policy]\npath = 'p.toml'\n")
-
-    assert invoke(["run", str(audit_file), "--only", "performance.*"]) == 2
-    out, folder = capsys.readouterr().out, audit_file.parent / "audit-out"
-    required = "The policy requires a limit on ledger error (explain.lrp), and nothing was judged by it."
-    assert out.startswith("Incomplete: ")
-    assert f"  Undecided: {required} Reason: explain.lrp has no result (skipped: not selected)" in out
-    assert required in (folder / "report.html").read_text()
-    assert required.replace("(", "").replace(")", "").replace("explain.lrp", "") in re.sub(
-        r"[\\()]", "", (folder / "summary.md").read_text()
-    ).replace("explain.lrp", "")
-    assert 'name="limit on ledger_error"' in (folder / "junit.xml").read_text()
-    assert 'errors="1"' in (folder / "junit.xml").read_text()
-
-
-@pytest.mark.parametrize("place", ["", "taken"])
-def test_a_comparison_never_goes_into_an_audit_or_where_nothing_can_be_written(
-    audit_file: Path, place: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    invoke(["run", str(audit_file), "--only", "performance.*"])
-    folder = audit_file.parent / "audit-out"
-    (audit_file.parent / "taken").write_text("a file")
-    before = sorted(p.name for p in folder.iterdir())
-    capsys.readouterr()
-
-    out = audit_file.parent / place if place else folder
-    assert invoke(["compare", str(folder), str(folder), "--out", str(out)]) == 3
-    err = capsys.readouterr().err
-    assert "cannot be written" in err if place else "holds an audit, to which nothing is added" in err
-    assert err.count("\n") == 1
-    assert sorted(p.name for p in folder.iterdir()) == before
-
-
 @pytest.mark.parametrize("arguments", [["run", "audit.toml", "--only", "performance.*", "--json"], ["--help"]])
 def test_a_reader_who_left_changes_no_exit_code(audit_file: Path, arguments: list[str]) -> None:
     command = [sys.executable, "-m", "app.cli", *arguments]
@@ -402,55 +318,3 @@ def test_predictions_alone_are_audited(tmp_path: Path) -> None:
     assert status["explain.shap"] == ("not_applicable", "the audit has predictions only; this needs the model")
     assert status["performance.accuracy"][0] == "pass"
     assert audit["subject"]["model"] == {"format": "predictions only", "evidence_grade": "data"}
-
-
-def test_a_run_against_a_baseline_may_not_get_worse(audit_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = audit_file.parent
-    policy = "[[limit]]\ncheck = 'performance.accuracy'\nmeasure = 'accuracy'\nslice = ''\nfail_worse_by = 0.2\n"
-    (folder / "policy.toml").write_text(policy)
-    audit_file.write_text(audit_file.read_text() + "[policy]\npath = 'policy.toml'\n")
-    only = ["--only", "performance.accuracy", "--only", "intake.preflight"]
-    assert invoke(["run", str(audit_file), *only]) == 2  # there is no baseline yet, and no other limit
-
-    assert invoke(["run", str(audit_file), *only, "--baseline", str(folder / "audit-out")]) == 0
-    lines = (folder / "d.csv").read_text().splitlines()
-    turned = [lines[0], *(line[:-1] + "10"[int(line[-1])] for line in lines[1:])]
-    (folder / "d.csv").write_text("\n".join(turned) + "\n")
-    assert invoke(["run", str(audit_file), *only, "--baseline", str(folder / "audit-out")]) == 1
-
-    audit = json.loads((folder / "audit-out" / "audit.json").read_text())
-    assert audit["baseline"]["verdict"] == "pass"
-    assert "limit of at most 0.2 worse" in json.dumps(audit["outcomes"])
-    assert (folder / "audit-out" / "compare.html").exists()
-    assert "compare.html" in json.loads((folder / "audit-out" / "manifest.json").read_text())
-
-
-def test_a_baseline_that_is_no_audit_is_refused_before_anything_runs(
-    audit_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert invoke(["run", str(audit_file), "--baseline", str(tmp_path)]) == 3
-
-    assert "holds no audit; give a folder that `auditor run` wrote" in capsys.readouterr().err
-    assert not (audit_file.parent / "audit-out").exists()
-
-
-def test_what_is_judged_anew_can_be_written_elsewhere(
-    audit_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert invoke(["run", str(audit_file), "--only", "performance.*"]) == 0
-    folder, other = audit_file.parent / "audit-out", tmp_path / "other"
-    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    (tmp_path / "p.toml").write_text(
-        "[[limit]]\ncheck='performance.accuracy'\nmeasure='accuracy'\nslice=''\nfail_below=0.999\n"
-        "[[accept]]\nfinding='performance.accuracy/accuracy'\nowner='Ann'\nreason='known'\nexpires=2100-01-01\n"
-    )
-    judge = ["judge", str(folder), "--policy", str(tmp_path / "p.toml"), "--out"]
-    capsys.readouterr()
-
-    assert invoke([*judge, str(other)]) == 0
-    assert "Pass with conditions" in capsys.readouterr().out
-    assert "Accepted by Ann until 1 Jan 2100: known" in (other / "report.html").read_text()
-    assert json.loads((other / "audit.json").read_text())["verdict"] == "conditions"
-    assert invoke([*judge, str(folder)]) == 3
-    assert "is the audit that is judged" in capsys.readouterr().err
-    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -15,9 +16,10 @@ from auditor.types import Limit
 from reports.bundle import write
 from reports.keys import new_key
 from reports.signing import SignOff, sign
+from reports.verifying import Verified, verify
 from tests.reports.records import record, with_policy
 
-__all__ = ["KEYS", "bundle", "key", "public", "signed_bundle", "written"]
+__all__ = ["KEYS", "bundle", "key", "public", "signed_bundle", "verified", "written"]
 
 LIMITS = (
     Limit("performance.accuracy", "accuracy", slice="", fail_below=0.99),
@@ -71,3 +73,8 @@ def key(name: str) -> Path:
 def public(name: str) -> Path:
     """The public key of one of KEYS."""
     return _made() / f"{name}.pub"
+
+
+def verified(folder: Path, *names: str, days: int = 0) -> Verified:
+    """What is said of a folder, by these keys, `days` from now."""
+    return verify(folder, [public(name) for name in names], datetime.now(UTC) + timedelta(days=days))
