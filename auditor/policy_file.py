@@ -37,6 +37,10 @@ def parse_policy(text: str, name: str, file: str = "") -> Policy:
     except (ValueError, RecursionError) as e:
         msg = f"policy {file or name!r:.200} is not TOML: {e}"
         raise UsageError(msg) from None
+    for section in ("limit", "accept"):
+        if isinstance(given.get(section), dict):
+            msg = f"policy {file or name!r:.200}: [{section}] is one table; write [[{section}]], once for each"
+            raise UsageError(msg)
     try:
         found = _File.model_validate_json(as_json(given), strict=True)
     except ValidationError as e:

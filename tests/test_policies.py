@@ -100,6 +100,8 @@ def test_an_accepted_finding_has_an_owner_a_reason_and_an_end(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("[limit]\ncheck='a.b'\n", r"\[limit\] is one table; write \[\[limit\]\], once for each"),
+        ("[accept]\nfinding='a.b/m'\n", r"write \[\[accept\]\]"),
         (ACCEPT + ACCEPT, "twice; name each finding once"),
         (ACCEPT.replace("a.b/m/sex=F&race=B/C", "F1"), "'F1'; expected CHECK/MEASURE/SLICE"),
         (ACCEPT.replace("'Ann'", "' '"), "empty owner"),

@@ -87,7 +87,7 @@ def _of_finding(audit: Audit, f: Finding) -> dict[str, Cell]:
         "check": f.check,
         "required": limit.required if limit else False,
         "accepted": False,
-        "state": f.state,
+        "state": f.state if f.key else "",  # what passed is no finding, and none that is new
         "requirements": limit.requirement if limit else (),
         "sentence": " ".join(f"{f.sentence} {j.sentence if j else f.value}".split()),
         "policy_line": limit.line or None if limit else None,
