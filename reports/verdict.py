@@ -60,7 +60,8 @@ def _incomplete(audit: Audit, statuses: Sequence[Status]) -> str:
     if required:
         return f"What the policy asks for is not there: {', '.join(required)}."
     if not statuses:
-        return "No limit of the policy names a figure that was measured, so nothing was judged."
+        why = next((f": {reason}" for _, reason in unanswered(audit)), "")
+        return f"No limit of the policy names a figure that was measured, so nothing was judged{why}."
     return "A limit that the policy requires could not be decided."
 
 
