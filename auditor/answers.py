@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from auditor.integers import tally
+from auditor.percents import percent
 from auditor.predictions import Predictions
 from auditor.subject import Targets
 from auditor.types import Measure
@@ -53,13 +54,15 @@ def about_chance(accuracy: Measure, classes: tuple[str, ...], likely: str) -> li
     chance = 1 / len(classes)
     if accuracy.value is None or accuracy.low is None or accuracy.high is None or accuracy.low > chance:
         return []
-    found = f"{accuracy.value:.1%} on {len(classes)} classes"
+    found = f"{percent(accuracy.value, 1)} on {len(classes)} classes"
     question = f"{likely} right? Every later figure would be about the wrong function."
     if accuracy.high < chance:
-        return [f"{found} is below chance level ({chance:.1%}): are the order of the classes, {question}"]
+        return [f"{found} is below chance level ({percent(chance, 1)}): are the order of the classes, {question}"]
     if accuracy.value > chance:
-        return [f"{found} cannot be told from chance level ({chance:.1%}) with {accuracy.n:,} rows: are {question}"]
-    return [f"{found} is chance level ({chance:.1%}): are {question}"]
+        return [
+            f"{found} cannot be told from chance level ({percent(chance, 1)}) with {accuracy.n:,} rows: are {question}"
+        ]
+    return [f"{found} is chance level ({percent(chance, 1)}): are {question}"]
 
 
 def about_labels(y: Targets, classes: tuple[str, ...]) -> list[str]:

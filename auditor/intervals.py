@@ -8,7 +8,8 @@ from statistics import NormalDist
 
 __all__ = [
     "FEWEST", "UNKNOWN", "Interval", "confidence_of", "known", "mann_whitney", "mean_of_differences", "mover_of_falls",
-    "mover_r", "newcombe", "newcombe_paired", "student", "welch", "wilson", "wilson_of_scores", "z_of",
+    "mover_r", "newcombe", "newcombe_paired", "student", "student_of_sizes", "welch", "wilson", "wilson_of_scores",
+    "z_of",
 ]  # fmt: skip
 
 
@@ -117,6 +118,12 @@ def student(n: float, average: float, deviation: float, confidence: float = 0.95
         return Interval(average if n else None, None, None)
     half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * deviation / math.sqrt(n)
     return Interval(average, average - half, average + half)
+
+
+def student_of_sizes(n: float, average: float, deviation: float, confidence: float = 0.95) -> Interval:
+    """`student` of values that are never below 0, so that neither is the interval."""
+    found = student(n, average, deviation, confidence)
+    return found if found.low is None else Interval(found.value, max(0.0, found.low), found.high)
 
 
 def newcombe_paired(k1: float, k2: float, both: float, n: float, confidence: float = 0.95) -> Interval:

@@ -280,6 +280,6 @@ def _summary(judgements: Sequence[Judgement]) -> str:
     beside = f"; {accepted} accepted" if accepted else ""
     beside += f"; {expired} accepted until a day that has passed" if expired else ""
     if len(counted) == 1:
-        which = "its limit" if len(judgements) == 1 else f"all {len(judgements)} limits"
+        which = "its limit" if len(judgements) == 1 else f"all {len(judgements)} judgements"
         return f"{which} {words[counted[0][0]]}{beside}"
-    return f"of {len(judgements)} limits " + ", ".join(f"{n} {words[s]}" for s, n in counted) + beside
+    return f"of {len(judgements)} judgements " + ", ".join(f"{n} {words[s]}" for s, n in counted) + beside

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from auditor.deciding import Test
 from auditor.stats import enlarged, interval
-from auditor.types import Shift, Status
+from auditor.types import Measure, Shift, Status
 
-__all__ = ["sentence"]
+__all__ = ["n_words", "sentence"]
 
 _MOST_ROWS = 1e9
 
 
 def sentence(test: Test, status: Status, still_open: int, family: int) -> str:
-    """How a test came out; `still_open` of the `family` of the check's limits are not decided."""
+    """How a test came out; `still_open` of the `family` of the check's judgements are not decided."""
     m, bound = test.measure, test.bound
     about = f"{m.name} of {m.slice}" if m.slice else m.name
     if test.shift is not None:
@@ -25,13 +25,25 @@ def sentence(test: Test, status: Status, still_open: int, family: int) -> str:
         return f"{about} cannot be said from these {m.n} samples; the limit is {at_least} {bound.value:.3g}{named}."
     figure = f"{about} is {m.value:.3g}"
     if m.low is not None and m.high is not None:
-        figure += f" (95 % interval {m.low:.3g} to {m.high:.3g}, n = {m.n})"
+        figure += f" (95 % interval {m.low:.3g} to {m.high:.3g}, {n_words(m)})"
     said = f"{figure}; {_side(status)} the limit of {at_least} {bound.value:.3g}{named}."
     if status is not Status.INCONCLUSIVE:
         return said
     if test.p <= 1 - test.limit.confidence:
-        said += f" The interval alone would decide it, but not as one of {family} limits of this check (Holm)."
+        said += f" The interval alone would decide it, but not as one of {family} judgements of this check (Holm)."
     return f"{said} {_how_many(test, still_open)}"
+
+
+def n_words(m: Measure) -> str:
+    """`n = 600`: the n behind a measure; of a comparison both sides, `n = 50 against 550 in all other groups`."""
+    if m.method == "mover-falls":
+        return f"n = {int(m.counts[3]):,} against {int(m.counts[7]):,}"
+    if m.method == "welch":
+        return f"n = {int(m.counts[0]):,} against {int(m.counts[3]):,}"
+    if m.method in {"newcombe", "mover-r", "ratio-to-best"}:
+        several = " in all other groups" if len(m.counts) > 4 else ""
+        return f"n = {int(m.counts[1]):,} against {int(sum(m.counts[3::2])):,}{several}"
+    return f"n = {m.n:,}"
 
 
 def _side(status: Status) -> str:
@@ -73,7 +85,7 @@ def _how_many(test: Test, still_open: int) -> str:
     for _ in range(20):
         middle = (low + factor) / 2
         low, factor = (low, middle) if decided(middle) else (middle, factor)
-    return f"About {_rounded_up(factor * m.n):,} samples at the same rates would decide it."
+    return f"About {_rounded_up(factor * m.n):,} samples of the same mix and rates, not {m.n:,}, would decide it."
 
 
 def _rounded_up(x: float) -> int:

@@ -12,6 +12,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from auditor import extremes, of_counts
 from auditor.intervals import (
     Interval,
@@ -22,6 +24,7 @@ from auditor.intervals import (
     newcombe,
     newcombe_paired,
     student,
+    student_of_sizes,
     welch,
     wilson,
     wilson_of_scores,
@@ -31,7 +34,7 @@ from auditor.types import Better, Measure
 from auditor.unsaid import unsaid
 
 __all__ = [
-    "METHODS", "auc", "difference", "enlarged", "fall_difference", "holm", "interval", "mean", "mean_of", "measured",
+    "METHODS", "auc", "difference", "enlarged", "fall_difference", "holm", "interval", "mean", "mean_size", "measured",
     "paired", "rank_correlation", "rate", "ratio", "share", "simultaneous", "tails", "tails_of", "wilcoxon",
 ]  # fmt: skip
 
@@ -43,6 +46,7 @@ METHODS: dict[str, Callable[..., Interval]] = {
     "mover-falls": mover_of_falls,
     "mover-r": mover_r,
     "student": student,
+    "student-of-sizes": student_of_sizes,
     # of areas under curves (auditor.outliers.auroc): the counts are those of rates that would be known as well
     "delong": wilson,
     "delong-difference": newcombe,
@@ -70,6 +74,7 @@ METHODS: dict[str, Callable[..., Interval]] = {
     "largest-gap-of-differences": extremes.largest_gap_of_differences,
     "between-entropy": extremes.between_entropy,
 }
+OF_MEANS = {"student", "student-of-sizes", "welch", "largest-gap-of-means"}  # (n, mean, deviation) of every group
 
 
 def interval(method: str, counts: Sequence[float], confidence: float = 0.95) -> Interval:
@@ -88,7 +93,7 @@ def tails(method: str, counts: Sequence[float], bound: float) -> tuple[float, fl
 
 def enlarged(method: str, counts: Sequence[float], factor: float) -> tuple[float, ...]:
     """The counts that `factor` times as many rows would give at the same rates."""
-    if method in {"student", "welch", "largest-gap-of-means"}:  # (n, mean, deviation) of every group
+    if method in OF_MEANS:
         return tuple(c if i % 3 else c * factor for i, c in enumerate(counts))
     first = {"ks", "largest-of-two-gaps", "mean-of-two-gaps", "smaller-of-two-ratios"}  # begin with no count of rows
     figures = 1 if method in first else 0
@@ -218,16 +223,13 @@ def mean(name: str, values: Iterable[float], *, slice: str = "", better: Better 
     n = len(numbers)
     average = math.fsum(numbers) / max(n, 1)
     deviation = math.sqrt(math.fsum((v - average) ** 2 for v in numbers) / max(n - 1, 1))
-    return _mean(name, n, average, deviation, slice, better)
+    return measured(name, slice, "student", (n, average, deviation), n=n, better=better)
 
 
-def mean_of(name: str, values: Any, *, slice: str = "", better: Better = "neither") -> Measure:  # noqa: A002
-    """`mean` of an array (N,) of many values, which are summed in it: a last digit may differ."""
-    n = len(values)
-    average = float(values.mean(dtype=float)) if n else 0.0
-    spread = float(values.std(ddof=1, dtype=float)) if n > 1 else 0.0
-    return _mean(name, n, average, spread, slice, better)
-
-
-def _mean(name: str, n: int, average: float, deviation: float, where: str, better: Better) -> Measure:
-    return measured(name, where, "student", (n, average, deviation), n=n, better=better)
+def mean_size(name: str, values: Any, *, slice: str = "", better: Better = "neither") -> Measure:  # noqa: A002
+    """`mean` of numbers that are never below 0, an array (N,) or a list; neither is the end of its interval."""
+    sizes = np.asarray(values, float)
+    n = len(sizes)
+    average = float(sizes.mean()) if n else 0.0
+    deviation = float(sizes.std(ddof=1)) if n > 1 else 0.0
+    return measured(name, slice, "student-of-sizes", (n, average, deviation), n=n, better=better)

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from markupsafe import Markup
 
 from auditor.policy import acceptance_of, is_missing, limit_of, unanswered
+from auditor.sentences import n_words
 from auditor.types import Audit, Bound, Judgement, Limit, Measure, Outcome, Status, finding_id
 from reports.charts import Dot, mini
 from reports.parts import interval_words
 from reports.saying import accepted_words, advice, say
 from reports.since import since_words, state_of
-from reports.words import STATUS, bound_words, counts, number
+from reports.words import STATUS, bound_words, number
 
 __all__ = ["Finding", "findings", "in_a_line", "interval_and_n", "judged", "passed", "picture", "section_of"]
 
@@ -148,7 +149,7 @@ def section_of(check: str) -> str:
 def interval_and_n(m: Measure) -> str:
     """The interval and n of a figure, in brackets."""
     words = interval_words(m, 2)
-    return f" (95 % interval {words}; {counts(m)})" if words else f" ({counts(m)})"
+    return f" (95 % interval {words}; {n_words(m)})" if words else f" ({n_words(m)})"
 
 
 def _picture(audit: Audit, check: str, j: Judgement, m: Measure) -> Markup:

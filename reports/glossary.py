@@ -23,6 +23,7 @@ GLOSSARY = (
         "The range in which the true figure plausibly lies, given so many rows: narrow with many, wide with few.",
     ),
     Term("Limit", "A number that the policy sets. The report judges against it and against nothing else."),
+    Term("Judgement", "One figure held against one limit: a limit on every group gives as many as there are groups."),
     Term("Undecided", "The interval holds the limit, so these rows cannot say which side is true. More rows can."),
     Term("Measured", "The check ran, and no limit names its figures."),
     Term("Recall", "Of the rows that are of a class, the share that is called it.", ("performance.",)),

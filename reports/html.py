@@ -20,7 +20,7 @@ from reports.parts import Section
 from reports.rendering import content_security_policy, environment, margins, stylesheet
 from reports.sections.listed import sections
 from reports.standouts import standouts
-from reports.verdict import coverage, limits, statuses_of, why
+from reports.verdict import coverage, judgements, statuses_of, why
 from reports.words import VERDICT, counted, subject_name
 
 __all__ = ["render"]
@@ -39,7 +39,7 @@ class Page:
     top: Sequence[Finding]
     standouts: Sequence[str]
     units: Markup
-    limits: str
+    judgements: str
     coverage: str
     gaps: str
     requirements: str
@@ -66,8 +66,8 @@ def render(record: Record) -> str:
         why=why(audit),
         top=top,
         standouts=standouts(audit, [f.sentence for f in top]),
-        units=units([str(s) for s in statuses], limits(statuses)) if statuses else Markup(),
-        limits=limits(statuses),
+        units=units([str(s) for s in statuses], judgements(statuses)) if statuses else Markup(),
+        judgements=judgements(statuses),
         coverage=coverage(audit),
         gaps=f"{counted(silent, 'check')} without a result" if silent else "",
         requirements=coverage_words(covered(audit)),

@@ -1,4 +1,4 @@
-"""What stands out between groups: the sentences of the first screen, each of a figure that chance does not explain."""
+"""What stands out: further sentences of the first screen, each of a figure that chance does not explain."""
 
 from __future__ import annotations
 
@@ -19,8 +19,34 @@ STRONG = 0.6  # and one from which inputs are said to tell a group
 
 
 def standouts(audit: Audit, said: Sequence[str] = ()) -> list[str]:
-    """Sentences about groups, of what is evidence by its interval; those that were `said` already are left out."""
-    return [*_gaps(audit, said), *_slices(audit), *_proxies(audit), *_flips(audit)]
+    """Sentences of what is evidence by its interval: the class found least often, then groups.
+
+    Those that were `said` already are left out.
+    """
+    return [*_classes(audit), *_gaps(audit, said), *_slices(audit), *_proxies(audit), *_flips(audit)]
+
+
+def _classes(audit: Audit) -> Iterator[str]:
+    """Of the classes that are found less often than the model is right, the one of which that is most certain."""
+    measures = audit.measures("performance.accuracy")
+    accuracy = next((m.value for m in measures if m.name == "accuracy"), None)
+    if accuracy is None:
+        return
+    recalls = [m for m in measures if m.name == "recall" and m.value is not None]
+    below = holm([tails(m.method, m.counts, accuracy)[1] for m in recalls])
+    certain = [m for m, p in zip(recalls, below, strict=True) if p <= LEVEL]
+    if certain:
+        worst = min(certain, key=lambda m: 1.0 if m.high is None else m.high)
+        name = slice_words(worst.slice).removeprefix("class = ")
+        found = f"{number(worst.value)} of its {counted(worst.n, 'row')} ({interval_words(worst, 2)})"
+        others = _others(len(certain) - 1)
+        yield f"Class {name} is found in {found}; of all rows {number(accuracy)} are called rightly.{others}"
+
+
+def _others(n: int) -> str:
+    """That `n` other classes are found less often than the model is right as well."""
+    which = "1 other class is" if n == 1 else f"{n:,} other classes are"
+    return f" {which} found less often than that too." if n else ""
 
 
 def _gaps(audit: Audit, said: Sequence[str]) -> Iterator[str]:
@@ -94,7 +120,7 @@ def _proxies(audit: Audit) -> Iterator[str]:
     if best is not None and best.low is not None and best.low > CHANCE:
         column = dict(groups_of(best.slice)).get("column", "")
         sentence += f"; {column} alone {number(best.value)}"
-    yield f"{sentence}; .5 is chance."
+    yield f"{sentence}; 0.5 is chance."
 
 
 def _flips(audit: Audit) -> Iterator[str]:

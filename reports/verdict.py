@@ -9,13 +9,13 @@ from auditor.types import Audit, Limit, Status, Verdict
 from reports.findings import judged
 from reports.words import STATUS, counted
 
-__all__ = ["coverage", "limits", "statuses_of", "why"]
+__all__ = ["coverage", "judgements", "statuses_of", "why"]
 
 WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
 
 
 def statuses_of(audit: Audit) -> list[Status]:
-    """How every limit ended, worst first; what is accepted as the warning that it counts as."""
+    """How every judgement came out, worst first; what is accepted as the warning that it counts as."""
     return sorted((j.counts_as for _, j, _ in judged(audit)), key=WORST_FIRST.index)
 
 
@@ -25,16 +25,16 @@ def why(audit: Audit) -> str:
     if audit.verdict is Verdict.INCOMPLETE:
         return _incomplete(audit, statuses)
     if not statuses:
-        return "No limit was judged: the policy asks for figures alone, and all are there. People must look at them."
+        return "No figure was judged: the policy asks for figures alone, and all are there. People must look at them."
     if audit.verdict is Verdict.PASS:
-        met = "The only limit is" if len(statuses) == 1 else f"All {len(statuses)} limits are"
-        return f"{met} met. Figures that no limit names are measured, not judged."
+        met = "The one limit that was judged is met." if len(statuses) == 1 else f"All {len(statuses)} judgements pass."
+        return f"{met} Figures that no limit names are measured, not judged."
     words = {Status.FAIL: "failed", Status.WARN: "gave a warning", Status.INCONCLUSIVE: "could not be decided"}
     parts = [f"{statuses.count(status)} {said}" for status, said in words.items() if statuses.count(status)]
     if not parts:
         return f"What was judged is met.{_beside(audit)}"
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    return f"Of {counted(len(statuses), 'limit')} {listed}.{_beside(audit)}"
+    return f"Of {counted(len(statuses), 'judgement')} {listed}.{_beside(audit)}"
 
 
 def _beside(audit: Audit) -> str:
@@ -73,10 +73,10 @@ def _asked(limit: Limit) -> str:
     return f"{limit.measure.replace('_', ' ')}{about} ({limit.check})"
 
 
-def limits(statuses: Sequence[Status]) -> str:
-    """How many limits ended in which way."""
+def judgements(statuses: Sequence[Status]) -> str:
+    """How many figures, each held against one bound, came out in which way."""
     listed = ", ".join(f"{statuses.count(s)} {STATUS[s].lower()}" for s in WORST_FIRST if statuses.count(s))
-    return f"{counted(len(statuses), 'limit')}: {listed}." if statuses else "No limit was judged."
+    return f"{counted(len(statuses), 'judgement')}: {listed}." if statuses else "No figure was judged."
 
 
 def coverage(audit: Audit) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from auditor.sentences import n_words
 from auditor.types import Audit, Bound, Measure, Outcome, Status, Verdict
 
 __all__ = [
@@ -104,19 +105,8 @@ def figure(m: Measure, digits: int = 2) -> str:
     """A measure with its interval and n."""
     if m.low is None or m.high is None:
         return f"{number(m.value, digits)} (n = {m.n:,})"
-    return f"{number(m.value, digits)} (95 % interval {number(m.low, digits)} to {number(m.high, digits)}; {counts(m)})"
-
-
-def counts(m: Measure) -> str:
-    """The n behind a measure; both sides of a comparison."""
-    if m.method == "mover-falls":
-        return f"n = {int(m.counts[3]):,} against {int(m.counts[7]):,}"
-    if m.method == "welch":
-        return f"n = {int(m.counts[0]):,} against {int(m.counts[3]):,}"
-    if m.method in {"newcombe", "mover-r", "ratio-to-best"}:
-        several = " in all other groups" if len(m.counts) > 4 else ""
-        return f"n = {int(m.counts[1]):,} against {int(sum(m.counts[3::2])):,}{several}"
-    return f"n = {m.n:,}"
+    interval = f"95 % interval {number(m.low, digits)} to {number(m.high, digits)}"
+    return f"{number(m.value, digits)} ({interval}; {n_words(m)})"
 
 
 def size(epsilon: float) -> str:

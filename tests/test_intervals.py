@@ -23,6 +23,7 @@ COUNTS: dict[str, tuple[float, ...]] = {  # of every method, with no end where t
     "mover-falls": (30, 45, 25, 90, 60, 50, 45, 110),
     "mover-r": (30, 90, 52, 110),
     "student": (40, 0.3, 1.2),
+    "student-of-sizes": (40, 2.0, 1.2),
     "delong": (30, 90),
     "delong-difference": (30, 90, 52, 110),
     "mann-whitney": (40.5, 60, 75),

@@ -154,7 +154,7 @@ def test_an_interval_beyond_the_limit_that_does_not_decide_it_among_others_says_
     sure, open_ = (j.sentence for j in judge(audit(*groups), limits).outcomes[0].judgements[:2])
     (alone,) = judge(audit(groups[0]), limits).outcomes[0].judgements
 
-    assert "The interval alone would decide it, but not as one of 4 limits of this check (Holm). About " in sure
+    assert "The interval alone would decide it, but not as one of 4 judgements of this check (Holm). About " in sure
     assert "Holm" not in open_ and "Holm" not in alone.sentence and alone.status is Status.FAIL
 
 

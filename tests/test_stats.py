@@ -16,6 +16,7 @@ from auditor.stats import (
     fall_difference,
     interval,
     mean,
+    mean_size,
     paired,
     rank_correlation,
     rate,
@@ -152,6 +153,17 @@ def test_student_is_scipys(values: list[float]) -> None:
     found = student(len(values), float(array.mean()), deviation)
 
     assert (found.low, found.high) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_the_mean_of_sizes_is_students_and_never_below_0() -> None:
+    skewed, even = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0], [1.0, 1.1, 0.9, 1.05, 0.95, 1.0]
+
+    found, plain = mean_size("m", skewed), mean("m", skewed)
+    assert plain.low is not None and plain.low < 0
+    assert found.low == 0.0 and found.high == pytest.approx(plain.high, abs=1e-12)
+    assert tails(found.method, found.counts, -0.01)[0] < 1e-9
+    assert mean_size("m", even).low == pytest.approx(mean("m", even).low, abs=1e-12)
+    assert mean_size("m", [0.3]).low is None and mean_size("m", []).value is None
 
 
 @given(counts, st.floats(0.02, 0.98))

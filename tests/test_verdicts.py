@@ -124,7 +124,7 @@ def test_one_accepted_finding_does_not_hide_another() -> None:
         ("", True, S.WARN), ("class=a", False, S.FAIL),
     ]  # fmt: skip
     assert found.verdict is V.FAIL
-    assert found.outcomes[0].reason == "all 2 limits failed; 1 accepted"
+    assert found.outcomes[0].reason == "all 2 judgements failed; 1 accepted"
 
 
 @pytest.mark.parametrize(("required", "verdict"), [(False, V.INCOMPLETE), (True, V.INCOMPLETE)])

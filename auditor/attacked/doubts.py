@@ -9,6 +9,7 @@ from auditor.attacked.found import Attacked
 from auditor.attacks.seen import ANSWERS, DRAWS, MOST_BLIND, Seen
 from auditor.attacks.strongest import FULL
 from auditor.lists import listed
+from auditor.percents import percent
 from auditor.registry import Context
 from auditor.subject import Data, Model, Targets
 
@@ -103,8 +104,8 @@ def _blind(seen: Seen, questions: int) -> list[str]:
         )
     elif seen.still_blind > MOST_BLIND:
         said = (
-            f"At {seen.still_blind:.0%} of the rows tried the gradient is zero whatever was done, so that attacks by "
-            f"gradients are blind there; rows were attacked {alone}, which finds less: the true figure may lie far "
+            f"At {percent(seen.still_blind)} of the rows tried the gradient is zero whatever was done, so that attacks "
+            f"by gradients are blind there; rows were attacked {alone}, which finds less: the true figure may lie far "
             "below."
         )
     else:

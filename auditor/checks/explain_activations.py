@@ -15,6 +15,7 @@ from auditor.explain.activations import Activity, activity, feature_maps
 from auditor.explain.followed import how_followed
 from auditor.explain.units import unit_layers
 from auditor.explained.samples import explained_samples, is_image, original, pixels
+from auditor.percents import percent
 from auditor.registry import Context, check, sizes
 from auditor.stats import rate
 from auditor.subject import Data
@@ -122,7 +123,9 @@ def _layers(found: Sequence[Activity]) -> Table:
 def _caveats(ctx: Context, found: Sequence[Activity]) -> list[str]:
     n = found[0].samples
     most = 1 - 0.05 ** (1 / n)  # by which n rows without an event have a probability of 5 %
-    said = [f"Counted over {n} rows: a unit that moved in none moves in at most {most:.2%} of such rows (95 %)."]
+    said = [
+        f"Counted over {n} rows: a unit that moved in none moves in at most {percent(most, 2)} of such rows (95 %)."
+    ]
     if not all(a.units.is_function for a in found):
         said.append(
             "Not all of these layers are activation functions: what such a function would silence behind them is "

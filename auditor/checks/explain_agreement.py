@@ -14,6 +14,7 @@ from auditor.evidence.agreement import same_signs, same_strongest
 from auditor.evidence.methods import Method, not_tested, scores_of
 from auditor.evidence.scene import Scene, Scores
 from auditor.evidence.witnesses import Witnessed, witnessed
+from auditor.percents import percent
 from auditor.registry import Context, check, sizes
 from auditor.stats import mean, rank_correlation
 from auditor.types import Result, Scalar, Table
@@ -64,7 +65,9 @@ def explain_agreement(
     tables = [_between(pairs), *([_witnesses(beside)] if beside else [])]
     caveats = not_tested(left)
     if consensus.value is not None and consensus.value < DISAGREE:
-        caveats.insert(0, f"Methods disagree: of the strongest parts each two have {consensus.value:.0%} in common.")
+        caveats.insert(
+            0, f"Methods disagree: of the strongest parts each two have {percent(consensus.value)} in common."
+        )
     return Result((consensus, chance), tuple(tables), (), (*caveats, *scene.caveats()))
 
 

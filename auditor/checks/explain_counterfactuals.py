@@ -20,7 +20,7 @@ from auditor.explain.off_data import Cloud
 from auditor.explained.samples import Sample, explained_samples, need_pictures_or_columns
 from auditor.integers import Integers
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean, rate
+from auditor.stats import mean, mean_size, rate
 from auditor.tables.constraints import Constraints
 from auditor.tables.file_units import decoded, said
 from auditor.types import Measure, Result, Scalar, Table
@@ -87,8 +87,8 @@ def explain_counterfactuals(
     measures = [
         rate("validity", len(best), len(shown)),
         *_recourse(ctx, samples, pool.table),
-        mean("changed_columns", [len(way.changed) for _, way in best], better="lower"),
-        mean("distance", [way.distance for _, way in best]),
+        mean_size("changed_columns", [len(way.changed) for _, way in best], better="lower"),
+        mean_size("distance", [way.distance for _, way in best]),
         _plausibility(best, pool),
         *robustness,
         *_distances(_both(shown, found)),

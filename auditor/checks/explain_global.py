@@ -12,8 +12,9 @@ from auditor.explain.alike import Ranks, close_pairs, groups_alike
 from auditor.explain.batched import Floats
 from auditor.explain.partial import shown_values, steps_of
 from auditor.lists import listed
+from auditor.percents import percent
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean, rate
+from auditor.stats import mean, mean_size, rate
 from auditor.study import Curves, Study
 from auditor.tabular import need_columns
 from auditor.types import Measure, Result, Scalar, Table
@@ -127,7 +128,7 @@ def _attributed(study: Study, rows: int) -> dict[int, Measure]:
     if n > MOST_ATTRIBUTED:
         return {}
     sizes = np.abs(study.shapley(rows))
-    return {i: mean("mean_absolute_shap", sizes[:, i], slice=study.slice(i)) for i in range(n)}
+    return {i: mean_size("mean_absolute_shap", sizes[:, i], slice=study.slice(i)) for i in range(n)}
 
 
 def _importance(
@@ -189,8 +190,9 @@ def _doubts(study: Study, marginal: dict[int, Floats]) -> list[str]:
         right, common = 1 - study.loss(rows.outputs).mean(), np.bincount(rows.y).max() / len(rows.y)
         if right <= common:
             caveats.append(
-                f"The model is right in {right:.1%} of these rows, always naming the commonest class in {common:.1%}: "
-                "what a column adds to such an accuracy says little; read how far the answer moves."
+                f"The model is right in {percent(right, 1)} of these rows, always naming the commonest class in "
+                f"{percent(common, 1)}: what a column adds to such an accuracy says little; read how far the answer "
+                "moves."
             )
     still = [labels[i] for i in range(len(labels)) if not study.varies[i]]
     if still:
@@ -205,4 +207,4 @@ def _together(study: Study, ranks: Ranks) -> list[str]:
     if not pairs:
         return []
     named = [f"{study.labels[i]} and {study.labels[j]} ({r:.2f})" for i, j, r in pairs]
-    return [f"Columns that go together (rank correlation over .9) share what they are worth: {listed(named, NAMED)}."]
+    return [f"Columns that go together (rank correlation over 0.9) share what they are worth: {listed(named, NAMED)}."]

@@ -16,7 +16,7 @@ from auditor.explained.samples import Sample, explained_samples, is_image, need_
 from auditor.explained.shown import shown
 from auditor.explained.ways import Way, agreements, ways
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean, rate
+from auditor.stats import mean, mean_size, rate
 from auditor.types import Measure, Result, Scalar, Table
 
 Named = Literal["usual", "black", "blurred", "zero", "mean", "median", "padding", "expected"]
@@ -99,9 +99,9 @@ def _measures(rows: Sequence[Sample], found: Sequence[Way], same: Agreements) ->
     return [
         Measure("completeness_error", "", max(known, default=None), len(known), better="lower", why=NOTHING),
         rate("unresolved", main.unresolved, len(known), better="lower"),
-        mean("steps", main.steps.tolist()),
+        mean_size("steps", main.steps),
         mean("baseline_agreement", [a for a in agreement if a is not None], better="higher"),
-        mean("expected_error", [v for v in spread.tolist() if v == v], better="lower"),  # noqa: PLR0124 - NaN
+        mean_size("expected_error", [v for v in spread.tolist() if v == v], better="lower"),  # noqa: PLR0124 - NaN
         *(
             Measure("completeness_error", s, e, 1, better="lower", why=NOTHING)
             for s, e in zip(of_row, errors, strict=True)
@@ -116,7 +116,7 @@ def _baselines(found: Sequence[Way]) -> Table:
         largest = max((e for e in way.errors if e is not None), default=None)
         rows.append((way.name, way.words, largest, way.unresolved, float(way.steps.float().mean())))
     return Table(
-        "Baselines", ("baseline", "what it is", "largest completeness error", "above .01", "steps"), tuple(rows)
+        "Baselines", ("baseline", "what it is", "largest completeness error", "above 0.01", "steps"), tuple(rows)
     )
 
 

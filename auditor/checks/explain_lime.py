@@ -18,7 +18,7 @@ from auditor.explained.made_up import off_data
 from auditor.explained.playing import Board, background_of, boards, drawn
 from auditor.explained.samples import Sample, explained_samples, is_image, need_explainable
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean, rate
+from auditor.stats import mean, mean_size, rate
 from auditor.types import Image, Measure, Result, Table
 
 BACKGROUND, NAMED, FEW, TRIED = 1000, 5, 10, 200
@@ -161,7 +161,7 @@ def _measures(found: Sequence[_Found]) -> list[Measure]:
         each.append(mean(name, [v for _, v in values if v is not None], better="higher"))
         each += [Measure(name, f"row={f.board.sample.row}", v, f.local.neighbours, better="higher") for f, v in values]
     holding = rate("drawn", sum(f.local.holds for f in found), len(found))
-    return [*each, holding, mean("neighbours", [f.local.neighbours for f in found])]
+    return [*each, holding, mean_size("neighbours", [f.local.neighbours for f in found])]
 
 
 def _caveats(found: Sequence[_Found]) -> list[str]:
@@ -171,8 +171,8 @@ def _caveats(found: Sequence[_Found]) -> list[str]:
     loose = [f for f in known if (f.local.fidelity or 0) >= LINEAR and not f.local.holds]
     caveats = []
     for some, why in (
-        (bent, "the fidelity is below .5: the model is not locally linear here, and no weights are drawn"),
-        (loose, "the stability is below .9: other neighbours would give other weights, and none are drawn"),
+        (bent, "the fidelity is below 0.5: the model is not locally linear here, and no weights are drawn"),
+        (loose, "the stability is below 0.9: other neighbours would give other weights, and none are drawn"),
     ):
         if some:
             n = max(f.local.neighbours for f in some)

@@ -16,8 +16,9 @@ from auditor.explain.batched import Floats
 from auditor.explain.conditions import Condition, Flags, words_of
 from auditor.explain.surrogate import RESAMPLES, Rule, follows, holds, mixed_rows, r_squared, surrogate
 from auditor.explained.samples import explained_samples
+from auditor.percents import percent
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean, rate
+from auditor.stats import mean_size, rate
 from auditor.tabular import Rows, finite_outputs, labels_of, need_columns, usable
 from auditor.types import Measure, Result, Scalar, Table
 
@@ -132,7 +133,7 @@ def _surrogate(ctx: Context, names: _Names, learn: Rows, held_out: Rows) -> Foun
     if not enough:
         beside = f", majority {measures[1].value:.2f}" if classify else ""
         return measures, [], [f"No simple rule set follows this model: fidelity {fidelity:.2f}{beside}; none is shown."]
-    come = f"{found.stability:.0%} come again"
+    come = f"{percent(found.stability)} come again"
     caveat = f"Other rows give other rules ({come}): take none of them for a reason."
     caveats = [caveat] if found.stability < STABLE else []
     return measures, [_rules_table(ctx, names, found.rules, held_out, told)], caveats
@@ -153,7 +154,7 @@ def _rules_table(ctx: Context, names: _Names, rules: Sequence[Rule], held_out: R
     for i in sorted(range(len(rules)), key=lambda i: -covered[i].sum()):
         r, own = rules[i], told[covered[i]]
         right = rate("", int((own == r.answer).sum()), len(own))
-        m = mean("", np.abs(own - r.answer)) if ctx.is_regression else right
+        m = mean_size("", np.abs(own - r.answer)) if ctx.is_regression else right
         share = len(own) / len(told)
         rows.append((names.rule(r.conditions), names.answer(r.answer), share, m.value, m.low, m.high, m.n))
     how = "mean distance" if ctx.is_regression else "precision"
@@ -193,4 +194,6 @@ def _anchors(ctx: Context, names: _Names, samples: int, draws: int) -> Found:
 def _short_of(found: Sequence[Anchor]) -> list[str]:
     short = sum(a.kept < TARGET * a.draws for a in found)
     said = "the best of at most five conditions is shown"
-    return [f"In {short} of {len(found)} rows no anchor held the answer in .95 of fresh rows; {said}."] if short else []
+    return (
+        [f"In {short} of {len(found)} rows no anchor held the answer in 0.95 of fresh rows; {said}."] if short else []
+    )

@@ -15,6 +15,7 @@ from auditor.evidence.methods import Method, again, not_tested, scores_of
 from auditor.evidence.randomised import entropy_rise, randomised
 from auditor.evidence.scene import Scene, Scores, stacked
 from auditor.explained.samples import Sample
+from auditor.percents import percent
 from auditor.registry import Context, check, derive_seed, sizes
 from auditor.stats import mean, rank_correlation
 from auditor.subject import Model
@@ -75,7 +76,7 @@ def explain_sanity(
         rise = mean("entropy_rise", _rises(own[method].plain, copies[-1][method].plain), slice=where, better="higher")
         measures += [last, rise]
         rows.append((method.name, *(mean("", a).value for a in alike), last.low, last.high, rise.value, last.n))
-    columns = ("method", *(f"{part:.0%} random" for part in reached), "low", "high", "entropy rise", "n")
+    columns = ("method", *(f"{percent(part)} random" for part in reached), "low", "high", "entropy rise", "n")
     table = Table("Rank correlation with the explanation of random weights", columns, tuple(rows))
     caveats = not_tested(left)
     return Result(tuple(measures), (table,), (), (*caveats, *scene.caveats()))

@@ -13,8 +13,9 @@ from auditor.explained.made_up import of_all_sizes, off_data
 from auditor.explained.playing import Board, background_of, boards, drawn, playable
 from auditor.explained.samples import explained_samples, need_explainable
 from auditor.explained.shares import Shares, shares_of
+from auditor.percents import percent
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean, rate
+from auditor.stats import mean_size, rate
 from auditor.types import Image, Measure, Result, Table
 
 MOST_PLAYERS = 1000
@@ -102,10 +103,10 @@ def _measures(found: Sequence[tuple[Board, Shares]]) -> list[Measure]:
     tops = sum(certain_set(f.values, f.standard_error, min(TOP, len(f.values))) for _, f in found)
     effects = [f.background_effect for _, f in found if f.background_effect is not None]
     measures = [
-        mean("standard_error", errors, better="lower"),
+        mean_size("standard_error", errors, better="lower"),
         rate("certain_top", tops, len(found)),
-        mean("coalitions", [f.coalitions for _, f in found]),
-        mean("background_effect", effects, better="lower"),
+        mean_size("coalitions", [f.coalitions for _, f in found]),
+        mean_size("background_effect", effects, better="lower"),
     ]
     for (b, _), error, bars in zip(found, errors, certain, strict=True):
         measures.append(Measure("standard_error", f"row={b.sample.row}", error, 1, better="lower"))
@@ -130,8 +131,8 @@ def _caveats(found: Sequence[tuple[Board, Shares]], budget: int) -> list[str]:
     effects = [f.background_effect for f in moving if f.background_effect is not None]
     if effects and max(effects) > SENSITIVE:
         caveats.append(
-            f"The background decides too: two halves of it give bars that lie up to {max(effects):.0%} of their size "
-            "apart. Take more rows, or a background that fits the question."
+            f"The background decides too: two halves of it give bars that lie up to {percent(max(effects))} of their "
+            "size apart. Take more rows, or a background that fits the question."
         )
     if n < len(found):
         caveats.append(

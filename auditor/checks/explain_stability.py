@@ -14,8 +14,9 @@ from auditor.evidence.agreement import relative_change
 from auditor.evidence.methods import again, not_tested, scores_of
 from auditor.evidence.scene import Scene, stacked
 from auditor.explained.samples import Sample
+from auditor.percents import percent
 from auditor.registry import Context, check, derive_seed, sizes
-from auditor.stats import mean, rate
+from auditor.stats import mean_size, rate
 from auditor.types import Measure, Result, Scalar, Table
 
 MOST = 1.0
@@ -66,7 +67,7 @@ def explain_stability(
     rows: list[tuple[Scalar, ...]] = []
     for name, every in largest.items():
         known = [max(changes) for changes in every if changes]
-        size = mean("max_sensitivity", known, slice=f"method={name}", better="lower")
+        size = mean_size("max_sensitivity", known, slice=f"method={name}", better="lower")
         still = rate("steady", sum(v <= MOST for v in known), len(known), slice=f"method={name}")
         measures += [size, still]
         worst = [max(changes) if changes else math.nan for changes in every]
@@ -75,7 +76,7 @@ def explain_stability(
     ctx.keep_scores(np.array([s.row for s in scene.samples]), kept)
     columns = ("method", "mean of the largest change", "low", "high", "largest", "steady rows", "n")
     table = Table(
-        f"Change of the explanation when inputs move by up to {radius:.2%} of their range", columns, tuple(rows)
+        f"Change of the explanation when inputs move by up to {percent(radius, 2)} of their range", columns, tuple(rows)
     )
     caveats = not_tested(left)
     return Result(tuple(measures), (table,), (), (*caveats, *scene.caveats()))

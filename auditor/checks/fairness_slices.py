@@ -13,6 +13,7 @@ from auditor.errors import NotApplicable
 from auditor.explained.samples import is_image
 from auditor.fairness.slice_columns import columns_of, slice_text
 from auditor.fairness.slice_halves import FEWEST, Halves, Tested, searched_and_tested, smallest_slice
+from auditor.percents import percent
 from auditor.registry import Context, check
 from auditor.stats import difference, rate
 from auditor.types import Measure, Result, Scalar, Table
@@ -116,7 +117,9 @@ def _wrong(ctx: Context) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], li
         off = np.abs(values.astype(np.float64) - ctx.data.y)
         limit = float(np.quantile(off, FAR, method="lower"))
         wrong = off > limit
-        said.append(f"An answer counts as wrong where it is more than {limit:.4g} off: {wrong.mean():.0%} of them are.")
+        said.append(
+            f"An answer counts as wrong where it is more than {limit:.4g} off: {percent(wrong.mean())} of them are."
+        )
     if ctx.model is not None and ctx.model.rejects:
         said.append("The model may reject a row: that counts as a wrong answer.")
     if wrong.all() or not wrong.any():

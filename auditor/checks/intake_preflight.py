@@ -14,8 +14,9 @@ from auditor.answers import about_answers, about_chance, about_labels, about_val
 from auditor.behaviour import Line, batch_norm, batches, dropout, evaluation_mode, passes
 from auditor.errors import LoadError, NotApplicable
 from auditor.intake.outputs import need_finite
+from auditor.percents import percent
 from auditor.registry import Context, check
-from auditor.stats import mean_of, rate
+from auditor.stats import mean_size, rate
 from auditor.subject import Model
 from auditor.types import Measure, Result, Scalar, Table
 
@@ -52,7 +53,7 @@ def preflight(ctx: Context) -> Result:
     if ctx.is_regression:
         values = ctx.predictions.values
         errors = np.abs(values - ctx.data.y) if values is not None else np.empty(0)
-        error = mean_of("mean_absolute_error", errors, better="lower")
+        error = mean_size("mean_absolute_error", errors, better="lower")
         ctx.keep_scores(ctx.data.row_ids, {error: errors})
         ctx.keep_answers()
         caveats += about_values(ctx.predictions, ctx.data.y)
@@ -173,5 +174,6 @@ def _alternatives(ctx: Context) -> list[Line]:
     if found is None:
         return lines
     configured, alternative = found.configured / found.n, found.alternative / found.n
-    words = f"Of {found.n:,} rows {configured:.0%} are right as configured and {alternative:.0%} with {found.name}"
-    return [*lines[:-1], replace(lines[-1], caveat=f"{words}: the audit file is probably wrong.")]
+    shares = f"{percent(configured)} are right as configured and {percent(alternative)} with {found.name}"
+    caveat = f"Of {found.n:,} rows {shares}: the audit file is probably wrong."
+    return [*lines[:-1], replace(lines[-1], caveat=caveat)]

@@ -10,7 +10,7 @@ from auditor.given import Probabilities
 from auditor.integers import Codes, confusion, parts
 from auditor.predictions import Predictions
 from auditor.registry import Context, check
-from auditor.stats import mean_of, rate
+from auditor.stats import mean_size, rate
 from auditor.types import Measure, Result, Scalar, Table
 
 
@@ -58,7 +58,7 @@ def accuracy(ctx: Context) -> Result:
     scores: dict[Measure, Any] = {measures[0]: ctx.right}
     if ctx.predictions.scores is not None and not (ctx.model is not None and ctx.model.rejects):
         errors = _squared_errors(ctx.predictions, y)
-        measures.append(mean_of("brier", errors, better="lower"))
+        measures.append(mean_size("brier", errors, better="lower"))
         scores[measures[-1]] = errors
     rows: list[tuple[Scalar, ...]] = []
     for c in shown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from auditor.errors import NotApplicable
+from auditor.percents import percent
 from auditor.registry import Context, check, sizes
 from auditor.shifted.accuracies import accuracies
 from auditor.shifted.columns import ColumnShift, column_shifts
@@ -12,7 +13,7 @@ from auditor.shifted.doubts import doubts
 from auditor.shifted.labels import label_measures
 from auditor.shifted.sides import Sides, View, sides_of
 from auditor.shifted.two_sample import FEWEST, two_sample
-from auditor.stats import mean, measured
+from auditor.stats import mean_size, measured
 from auditor.types import Measure, Result, Scalar, Table
 
 CLEARLY = 0.55
@@ -70,7 +71,7 @@ def shift(
         caveats += [*found.caveats, *unknown]
     if sides.values is not None:
         errors = [
-            mean("mean_absolute_error", np.abs(values - y), slice=f"data={name}", better="lower")
+            mean_size("mean_absolute_error", np.abs(values - y), slice=f"data={name}", better="lower")
             for name, (values, y) in zip(("reference", "audited"), sides.values, strict=True)
         ]
         measures += errors
@@ -116,5 +117,7 @@ def _columns(view: View, measures: list[Measure]) -> Table:
 def _shown(f: ColumnShift) -> tuple[str, str]:
     if not any(f.missing):
         return f.reference, f.audited
-    first, second = (f"{s}, {share:.1%} missing" for s, share in zip((f.reference, f.audited), f.missing, strict=True))
+    first, second = (
+        f"{s}, {percent(share, 1)} missing" for s, share in zip((f.reference, f.audited), f.missing, strict=True)
+    )
     return first.removeprefix(", "), second.removeprefix(", ")

@@ -14,6 +14,7 @@ from auditor.attacked.sizes import at_size, doubts_of_size, ladder_of
 from auditor.attacks.goals import another_class
 from auditor.attacks.handles import tolerant
 from auditor.errors import NotApplicable, UsageError
+from auditor.percents import percent
 from auditor.registry import Context, check, sizes
 from auditor.stats import rate
 from auditor.subject import Data
@@ -132,8 +133,8 @@ def _caveats(runs: Runs, found: list[Verdict]) -> list[str]:
     test = runs.adapted_unit_test
     if misses(test):
         said.append(
-            f"The adapted attack finds {test.found} of {test.n} planted examples, fewer than {LEAST:.0%}: its figures "
-            "may be too high as well."
+            f"The adapted attack finds {test.found} of {test.n} planted examples, fewer than {percent(LEAST)}: its "
+            "figures may be too high as well."
         )
     if not bool(runs.any_broken.any()):
         said.append(

@@ -16,7 +16,7 @@ from auditor.comparing.changes import same_rows
 from auditor.comparing.kept import Ids, kept_of_rows
 from auditor.comparing.members import members_of
 from auditor.scores import ANSWERS, LABELS
-from auditor.stats import mean_of, rate
+from auditor.stats import mean_size, rate
 from auditor.store import Record
 from auditor.types import Better, Measure
 
@@ -128,4 +128,4 @@ def _of_values(before: Record, after: Record) -> Churn | None:
         Measure("absolute_change", f"quantile={q:g}", float(end), len(moved))
         for q, end in zip(QUANTILES, ends, strict=True)
     )
-    return Churn((mean_of("mean_absolute_change", moved), *quantiles))
+    return Churn((mean_size("mean_absolute_change", moved), *quantiles))

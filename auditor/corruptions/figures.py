@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from auditor.corruptions.answers import Answers
-from auditor.stats import mean, paired, rate, share
+from auditor.stats import mean_size, paired, rate, share
 from auditor.types import Measure, Scalar, Table
 
 __all__ = ["doubts", "measures_of", "scores_of_rows", "tables_of"]
@@ -52,7 +52,7 @@ def _level(name: str, scores: Numbers, where: str, values: bool) -> Measure:
     if not np.isfinite(scores).all():
         return Measure(name, where, None, n, better="lower", why="the model gives no number for a row")
     if values:
-        return mean(name, scores.tolist(), slice=where, better="lower")
+        return mean_size(name, scores, slice=where, better="lower")
     if np.isin(scores, (0.0, 1.0)).all():
         return rate(name, int(scores.sum()), n, slice=where)
     return share(name, scores.tolist(), slice=where)

@@ -12,6 +12,7 @@ from auditor.columns import Column
 from auditor.explain.entries import Entry, entries
 from auditor.explain.integrated import Start
 from auditor.feeds import InOrder, Tokens
+from auditor.percents import percent
 from auditor.subject import Model
 
 __all__ = ["BLUR", "Baseline", "blurred", "image_baselines", "padding", "table_baselines", "text_baselines"]
@@ -37,7 +38,7 @@ def image_baselines(model: Model, batches: Iterable[Tensor], source: str) -> tup
     return (
         Baseline("black", "the lower end of the input's range", _the_same([low])),
         Baseline("mean", f"the mean of {count:,} images of {source}", _the_same([total / count])),
-        Baseline("blurred", f"the image under a Gaussian blur of {BLUR:.0%} of its shorter side", _blurred),
+        Baseline("blurred", f"the image under a Gaussian blur of {percent(BLUR)} of its shorter side", _blurred),
     )
 
 

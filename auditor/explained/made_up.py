@@ -12,6 +12,7 @@ from auditor.explain.games import Bools, Floats, Game
 from auditor.explain.off_data import Cloud
 from auditor.explain.players import correlations
 from auditor.explained.samples import is_image
+from auditor.percents import percent
 from auditor.registry import Context
 from auditor.stats import rate
 from auditor.types import Measure
@@ -47,7 +48,9 @@ def off_data(ctx: Context, asked: Sequence[tuple[Game, Any]]) -> tuple[list[Meas
     if found.value is None or found.value <= MOST_OFF:
         return [found], []
     close = _close_pairs(ctx, known)
-    words = f"{found.value:.0%} of the rows made up lie off the data, where a model may answer as it would no real row"
+    words = (
+        f"{percent(found.value)} of the rows made up lie off the data, where a model may answer as it would no real row"
+    )
     if close:
         more = f" and {len(close) - NAMED:,} further pairs" if len(close) > NAMED else ""
         words = f"{words}: columns go together, such as {', '.join(close[:NAMED])}{more}"

@@ -76,8 +76,10 @@ def of_values(spreads: Spreads, g: int, where: str) -> Iterator[Measure]:
     """How far off the values of a group are, and what they are, in the mean."""
     for name in spreads.means:
         counts = spreads.of(name, g)
-        better: Better = "lower" if name == "mean_absolute_error" else "neither"
-        yield measured(name, where, "student", counts, n=counts[0], better=better)
+        if name == "mean_absolute_error":
+            yield measured(name, where, "student-of-sizes", counts, n=counts[0], better="lower")
+        else:
+            yield measured(name, where, "student", counts, n=counts[0], better="neither")
 
 
 # ---- between groups ----------------------------------------------------------------------------------------------

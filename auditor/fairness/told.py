@@ -10,6 +10,7 @@ from auditor.contingency import MISSING
 from auditor.counting.ordered import EXACT, QUANTILES
 from auditor.fairness.crossed import Found
 from auditor.lists import listed
+from auditor.percents import percent
 from auditor.types import Scalar, Table
 
 __all__ = ["about_empty", "about_groups", "about_order", "about_rates", "quantile_table", "table"]
@@ -33,7 +34,7 @@ def table(found: Found, fewer_than: int) -> Table:
 def quantile_table(found: Found) -> Table:
     """The quantiles of the scores of every group."""
     rows: list[tuple[Scalar, ...]] = [(*group, *values) for group, values in found.quantiles.items()]
-    return Table(_title("Scores by", found), (*found.attributes, *(f"{q:.0%}" for q in QUANTILES)), tuple(rows))
+    return Table(_title("Scores by", found), (*found.attributes, *(f"{percent(q)}" for q in QUANTILES)), tuple(rows))
 
 
 def _title(lead: str, found: Found) -> str:

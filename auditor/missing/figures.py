@@ -11,7 +11,8 @@ from auditor.columns import Labels
 from auditor.missing.answers import ALL, KINDS, Answers, at_group
 from auditor.missing.nan import ALL_VALUES, ONE_VALUE, GivenNaN
 from auditor.missing.patterns import SHARES
-from auditor.stats import mean, paired, rate
+from auditor.percents import percent
+from auditor.stats import mean, mean_size, paired, rate
 from auditor.types import Measure, Scalar, Table
 
 __all__ = ["column_figures", "group_figures", "kind_figures", "nan_figures"]
@@ -37,7 +38,7 @@ def kind_figures(found: Answers) -> Figures:
             answers = found.kinds[kind, share]
             pair = _pair(found, own, found.scores(answers), f"missing={kind}&share={share:g}")
             measures += pair
-            rows.append((f"{SAID[kind]}, {share:.0%}", *_shown(pair), _changed(found.clean, answers), pair[0].n))
+            rows.append((f"{SAID[kind]}, {percent(share)}", *_shown(pair), _changed(found.clean, answers), pair[0].n))
     columns = ("missing", *_columns(found), "other answers", "n")
     return measures, Table(f"{_what(found).capitalize()} with missing values", columns, tuple(rows))
 
@@ -57,7 +58,7 @@ def column_figures(found: Answers, names: Sequence[str], shown: Sequence[str]) -
     rows.sort(key=lambda row: (-_number(row[5]), -_number(row[8])))
     what = _change(found)
     columns = (
-        "column", "filled with", f"{what}, {SHARES[-1]:.0%} of rows", "low", "high", f"{what}, all rows", "low",
+        "column", "filled with", f"{what}, {percent(SHARES[-1])} of rows", "low", "high", f"{what}, all rows", "low",
         "high", "other answers", "n",
     )  # fmt: skip
     return measures, Table("One column missing, the costliest first", columns, tuple(rows))
@@ -79,8 +80,8 @@ def group_figures(found: Answers, groups: Mapping[str, Labels]) -> Figures:
             clean = _level(found, "clean", own[inside], where)
             last = pairs[-1]
             rows.append((where, clean.value, *(level.value for level, _ in pairs), *_ends(last[1]), clean.n))
-    at = [f"{share:.0%} missing" for share in SHARES]
-    columns = ("group", "nothing missing", *at, f"{_change(found)} at {SHARES[-1]:.0%}", "low", "high", "n")
+    at = [f"{percent(share)} missing" for share in SHARES]
+    columns = ("group", "nothing missing", *at, f"{_change(found)} at {percent(SHARES[-1])}", "low", "high", "n")
     return measures, Table(f"{_what(found).capitalize()} of one group whose values are missing", columns, tuple(rows))
 
 
@@ -125,7 +126,7 @@ def _level(found: Answers, name: str, scores: Values, where: str) -> Measure:
         return rate(name, int(scores.sum()), n, slice=where)
     if not np.isfinite(scores).all():
         return Measure(name, where, None, n, better="lower", why=NO_ANSWER)
-    return mean(name, scores.tolist(), slice=where, better="lower")
+    return mean_size(name, scores, slice=where, better="lower")
 
 
 def _what(found: Answers) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from auditor.attacks.seen import MOST_BLIND, Seen
+from auditor.percents import percent
 from auditor.trust.planted import Planted
 from auditor.trust.rules import misses
 from auditor.trust.runs import Budget, Runs
@@ -48,7 +49,7 @@ def _adapted(seen: Seen, how: list[str]) -> tuple[str, str]:
     if not seen.searches:
         return "fails", "; ".join([*how, "no gradient was found; by answers and a copy alone"])
     if seen.still_blind > MOST_BLIND:
-        return "fails", "; ".join([*how, f"no gradient at {seen.still_blind:.0%} of the rows tried"])
+        return "fails", "; ".join([*how, f"no gradient at {percent(seen.still_blind)} of the rows tried"])
     return "done", "; ".join(how) or "nothing was found that hides gradients"
 
 

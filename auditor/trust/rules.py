@@ -13,6 +13,7 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from auditor.intervals import wilson
+from auditor.percents import percent
 from auditor.trust.planted import Planted
 from auditor.trust.runs import NOISE, Runs
 
@@ -44,8 +45,8 @@ def verdicts(runs: Runs) -> list[Verdict]:
 
 def _r1(r: Runs) -> Verdict:
     ce, cw = r.no_slope
-    found = f"{ce:.0%} of the rows by cross-entropy, {cw:.0%} by margin"
-    return Verdict("R1", f"is the gradient zero at more than {FLAT:.0%} of the rows?", found, max(ce, cw) > FLAT)
+    found = f"{percent(ce)} of the rows by cross-entropy, {percent(cw)} by margin"
+    return Verdict("R1", f"is the gradient zero at more than {percent(FLAT)} of the rows?", found, max(ce, cw) > FLAT)
 
 
 def _r2(r: Runs) -> Verdict:
@@ -62,7 +63,7 @@ def _r3(r: Runs) -> Verdict:
     if standing and not r.all_free:
         return Verdict("R3", asks, f"{standing} of {r.n} stand, with columns that may not change", None)
     low = wilson(standing, r.n).low or 0.0
-    return Verdict("R3", asks, f"{standing} of {r.n} stand, by chance {r.chance:.0%}", low > r.chance)
+    return Verdict("R3", asks, f"{standing} of {r.n} stand, by chance {percent(r.chance)}", low > r.chance)
 
 
 def _r4(r: Runs) -> Verdict:
@@ -82,7 +83,7 @@ def _r6(r: Runs) -> Verdict:
 
 
 def _r7(r: Runs) -> Verdict:
-    asks = f"are fewer than {LEAST:.0%} of planted adversarial examples found?"
+    asks = f"are fewer than {percent(LEAST)} of planted adversarial examples found?"
     test = r.unit_test
     if test.n == 0:
         return Verdict("R7", asks, "none could be planted: the features tell no points apart", None)

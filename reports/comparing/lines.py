@@ -24,7 +24,7 @@ def in_lines(c: Compared) -> list[str]:
     told = [f for f in c.findings if f.became in TOLD]
     lines += [f"  {one_line(f'{f.became.capitalize()}: {f.sentence} {f.moved}')}" for f in told[:MOST]]
     lines += [f"  and {counted(len(told) - MOST, 'further one')}"] if len(told) > MOST else []
-    lines += [f"limits: {one_line(flips_words(c))}", f"answers: {churn_words(c)}"]
+    lines += [f"judgements: {one_line(flips_words(c))}", f"answers: {churn_words(c)}"]
     if c.differences:
         names = [one_line(d.what) for d in c.differences]
         more = f" and {len(names) - MOST} more" if len(names) > MOST else ""

@@ -73,9 +73,9 @@ def _status(status: Status | None) -> str:
 
 # ---- flips -------------------------------------------------------------------------------------------------------
 def flips_words(c: Compared) -> str:
-    """How many limits flipped by what was measured, and what another policy makes of the first audit."""
+    """How many judgements flipped by what was measured, and what another policy makes of the first audit."""
     figures, policy = (sum(f.cause == cause for f in c.flips) for cause in ("figures", "policy"))
-    said = f"{counted(figures, 'limit') if figures else 'No limit'} came out otherwise, by the same policy."
+    said = f"{counted(figures, 'judgement') if figures else 'No judgement'} came out otherwise, by the same policy."
     a, b = c.before.audit, c.after.audit
     if same_policy(a.policy, b.policy):
         return said
@@ -87,14 +87,14 @@ def flips_words(c: Compared) -> str:
 
 
 def flips_section(c: Compared) -> Section:
-    """Every limit that flipped, and apart from them what only the policy changed."""
+    """Every judgement that flipped, and apart from them what only the policy changed."""
     figures, policy = ([f for f in c.flips if f.cause == cause] for cause in ("figures", "policy"))
     sides, blocks = ("before", "after"), list[Any]()
     if figures:
-        blocks.append(_grid("Limits that came out otherwise", figures[:MOST], sides))
+        blocks.append(_grid("Judgements that came out otherwise", figures[:MOST], sides))
         blocks.append(Prose(HOLM, small=True))
     if later := figures[MOST:]:
-        blocks.append(Folded(counted(len(later), "further limit"), [_grid("Further limits", later, sides)]))
+        blocks.append(Folded(counted(len(later), "further judgement"), [_grid("Further judgements", later, sides)]))
     if policy:
         grid = _grid("Figures that only the policy lets come out otherwise", policy, ("by its own", "by the second's"))
         said = f"What the second's policy makes of the first audit: {counted(len(policy), 'figure')}"

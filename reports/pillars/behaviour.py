@@ -66,11 +66,12 @@ def reliance(outcomes: Sequence[Outcome]) -> str:
     table = _table(o, "column")
     if table is None or not table.rows or not table.rows[0][7]:
         return ""
-    name, loss, low, moved = (table.rows[0][i] for i in (0, 1, 2, 7))
+    name, loss, low, high, moved = (table.rows[0][i] for i in (0, 1, 2, 3, 7))
+    moves = f"by {number(figure_in(moved))} where its values are exchanged"
     if low is None or figure_in(low) <= 0:
-        return f"The answer moves most with {name}: by {number(figure_in(moved))} where its values are exchanged."
-    loss = figure_in(loss)
-    return f"The model relies most on {name}: without knowing it, {_change(o, loss, 2)}."
+        return f"The answer moves most with {name}: {moves}."
+    lost = f"{_change(o, figure_in(loss), 2)} (95 % interval {number(figure_in(low))} to {number(figure_in(high))})"
+    return f"The model relies most on {name}: without knowing it, {lost}, and the answer moves {moves}."
 
 
 def _table(o: Outcome | None, first: str) -> Table | None:
@@ -249,7 +250,7 @@ def _with_intervals(table: Table) -> Grid:
     for cells, raw in zip(grid.rows, table.rows, strict=False):
         row = list(cells)
         for i in ends:
-            row[i - 1] = "" if raw[i] is None else f"{number(figure_in(raw[i - 1]))} to {number(figure_in(raw[i]))}"
+            row[i - 1] = "" if raw[i] is None else f"{cells[i - 1]} to {cells[i]}"
         rows.append([c for i, c in enumerate(row) if i not in ends])
     kept = [i for i in range(len(columns)) if i not in ends]
     numbers = frozenset(k for k, i in enumerate(kept) if i in grid.numbers)

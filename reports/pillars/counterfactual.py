@@ -27,7 +27,7 @@ READ = {
     "changed_columns": "How many columns a change takes, on average.",
     "distance": "How far it goes, on average: numbers in MADs, 1 for a category or flag.",
     "plausibility": "Changed rows that lie as near to a real row as 95 % of real rows do.",
-    "robustness": "How often the new answer stays when the weights get a little noise. Near .5 it just crosses over.",
+    "robustness": "How often the new answer stays when the weights get a little noise. Near 0.5 it just crosses over.",
     "robustness_before": "The same of the answers before the change.",
 }
 NONE = "no admissible change was found"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from auditor.sentences import n_words
 from auditor.store import Record
 from auditor.types import Outcome
 from reports.parts import Section, interval_words
@@ -21,7 +22,6 @@ from reports.pillars.robust_groups import robust_groups
 from reports.pillars.tradeoff import tradeoff
 from reports.saying import say
 from reports.since import beside_baseline
-from reports.words import counts
 
 __all__ = ["fairness"]
 
@@ -59,7 +59,7 @@ def _lowest(record: Record, o: Outcome) -> str:
     if behind is None:
         return ""
     sentence = _lower(say(record.audit, o.check, behind)).removesuffix(".")
-    within = f"95 % interval {interval_words(behind, 2)}; {counts(behind)}"
+    within = f"95 % interval {interval_words(behind, 2)}; {n_words(behind)}"
     return f"Of all groups compared, most surely behind: {sentence} ({within})."
 
 

@@ -38,15 +38,15 @@ QUALITY = {
     "explain.shap": ("standard_error", "The largest standard error of a bar against the largest bar. 0 is exact."),
     "explain.lime": (
         "fidelity",
-        "How well the simple model follows the real one nearby, held out. 1 is exactly; below .5 nothing is drawn.",
+        "How well the simple model follows the real one nearby, held out. 1 is exactly; below 0.5 nothing is drawn.",
     ),
     "explain.occlusion": (
         "fill_agreement",
-        "Rank correlation between two ways of hiding the same parts. 1 is the same order, below .5 it is an artefact.",
+        "Rank correlation between two ways of hiding the same parts. 1 is the same order, below 0.5 it is an artefact.",
     ),
     "explain.rise": (
         "split_correlation",
-        "Rank correlation of two halves of its masks, for all of them: 1 is no chance, below .5 mostly chance.",
+        "Rank correlation of two halves of its masks, for all of them: 1 is no chance, below 0.5 mostly chance.",
     ),
 }
 # A second effect that a method shows beside its first, and its own figure, "" where it has none.

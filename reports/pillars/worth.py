@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from auditor.percents import percent
 from auditor.types import Audit, Measure, Outcome
 from reports.parts import Grid
 from reports.words import NOT_KNOWN, counted
@@ -66,7 +67,7 @@ class Worth:
         if self.random is not None:
             found.append(f"correlation with random weights {_signed(self.random)}")
         if self.steady is not None:
-            found.append(f"steady in {self.steady:.0%} of {counted(self.of, 'row')}")
+            found.append(f"steady in {percent(self.steady)} of {counted(self.of, 'row')}")
         return "; ".join(found)
 
     @property
@@ -106,7 +107,7 @@ def worth_grid(found: Mapping[str, Worth]) -> Grid:
             f"{w.speaks} of {w.told}",
             f"{w.against} of {w.told}",
             NOT_KNOWN if w.random is None else _signed(w.random),
-            NOT_KNOWN if w.steady is None else f"{w.steady:.0%}",
+            NOT_KNOWN if w.steady is None else percent(w.steady),
             f"{w.rows:,}",
         ]
         for w in found.values()

@@ -30,8 +30,8 @@ def method(audit: Audit) -> Section:
     blocks: list[Any] = [Prose(INTERVALS), Prose(seed)]
     if limits := _limits(audit):
         columns, more = ("measure", "verdict", "about", "limit", "in words"), max(0, len(limits) - LONGEST)
-        grid = Grid("Limits", columns, limits[:LONGEST], more=more)
-        blocks.append(Folded("Every limit and how it was decided", [grid]))
+        grid = Grid("Judgements", columns, limits[:LONGEST], more=more)
+        blocks.append(Folded("Every judgement and how it came out", [grid]))
     if audit.policy.limits:
         grids = [_policy(audit.policy), *([_accepted(audit.policy)] if audit.policy.accept else [])]
         blocks.append(Folded(f"The policy “{audit.policy.name}”: what it asks for, and why", grids))

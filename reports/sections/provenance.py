@@ -6,12 +6,14 @@ from typing import Any
 
 from auditor.schema import policy_digest_of
 from auditor.store import Record
-from auditor.types import Audit
+from auditor.types import Audit, Scalar
 from reports.parts import Code, Facts, Folded, Heading, Prose, Section
 from reports.verifier import verifier
+from reports.words import NOT_KNOWN
 
 __all__ = ["provenance"]
 
+VERSION = " version"
 RECORD = (
     "manifest.json beside this page holds the digest of every file of the audit; audit.json is the record, this page a "
     "view of it."
@@ -32,10 +34,23 @@ def provenance(record: Record, digest: str) -> Section:
         Prose(VERIFYING),
         Code("With this tool", "auditor verify DIR --key KEY.pub"),
         Code("Without it, as verifier.py DIR KEY.pub, in Python with nothing but cryptography", verifier()),
-        Folded("What it ran on", [Facts([(k, str(v)) for k, v in audit.environment.items()])]),
+        Folded("What it ran on", [Facts(_ran_on(audit))]),
     ]
     answer = "Every figure can be traced to a file, and every file to a digest."
     return Section("provenance", "Provenance", answer, blocks)
+
+
+def _ran_on(audit: Audit) -> list[tuple[str, str]]:
+    """What it ran on, the versions of libraries in one line."""
+    found = [(k, _said(v)) for k, v in audit.environment.items() if not k.endswith(VERSION)]
+    versions = [f"{k.removesuffix(VERSION)} {v}" for k, v in audit.environment.items() if k.endswith(VERSION)]
+    return [*found, *([("versions", ", ".join(versions))] if versions else [])]
+
+
+def _said(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return NOT_KNOWN if value is None else str(value)
 
 
 def _digests(audit: Audit) -> list[tuple[str, str]]:

@@ -50,7 +50,7 @@ def test_it_says_what_became_of_findings_limits_and_answers_and_where_the_page_i
     assert f"findings: {states.count('new')} new, " in out
     assert any(line.startswith(f"answers: {changed[0]} of {changed[1]} rows got another answer") for line in lines)
     flipped = sum(f["cause"] == "figures" for f in told["flipped"])
-    assert any(line.startswith(f"limits: {flipped} limit") for line in lines)
+    assert any(line.startswith(f"judgements: {flipped} judgement") for line in lines)
     assert lines[-1] == f"page: {tmp_path / 'out' / 'compare.html'}"
     assert {m["slice"] for m in told["churn"]["by_group"]} == {"sex=f", "sex=m"}
 

@@ -53,7 +53,7 @@ def test_a_network_whose_units_all_move_has_none() -> None:
 
 def test_what_a_rest_over_all_rows_says_of_others_is_stated() -> None:
     """After 24 rows without an event, at most 1 - .05^(1/24) = 11.73 % have one."""
-    assert "Counted over 24 rows: a unit that moved in none moves in at most 11.73% of such rows (95 %)." in (
+    assert "Counted over 24 rows: a unit that moved in none moves in at most 11.73 % of such rows (95 %)." in (
         result_of(resting(), CHECK).caveats
     )
 

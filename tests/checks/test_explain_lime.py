@@ -72,7 +72,7 @@ def test_a_classifier_that_is_not_linear_here_is_measured_and_not_drawn() -> Non
     assert measures(result, "drawn")[""].counts == (0, 2)
     assert measures(result, "neighbours")[""].value == 800
     assert result.tables == ()
-    assert any(c.startswith("In 2 of 2 rows the fidelity is below .5") and "800" in c for c in result.caveats)
+    assert any(c.startswith("In 2 of 2 rows the fidelity is below 0.5") and "800" in c for c in result.caveats)
 
 
 def test_too_few_neighbours_for_the_columns_are_said_to_be_too_few() -> None:
@@ -91,7 +91,7 @@ def test_weights_that_would_not_come_again_are_not_drawn_until_there_are_more_ne
     assert measures(few, "fidelity")[""].value > 0.5
     assert measures(few, "stability")[""].value < 0.9
     assert few.tables == ()
-    assert any(c.startswith("In 2 of 2 rows the stability is below .9") for c in few.caveats)
+    assert any(c.startswith("In 2 of 2 rows the stability is below 0.9") for c in few.caveats)
     assert any("too few for 25 columns: raise `most`" in c for c in few.caveats)
     assert measures(more, "stability")[""].value > 0.9
     assert len(more.tables) == 2

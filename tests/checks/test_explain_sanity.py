@@ -28,7 +28,7 @@ def test_maps_of_weights_that_decide_are_gone_with_them() -> None:
 
     assert all(abs(found[f"method={m}"].value) < 0.3 for m in ("LRP", "Input x gradient", "Occlusion"))
     assert measures(result, "entropy_rise")["method=LRP"].low > 0  # the patch alone had relevance, now all has
-    assert result.tables[0].columns == ("method", "50% random", "100% random", "low", "high", "entropy rise", "n")
+    assert result.tables[0].columns == ("method", "50 % random", "100 % random", "low", "high", "entropy rise", "n")
 
 
 def test_few_parts_have_no_histogram_and_texts_no_noise() -> None:

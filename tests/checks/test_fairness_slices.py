@@ -238,7 +238,7 @@ def test_of_a_value_the_fifth_of_the_rows_furthest_off_counts_as_wrong() -> None
 
     off = np.abs(noise * spread)
     limit = np.sort(off)[int(0.8 * 2999)]
-    assert found.caveats[0] == f"An answer counts as wrong where it is more than {limit:.4g} off: 20% of them are."
+    assert found.caveats[0] == f"An answer counts as wrong where it is more than {limit:.4g} off: 20 % of them are."
     assert measures(found, "error_rate")[""].value == pytest.approx(0.2, abs=0.001)
     confirmed = [dict(groups_of(row[0])) for row in found.tables[0].rows if row[-1]]
     assert any(slice_.get("c2") == "3" and "c1" in slice_ for slice_ in confirmed)

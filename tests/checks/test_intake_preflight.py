@@ -62,9 +62,9 @@ def test_chance_level_is_said_in_words_and_the_audit_goes_on() -> None:
 @pytest.mark.parametrize(
     ("right", "words"),
     [
-        (0, "0.0% on 3 classes is below chance level (33.3%): are the order of the classes, mean, std"),
-        (8, "33.3% on 3 classes is chance level (33.3%): are mean, std"),
-        (10, "41.7% on 3 classes cannot be told from chance level (33.3%) with 24 rows: are mean, std"),
+        (0, "0.0 % on 3 classes is below chance level (33.3 %): are the order of the classes, mean, std"),
+        (8, "33.3 % on 3 classes is chance level (33.3 %): are mean, std"),
+        (10, "41.7 % on 3 classes cannot be told from chance level (33.3 %) with 24 rows: are mean, std"),
         (16, None),
     ],
 )
@@ -353,5 +353,5 @@ def test_a_wrong_normalisation_is_reported_as_chance_level() -> None:
 
     caveats = " ".join(result_of(zoo.Case(wrong, opened.data.take(100, 0)), CHECK).caveats)
 
-    assert "chance level (10.0%)" in caveats and "are mean, std" in caveats
+    assert "chance level (10.0 %)" in caveats and "are mean, std" in caveats
     assert "0 normalisation: the audit file is probably wrong." in caveats.replace("ImageNet", "CIFAR-10")

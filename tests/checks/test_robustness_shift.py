@@ -214,7 +214,7 @@ def test_one_row_one_class_constant_columns_and_gaps() -> None:
     gaps = classifier(lambda x: x[:, 4] - 0.5, x, COLUMNS)
     found = result_of(classifier(lambda x: x[:, 4] - 0.5, rows(60, 5), COLUMNS), CHECK, gaps.data)
     row = next(r for t in found.tables if t.title.startswith("Columns") for r in t.rows if r[0] == "age")
-    assert "33.3% missing" in row[4] and row[1] == "Kolmogorov-Smirnov, missing"
+    assert "33.3 % missing" in row[4] and row[1] == "Kolmogorov-Smirnov, missing"
 
 
 def test_more_columns_than_rows() -> None:

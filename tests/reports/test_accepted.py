@@ -38,7 +38,7 @@ def test_an_accepted_finding_says_who_answers_for_it_and_until_when() -> None:
     assert (found.id, found.key, found.limit_of) == (ID, "F1", FLOOR)
     assert found.accepted == "Accepted by Ann <b> until 31 Jan 2027: retraining | *soon*"
     assert in_a_line(found).endswith(found.accepted)
-    assert why(record.audit) == "Of 1 limit 1 gave a warning. 1 finding is accepted for now."
+    assert why(record.audit) == "Of 1 judgement 1 gave a warning. 1 finding is accepted for now."
     page = render(record)
     assert "Accepted by Ann &lt;b&gt; until 31 Jan 2027" in page
     assert f"<code>{ID}</code>" in page
@@ -50,7 +50,7 @@ def test_an_expired_acceptance_is_named() -> None:
     (found,) = findings(record.audit)
     assert found.expired
     assert "accepted it until 22 Nov 2026, which has passed" in found.accepted
-    assert why(record.audit) == "Of 1 limit 1 failed. 1 acceptance has expired."
+    assert why(record.audit) == "Of 1 judgement 1 failed. 1 acceptance has expired."
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_the_terminal_is_told_in_lines_that_nothing_breaks() -> None:
 
     assert lines[:2] == ["verdicts: Pass to Fail", "findings: 1 new, 0 worse, 0 better, 0 unchanged, 0 fixed"]
     assert lines[2].startswith("  New: The model is right in 0.60 of the rows. It went from 0.980 to 0.600, by ")
-    assert lines[3] == "limits: 1 limit came out otherwise, by the same policy."
+    assert lines[3] == "judgements: 1 judgement came out otherwise, by the same policy."
     hostile = good(120)
     hostile = replace(hostile, audit=replace(hostile.audit, environment={"x\n\x1b[2J version": 1}))
     told = in_lines(compared(good(196), hostile))

@@ -101,14 +101,17 @@ def test_of_a_pair_the_first_is_filled_and_above_the_second() -> None:
 @pytest.mark.parametrize(
     ("loss", "caveat", "says"),
     [
-        (0.031, "", "without knowing it, its accuracy falls by 0.03."),
-        (2.5, "Curves, and how far the answer moves, are of the value, over 9 rows.", "its mean error rises by 2.50."),
+        (0.031, "", "its accuracy falls by 0.03"),
+        (2.5, "Curves, and how far the answer moves, are of the value, over 9 rows.", "its mean error rises by 2.50"),
     ],
 )
 def test_what_the_model_relies_on_most(loss: float, caveat: str, says: str) -> None:
-    row = ("age", loss, 0.01, 0.1, 0.0, None, None, 0.1)
+    row = ("age", loss, 0.01, 0.1, 0.0, None, None, 0.2)
 
-    assert reliance([of("explain.global", Table("t", IMPORTANCE, (row,)), caveats=(caveat,))]).endswith(says)
+    said = reliance([of("explain.global", Table("t", IMPORTANCE, (row,)), caveats=(caveat,))])
+
+    assert said.startswith(f"The model relies most on age: without knowing it, {says} (95 % interval 0.01 to 0.10)")
+    assert said.endswith(" and the answer moves by 0.20 where its values are exchanged.")
 
 
 def test_a_model_that_relies_on_nothing_is_not_said_to_rely() -> None:

@@ -73,7 +73,7 @@ def test_of_two_policies_the_second_judges_both_and_both_verdicts_stay_as_they_w
     assert [w for w in ("Pass", "Fail") if f"</svg> {w}</p>" in html] == ["Pass"]
     assert "In this comparison “Fail” by floor" in Page(html).words
     words = section(html, "flipped")
-    assert "1 limit came out otherwise, by the same policy." in words
+    assert "1 judgement came out otherwise, by the same policy." in words
     assert "different policies, lax and floor: both are judged here by the second's." in words
     assert "By it the first is “Fail”, and was “Pass” by its own; 1 figure of it comes out otherwise" in words
 

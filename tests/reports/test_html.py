@@ -93,7 +93,7 @@ def test_the_first_screen_holds_verdict_findings_and_identity() -> None:
 
     assert first.words.startswith("Fail: audit of zoo 1.0")
     assert "Fail" in first.words and "1 failed" in first.words
-    assert len(list(first.all("li"))) == 3
+    assert len([a for a in first.all("p") if a.get("class") == "say"]) == 3
     assert "95 % interval" in first.words and "limit at least 0.99" in first.words
     assert "sha256 bbbbbbbbbbbb" in first.words
     assert "22 Nov 2026, 09:14 UTC" in first.words
@@ -123,9 +123,9 @@ def test_predictions_alone_have_no_file_and_no_grade_to_explain() -> None:
 @pytest.mark.parametrize(
     ("limits", "verdict", "why"),
     [
-        (LIMITS, "Fail", "Of 3 limits 1 failed and 1 gave a warning."),
-        (LIMITS[1:2], "Pass", "The only limit is met."),
-        (LIMITS[1:], "Pass with conditions", "Of 2 limits 1 gave a warning."),
+        (LIMITS, "Fail", "Of 3 judgements 1 failed and 1 gave a warning."),
+        (LIMITS[1:2], "Pass", "The one limit that was judged is met."),
+        (LIMITS[1:], "Pass with conditions", "Of 2 judgements 1 gave a warning."),
         ((), "Incomplete", "nothing was judged"),
         (
             (*LIMITS[1:], Limit("explain.lrp", "gain", required=True, fail_below=1.0)),

@@ -1,4 +1,4 @@
-"""What the first screen says of groups: what chance does not explain, and nothing else."""
+"""What the first screen says of classes and groups: what chance does not explain, and nothing else."""
 
 from __future__ import annotations
 
@@ -21,6 +21,29 @@ def gap(where: str, *counts: int, name: str = "demographic_parity_difference") -
 
 def audit(*outcomes: Outcome) -> Audit:
     return record(*outcomes).audit
+
+
+def recalls(*found: tuple[str, int, int], right: tuple[int, int]) -> Outcome:
+    classes = (rate("recall", k, n, slice=f"class={name}") for name, k, n in found)
+    return outcome("performance.accuracy", rate("accuracy", *right), *classes)
+
+
+def test_a_class_that_is_found_less_often_than_the_model_is_right_is_named() -> None:
+    found = audit(recalls(("rejected", 23, 68), ("approved", 520, 532), right=(543, 600)))
+    (said,) = standouts(found)
+
+    assert said.startswith("Class rejected is found in 0.34 of its 68 rows (0.24 to 0.46); of all rows 0.91 are called")
+
+
+def test_the_most_certain_of_them_is_named_and_the_others_counted() -> None:
+    found = audit(recalls(("a", 40, 100), ("b", 30, 100), ("c", 0, 1), ("d", 790, 800), right=(860, 1001)))
+    (said,) = standouts(found)
+
+    assert said.startswith("Class b ") and said.endswith("2 other classes are found less often than that too.")
+
+
+def test_classes_that_chance_may_explain_are_left_out() -> None:
+    assert standouts(audit(recalls(("a", 40, 50), ("b", 46, 50), right=(86, 100)))) == []
 
 
 def test_gaps_that_chance_explains_are_left_out() -> None:

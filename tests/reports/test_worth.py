@@ -59,9 +59,9 @@ def test_the_figures_stand_behind_the_word() -> None:
 
     assert found["LRP"].figures == (
         "beats chance and model-free orders in 4 of 5 measures (20 rows); chance beats it in 1; "
-        "correlation with random weights 0.03; steady in 95% of 20 rows"
+        "correlation with random weights 0.03; steady in 95 % of 20 rows"
     )
-    assert worth_grid(found).rows == [["LRP", "weak", "4 of 5", "1 of 5", "0.03", "95%", "20"]]
+    assert worth_grid(found).rows == [["LRP", "weak", "4 of 5", "1 of 5", "0.03", "95 %", "20"]]
     assert worth_grid(worths(audit(4, 0))).rows[0][4:6] == ["not known", "not known"]
 
 

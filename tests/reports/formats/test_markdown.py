@@ -128,7 +128,7 @@ def test_it_renders_to_our_own_tags_and_no_link(found: Record) -> None:
 def test_it_shows_the_verdict_why_and_every_finding() -> None:
     page = shown(summary(CASES["one"].record))
 
-    assert page.text.startswith("Fail: audit of zoo 1.0\nOf 2 limits 1 failed.\n")
+    assert page.text.startswith("Fail: audit of zoo 1.0\nOf 2 judgements 1 failed.\n")
     assert "F1 Failed: Accuracy for group = a is 0.05. 0.05 (95 % interval 0.03 to 0.09; n = 200)" in page.text
     assert f"; limit at least 0.50 {CHECK}/accuracy/group=a" in page.text
     assert "1 of 1 checks ran." in page.text and "1 check\n" in page.text
