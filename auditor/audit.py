@@ -6,6 +6,7 @@ model + data -> choose checks -> run each, guarded -> judge -> Audit
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -95,6 +96,15 @@ def _context(model: Model | None, data: Data, reference: Data | None, seed: int,
     return Context(model, data, reference, batch_size=batch_size, device=model.device, root_seed=seed)
 
 
+def _odd(c: Check, result: Result) -> str:
+    """What of its measures no limit could be held against for certain; "" where there is nothing."""
+    if undeclared := [m.name for m in result.measures if not c.may_measure(m.name)]:
+        return f"the check measured {undeclared[0]}, which it does not declare"
+    times = Counter((m.name, m.slice) for m in result.measures)
+    twice = next((name for name, n in times.items() if n > 1), None)
+    return f"the check measured {' of '.join(filter(None, twice))} twice" if twice else ""
+
+
 def _run_one(c: Check, context: Context, params: dict[str, Setting], snapshot: Snapshot | None) -> Finished:
     result: Result | None = None
     meter = Meter()
@@ -106,8 +116,8 @@ def _run_one(c: Check, context: Context, params: dict[str, Setting], snapshot: S
                 with context.model.frozen():
                     result = c.run(context, **params)
         status, why = Status.MEASURED, ""
-        if undeclared := [m.name for m in result.measures if not c.may_measure(m.name)]:
-            status, why, result = Status.ERROR, f"the check measured {undeclared[0]}, which it does not declare", None
+        if odd := _odd(c, result):
+            status, why, result = Status.ERROR, odd, None
     except NotApplicable as e:
         status, why = Status.NOT_APPLICABLE, str(e)
     except (Exception, SystemExit) as e:  # a model's code may ask to leave

@@ -27,9 +27,12 @@ def _idle(audit: Audit) -> Iterator[str]:
 def _of_check(outcome: Outcome) -> Iterator[str]:
     measures = {(m.name, m.slice): m for m in outcome.measures}
     for j in outcome.judgements:
-        if j.limit.measure or j.limit.side == "worse":
-            continue
         m = measures[j.measure, j.slice]
+        if j.limit.measure:
+            continue
+        if j.limit.side == "worse":
+            yield from _no_change(outcome.check, m, j.limit)
+            continue
         yield from _wrong_side(outcome.check, m, j.limit)
         yield from _no_rate(outcome.check, m, j.limit)
 
@@ -43,6 +46,11 @@ def _wrong_side(check: str, m: Measure, bound: Bound) -> Iterator[str]:
             f"The limit on {m.name} ({check}) asks for {meant} {bound.value:g}, and {better} of it is better: "
             "was the other side meant?"
         )
+
+
+def _no_change(check: str, m: Measure, bound: Bound) -> Iterator[str]:
+    if m.method in RATES and (bound.value or 0.0) >= 1:
+        yield f"No {m.name} ({check}) can get worse by more than {bound.value:g}: a share is meant, such as 0.05."
 
 
 def _no_rate(check: str, m: Measure, bound: Bound) -> Iterator[str]:

@@ -47,7 +47,8 @@ def parse_policy(text: str, name: str, file: str = "") -> Policy:
         msg = f"policy {file or name!r:.200}: {first_error(e, _known_keys, given)}"
         raise UsageError(msg) from None
     limits, accepted = found.limit, found.accept
-    problems = chain(chain.from_iterable(map(_problems_of_limit, limits)), _problems_of_acceptances(accepted))
+    own = chain.from_iterable(map(_problems_of_limit, limits))
+    problems = chain(own, _problems_between(limits), _problems_of_acceptances(accepted))
     if problem := next(problems, None):
         msg = f"policy {file or name!r:.200}: {problem}"
         raise UsageError(msg)
@@ -76,6 +77,7 @@ def _problems_of_limit(limit: Limit) -> Iterator[str]:
         yield f"the limit on {name} has none of {', '.join(BOUNDS)}, and is not required either"
     if len({bound.endswith("worse_by") for bound in limit.bounds}) > 1:
         yield f"the limit on {name} bounds the figure and its change since a baseline; write two limits"
+    yield from _problems_of_bounds(limit, name)
     for bound, value in limit.bounds.items():
         if isinstance(value, float) and not math.isfinite(value):
             yield f"{bound} on {name} is {value}; expected a finite number"
@@ -83,6 +85,34 @@ def _problems_of_limit(limit: Limit) -> Iterator[str]:
             yield f"{bound} on {name} is {value}; expected how much worse it may be, from 0 on"
     if not LEAST <= limit.confidence <= MOST:
         yield f"confidence is {limit.confidence} on {name}; it must lie between {LEAST} and {MOST}"
+
+
+def _problems_of_bounds(limit: Limit, name: str) -> Iterator[str]:
+    """What is wrong with its numbers beside each other: a warning that is never first, a range that holds nothing."""
+    numbers = {bound: value for bound, value in limit.bounds.items() if isinstance(value, float)}
+    for side, sign in (("below", 1), ("above", -1), ("worse_by", -1)):
+        fail, warn = numbers.get(f"fail_{side}"), numbers.get(f"warn_{side}")
+        if fail is not None and warn is not None and sign * (fail - warn) > 0:
+            yield (
+                f"warn_{side} ({warn:g}) lies beyond fail_{side} ({fail:g}), so that {name} never only warns: "
+                "were they exchanged?"
+            )
+    least, most = numbers.get("fail_below"), numbers.get("fail_above")
+    if least is not None and most is not None and least > most:
+        yield f"no figure is at least {least:g} (fail_below) and at most {most:g} (fail_above), which {name} should be"
+
+
+def _problems_between(limits: Sequence[Limit]) -> Iterator[str]:
+    """Bounds that two limits share: a judgement answers for one of them, and names its requirements alone."""
+    seen = Counter(
+        (li.check, li.measure, li.slice, str(li.settings), bound, value)
+        for li in limits
+        for bound, value in li.bounds.items()
+    )
+    for (check, measure, _, _, bound, value), times in seen.items():
+        if times > 1:
+            said = value if isinstance(value, str) else f"{value:g}"
+            yield f"two limits have {bound} {said} on {check} {measure}; write one, with all its requirements"
 
 
 def _problems_of_acceptances(accepted: Sequence[Acceptance]) -> Iterator[str]:

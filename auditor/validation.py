@@ -25,7 +25,7 @@ def first_error(
     """
     first = error.errors(include_url=False)[0]
     place = _place(first["loc"], given)
-    where = ".".join(map(str, place))
+    where = _words(place)
     if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         *parents, key = place
         section = f"[{'.'.join(str(p) for p in parents if not isinstance(p, int))}]" if parents else "the top level"
@@ -35,8 +35,21 @@ def first_error(
         return f"[{where}] {text}" if where else text
     if first["type"] == "missing" and isinstance(key := first["loc"][-1], str):
         return f"[{where}] has no {key!r}, which it needs" if where else f"there is no section [{key}]; it is needed"
+    if first["type"] in {"tuple_type", "list_type"}:
+        return f"{where}: expected a list, [{first['input']!r:.80}], found {first['input']!r:.80}"
     message = first["msg"]
     return f"{where}: {message[0].lower()}{message[1:]}, found {first['input']!r:.80}"
+
+
+def _words(place: Sequence[int | str]) -> str:
+    """`limit number 2, confidence`: tables of a list counted from 1, as people do; `data.images` otherwise."""
+    words = ""
+    for part in place:
+        if isinstance(part, int):
+            words += f" number {part + 1}"
+        else:
+            words += (", " if words.rpartition(" number ")[2].isdigit() else "." if words else "") + part
+    return words
 
 
 def _place(loc: Sequence[int | str], given: Any) -> list[int | str]:

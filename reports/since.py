@@ -17,7 +17,7 @@ FOUND = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE)
 
 
 class State(StrEnum):
-    """What became of a finding since the baseline; NONE where there is no baseline."""
+    """What became of a finding since the baseline; NONE without one, and where its figures are of another kind."""
 
     NONE = ""
     NEW = "new"
@@ -58,10 +58,15 @@ def since_words(audit: Audit, check: str, m: Measure) -> str:
 
 
 def fixed(audit: Audit) -> Iterator[Shift]:
-    """The baseline's findings that now pass every limit, each with how its figure has moved."""
+    """The baseline's findings that now pass every limit, each with how its figure has moved.
+
+    None of those whose figures are of another kind now.
+    """
     judged = {(o.check, j.measure, j.slice) for o in audit.outcomes for j in o.judgements}
     found = {(o.check, j.measure, j.slice) for o in audit.outcomes for j in o.judgements if j.status in FOUND}
     for shift in audit.baseline.shifts if audit.baseline else ():
+        if shift.differs_otherwise:
+            continue
         if shift.status in FOUND and (shift.check, shift.measure, shift.slice) in judged - found:
             yield shift
 
@@ -74,13 +79,14 @@ def since_blocks(audit: Audit, states: Sequence[str]) -> list[Any]:
         return []
     n = {state: states.count(state) for state in State if state}
     findings = ", ".join(f"{count} {state}" for state, count in n.items())
+    other = f", {without} not comparable" if (without := states.count(State.NONE)) else ""
     return [
         Heading("Since the baseline"),
         Facts([
             ("Baseline", b.name),
             ("Its record", f"audit.json, sha256 {b.sha256[:12]}"),
             ("Its verdict", f"{VERDICT[b.verdict]}, by the policy {b.policy}"),
-            ("Findings", f"{findings}, {sum(1 for _ in fixed(audit))} fixed"),
+            ("Findings", f"{findings}, {sum(1 for _ in fixed(audit))} fixed{other}"),
             ("Every change", "In compare.html, which the run with this baseline left beside its report."),
         ]),
     ]  # fmt: skip
@@ -111,6 +117,8 @@ def _cells(shift: Shift | None) -> tuple[str, str]:
     """The baseline's figure, and the change with its interval."""
     if shift is None:
         return "not measured", ""
+    if shift.differs_otherwise:
+        return number(shift.before, 3), f"not comparable: {shift.doubt}"
     if shift.change is None:
         return number(shift.before, 3), ""
     if shift.low is None or shift.high is None:

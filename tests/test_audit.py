@@ -63,6 +63,30 @@ def test_a_check_that_raises_is_an_error_and_stops_nobody() -> None:
 
 
 @pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize(
+    ("measures", "found", "reason"),
+    [
+        (
+            ("fine",),
+            (rate("fine", 1, 2, slice="a"), rate("fine", 1, 3, slice="a")),
+            "the check measured fine of a twice",
+        ),
+        (("fine",), (rate("odd", 1, 2),), "the check measured odd, which it does not declare"),
+        (("fine",), (rate("fine", 1, 2), rate("fine", 1, 2, slice="a")), "no limit names it"),
+    ],
+)
+def test_figures_that_limits_cannot_name_are_an_error(
+    measures: tuple[str, ...], found: tuple[Measure, ...], reason: str
+) -> None:
+    check("zz.figures", title="x", source="a test", measures=measures)(lambda ctx: Result(found))
+
+    outcome = audited()["zz.figures"]
+
+    assert outcome.reason.partition(";")[0] == reason
+    assert (outcome.status is Status.ERROR) == (reason != "no limit names it")
+
+
+@pytest.mark.usefixtures("registered")
 def test_a_check_that_damages_the_model_is_an_error_and_the_next_one_finds_it_whole() -> None:
     def vandal(ctx: Context) -> Result:
         ctx.need_model().module[1].weight.data.zero_()

@@ -122,7 +122,7 @@ BASE = {"model": {"path": "m.pt"}, "data": {"path": "x.csv"}}
         ({"columns": [{"name": "a", "mean": 1.0}]}, r"mean and std are given together"),
         ({"input": {"mean": [1.0]}}, r"mean and std are given together"),
         ({"input": {"mean": [1.0], "std": [1.0, 2.0]}}, r"mean has 1 values and std 2"),
-        ({"input": {"mean": [1.0], "std": [0.0]}}, r"input.std.0: .*greater than 0, found 0"),
+        ({"input": {"mean": [1.0], "std": [0.0]}}, r"input.std number 1: .*greater than 0, found 0"),
         ({"input": {"bounds": [1, 0]}}, r"bounds are \[1, 0\]"),
         ({"input": {"size": [224]}}, r"input.size"),
         ({"data": {}}, r"\[data\] has no 'path', which it needs"),

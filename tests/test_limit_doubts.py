@@ -11,7 +11,7 @@ from auditor.errors import UsageError
 from auditor.limit_doubts import doubtful
 from auditor.policy import judge, need_known
 from auditor.stats import rate
-from auditor.types import Acceptance, Limit, Measure, Policy
+from auditor.types import Acceptance, Baseline, Limit, Measure, Policy, Shift, Verdict
 from tests.reports.compared import ACCURACY, outcome, record
 
 MORE, LESS = rate("accuracy", 90, 100), replace(rate("fpr", 10, 100), better="lower")
@@ -51,6 +51,17 @@ def test_a_slip_is_named(measure: Measure, bounds: dict[str, float], words: str)
 )
 def test_a_limit_that_makes_sense_is_left_alone(measure: Measure, bounds: dict[str, float]) -> None:
     assert said(measure, **bounds) == []
+
+
+def test_a_change_that_no_rate_can_exceed_is_named() -> None:
+    shift = Shift(ACCURACY, "accuracy", "", 0.9, 100, 0.0, -0.05, 0.05)
+    audit = replace(
+        record(outcome(ACCURACY, MORE)).audit, baseline=Baseline("b", "0" * 64, Verdict.PASS, "p", (shift,))
+    )
+
+    for most, count in ((5.0, 1), (1.0, 1), (0.05, 0)):
+        found = doubtful(judge(audit, Policy("p", (Limit(ACCURACY, "accuracy", fail_worse_by=most),))))
+        assert [f"worse by more than {most:g}" in said for said in found] == [True] * count
 
 
 KNOWN = {ACCURACY: ("accuracy", "majority_share"), "fairness.robustness": ("*_accuracy",)}

@@ -88,6 +88,7 @@ def test_a_size_may_be_a_fraction(tmp_path: Path) -> None:
     assert [x.slice for x in found.limits] == [f"linf@{8 / 255:.3g}", "kind=1/2"]
 
 
+CHANGE = "[[limit]]\ncheck='a.b'\nmeasure='m'\n"
 ACCEPT = "[[accept]]\nfinding='a.b/m/sex=F&race=B/C'\nowner='Ann'\nreason='known'\nexpires=2027-01-31\n"
 
 
@@ -106,11 +107,21 @@ def test_an_accepted_finding_has_an_owner_a_reason_and_an_end(tmp_path: Path) ->
         (ACCEPT.replace("a.b/m/sex=F&race=B/C", "F1"), "'F1'; expected CHECK/MEASURE/SLICE"),
         (ACCEPT.replace("'Ann'", "' '"), "empty owner"),
         (ACCEPT.replace("'known'", "''"), "empty reason"),
-        (ACCEPT.replace("2027-01-31", "'soon'"), "accept.0.expires"),
+        (ACCEPT.replace("2027-01-31", "'soon'"), "accept number 1, expires"),
         (ACCEPT.replace("expires=2027-01-31\n", ""), "has no 'expires'"),
         (ACCEPT + "until=1\n", "unknown key 'until'.*known: finding, owner, reason, expires"),
         (LIMIT + "line=3\n", "has the key line"),
         (LIMIT + "fail_worse_by=0.1\n", "write two limits"),
+        (LIMIT + LIMIT.replace("=1", "='x'\nconfidence='high'"), "limit number 2, confidence: .*found 'high'"),
+        (
+            LIMIT + "requirement='nyc-ll144:5-301'\n",
+            r"limit number 1, requirement: expected a list, \['nyc-ll144:5-301'\]",
+        ),
+        (LIMIT + "warn_below=0.5\n", r"warn_below \(0.5\) lies beyond fail_below \(1\), .* were they exchanged\?"),
+        (LIMIT.replace("below", "above") + "warn_above=1.5\n", r"warn_above \(1.5\) lies beyond fail_above"),
+        (CHANGE + "fail_worse_by=0.1\nwarn_worse_by=0.2\n", r"warn_worse_by \(0.2\) lies beyond fail_worse_by"),
+        (LIMIT + "fail_above=0.5\n", r"no figure is at least 1 \(fail_below\) and at most 0.5 \(fail_above\)"),
+        (LIMIT + LIMIT, "two limits have fail_below 1 on a.b m; write one, with all its requirements"),
         ("[[limit]]\ncheck='a.b'\nmeasure='m'\nfail_worse_by=-0.1\n", "fail_worse_by on a.b m is -0.1"),
         ("[[limit]]\ncheck='a.b'\nmeasure='m'\nfail_worse_by='m'\n", "fail_worse_by"),
         ("[[limit]]\ncheck='a.b'\nfail_below=1\n", "names no measure"),
@@ -121,3 +132,19 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path: Path, text: str, mes
     with pytest.raises(UsageError, match=message) as e:
         read(tmp_path, text)
     assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LIMIT + "warn_below=1\n",
+        LIMIT + "warn_below=2\n",
+        LIMIT + "fail_above=1\n",
+        LIMIT + "warn_below='share'\n",
+        LIMIT + LIMIT.replace("=1", "=2"),
+        LIMIT + LIMIT + "slice='sex=F'\n",
+        LIMIT + LIMIT + "settings={norm='l2'}\n",
+    ],
+)
+def test_bounds_that_go_together_are_taken(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, text).limits

@@ -29,7 +29,7 @@ def sign(
     folder: Audited,
     key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The private key.")],
     valid_days: Annotated[
-        int, typer.Option("--valid-days", metavar="N", min=1, help="For how many days the signature holds.")
+        int, typer.Option("--valid-days", metavar="N", min=1, max=365, help="For how many days the signature holds.")
     ] = 365,
     reviewer: Annotated[
         str | None, typer.Option("--reviewer", metavar="'NAME, ROLE'", help="Who signs the audit off.")

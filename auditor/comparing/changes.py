@@ -102,6 +102,8 @@ def _change(
         n = tuple(m.n if m else 0 for m in (before, after))
         better = either.better if either else "neither"
         return Change(*key, better, values[0], values[1], (n[0], n[1]), doubt=_missing(before, after))
+    if before.better != after.better:
+        doubt = doubt or f"another side is better: {before.better} before, {after.better} now"
     known = Change(*key, before.better, before.value, after.value, (before.n, after.n), doubt=doubt)
     paired = _paired(known, before, after, of) if of else None
     return paired or _with(known, independent(before, after))

@@ -91,7 +91,11 @@ def _stayed(f: Finding, then: Mapping[str, Finding]) -> Became:
 
 
 def _gone(f: Finding, first: Side, second: Side) -> Became:
-    """Of a finding of the first audit alone: fixed only where the second looked and found that it is none."""
+    """Of a finding of the first audit alone: fixed only where the second looked alike and found that it is none."""
+    baseline, m = second.audit.baseline, f.measure
+    shift = baseline.shift(f.check, m.name, m.slice) if baseline and m else None
+    if shift and shift.differs_otherwise:
+        return Became.UNMEASURED
     outcome = second.audit.outcome(f.check)
     looked = f.id in second.statuses if f.id in first.figures else outcome is not None and outcome.result is not None
     return Became.FIXED if looked else Became.UNMEASURED

@@ -58,6 +58,7 @@ def _since(audit: Audit, found: Sequence[Finding]) -> list[str]:
     gone = [finding_id(s.check, s.measure, s.slice) for s in fixed(audit)]
     states = {**Counter(f.state for f in found), "fixed": len(gone)}
     of = ", ".join(f"{states.get(word, 0)} {word}" for word in ("new", "fixed", "worse", "better", "unchanged"))
+    of += f", {states['']} not comparable" if states.get("") else ""
     name = text(audit.baseline.name or "the baseline", 200)
     lines = [f"Since the baseline ({name}, {VERDICT[audit.baseline.verdict].lower()}): {of}.", ""]
     return [*lines, f"Fixed: {_named([code(each, 100) for each in gone])}.", ""] if gone else lines

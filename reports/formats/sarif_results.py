@@ -96,11 +96,19 @@ def _of_judgement(audit: Audit, f: Finding, j: Judgement, m: Measure) -> Log:
         result["suppressions"] = [_suppression(by)]
     elif by:
         result["message"]["text"] += f" {plain(accepted_words(by, expired=True))}."
-    if audit.baseline:
-        shift = audit.baseline.shift(f.check, m.name, m.slice)
-        held = "unchanged" if shift and shift.status is Status.PASS else "new"
-        result["baselineState"] = held if j.status is Status.PASS else STATE[State(f.state)]
+    if state := _state(audit, f, j):
+        result["baselineState"] = state
     return result
+
+
+def _state(audit: Audit, f: Finding, j: Judgement) -> str:
+    """What became of a judgement since the baseline; "" without one, and where its figures are of another kind."""
+    shift = audit.baseline.shift(f.check, j.measure, j.slice) if audit.baseline else None
+    if audit.baseline is None or (shift and shift.differs_otherwise):
+        return ""
+    if j.status is Status.PASS:
+        return "unchanged" if shift and shift.status is Status.PASS else "new"
+    return STATE[State(f.state)]
 
 
 def _of_limit(audit: Audit, limit: Limit, kind: str, said: str) -> Log:

@@ -83,6 +83,16 @@ def test_a_figure_that_could_not_be_said_in_the_baseline_is_undecided() -> None:
     assert "cannot be said here or in the baseline" in found.outcomes[0].judgements[0].sentence
 
 
+def test_a_figure_whose_better_side_was_turned_round_is_not_judged_by_its_change() -> None:
+    old = Measure("accuracy", "", 0.9, 100, better="lower")
+
+    found = against(record(outcome(ACCURACY, old)), by(WORSE, right(BAD))).audit
+
+    assert found.baseline is not None and found.baseline.shifts[0].differs_otherwise
+    assert found.outcomes[0].status is Status.INCONCLUSIVE
+    assert "another side is better: lower before, higher now" in found.outcomes[0].judgements[0].sentence
+
+
 @pytest.mark.parametrize(
     ("key", "value", "check", "doubt"),
     [

@@ -70,6 +70,15 @@ def test_a_finding_is_new_for_what_was_measured_and_not_for_a_stricter_policy() 
     assert (found.status_before, found.status_after) == (Status.FAIL, Status.FAIL)
 
 
+def test_what_is_of_another_kind_now_is_not_fixed() -> None:
+    before, after = (
+        replace(found, audit=replace(found.audit, subject={"data": {"classes": [name]}}))
+        for found, name in ((good(20), "a"), (good(200), "b"))
+    )
+
+    assert became(before, after) == [("performance.accuracy/accuracy", Became.UNMEASURED)]
+
+
 def test_several_limits_of_a_figure_are_one_finding_at_the_worst_of_them() -> None:
     both = Policy("p", (Limit(ACCURACY, "accuracy", fail_below=0.9, warn_below=0.95),))
 

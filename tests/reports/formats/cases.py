@@ -75,6 +75,13 @@ def of(policy: Policy, **right: int) -> Record:
     return judged(policy, outcome(CHECK, measures=figures(**right)))
 
 
+def of_classes(name: str, **right: int) -> Record:
+    """Of a model with one class, called so."""
+    found = of(PLAIN, **right)
+    subject = {**found.audit.subject, "data": {**found.audit.subject["data"], "classes": [name]}}
+    return replace(found, audit=replace(found.audit, subject=subject))
+
+
 def _policy(*limits: Limit, accept: tuple[Acceptance, ...] = ()) -> Policy:
     return Policy("mine", limits, accept, "policy.toml")
 
@@ -119,5 +126,8 @@ CASES: dict[str, Case] = {
     "baseline": Case(  # b was a finding and is none any more, c is new
         against(of(PLAIN, a=30, b=BAD, c=GOOD, d=GOOD), of(PLAIN, a=BAD, b=GOOD, c=BAD, d=GOOD)),
         Verdict.FAIL, failed=2, passed=2,
+    ),
+    "otherwise": Case(  # no figure of the baseline is of the same kind
+        against(of_classes("x", a=BAD, b=BAD), of_classes("y", a=BAD, b=GOOD)), Verdict.FAIL, failed=1, passed=1
     ),
 }  # fmt: skip
