@@ -1,4 +1,4 @@
-"""The audit file and the policy file as data. Unknown keys are errors that list the known ones."""
+"""The audit file as data. Unknown keys are errors that list the known ones."""
 
 from __future__ import annotations
 
