@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from auditor.clock import moment
 from auditor.errors import LoadError
 from auditor.schema import audit_from_json, audit_to_json, canonical
 from auditor.types import Audit
@@ -64,7 +65,17 @@ def load(folder: Path) -> Record:
         if not isinstance(held, dict):
             msg = f"{folder.name!r} holds no audit ({name} has no keys); give a folder that `auditor run` wrote"
             raise LoadError(msg)
+    _need_date(folder, run)
     return Record(audit, _Arrays(folder / "evidence"), run, installed)
+
+
+def _need_date(folder: Path, run: Mapping[str, Any]) -> None:
+    """LoadError for an audit that began at no moment; older ones may not say it."""
+    try:
+        moment(run.get("started", "1970-01-01"))
+    except (TypeError, ValueError):
+        msg = f"{folder.name!r} holds no audit (run.json: it started {run['started']!r:.40}, which is no date and time)"
+        raise LoadError(msg) from None
 
 
 class _Arrays(Mapping[str, Array]):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from auditor.clock import fixed
+from auditor.clock import fixed, moment
 from auditor.policy import accepted_until
 from auditor.store import Record
 
@@ -18,7 +18,7 @@ def measured_at(record: Record) -> datetime | None:
     if at := fixed():
         return at
     started = str(record.run.get("started", ""))
-    return datetime.fromisoformat(started).astimezone(UTC) if started else None
+    return moment(started) if started else None
 
 
 def measured_on(record: Record) -> str:

@@ -85,11 +85,13 @@ CROSSED = re.compile(rf"&(?=[^&=]+=|{SIZE}$)")
 
 # ---- numbers -----------------------------------------------------------------------------------------------------
 def number(value: float | None, digits: int = 2) -> str:
-    """A figure for reading: `digits` decimals, more where it is small, powers of ten where it is tiny."""
+    """A figure for reading: `digits` decimals, more where it is small, powers of ten where it is tiny, a real minus."""
     if value is None:
         return NOT_KNOWN
-    if value == 0 or abs(value) >= 0.5 * 10**-digits:
-        return f"{value:,.{digits}f}" if abs(value) < 1e6 else f"{value:,.0f}"
+    if value < 0:
+        return f"{MINUS}{number(-value, digits)}"
+    if value == 0 or value >= 0.5 * 10**-digits:
+        return f"{value:,.{digits}f}" if value < 1e6 else f"{value:,.0f}"
     return f"{value:.2g}"
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
-from auditor.clock import fixed as fixed_instant
 from auditor.policy import acceptance_of
 from auditor.store import Record
 from auditor.types import Acceptance, Audit, Outcome, finding_id
+from reports.dates import measured_at
 from reports.findings import Finding, findings, in_a_line, judged
 from reports.formats.inert import code, text
 from reports.headline import doubts, most_telling_size
@@ -85,8 +85,7 @@ def _named(each: Sequence[str]) -> str:
 
 def _day(record: Record) -> date | None:
     """The day of the audit; None where nothing says it."""
-    started = str(record.run.get("started", ""))
-    at = fixed_instant() or (datetime.fromisoformat(started) if started else None)
+    at = measured_at(record)
     return at.date() if at else None
 
 

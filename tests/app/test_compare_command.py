@@ -97,6 +97,12 @@ def _cut(folder: Path) -> None:
         (lambda folder: (folder / "run.json").write_text("[]"), "holds no audit (run.json has no keys)"),
         (lambda folder: (folder / "environment.json").write_text("3"), "holds no audit (environment.json has no keys)"),
         (lambda folder: (folder / "run.json").write_text("{"), "holds no audit"),
+        (lambda folder: (folder / "run.json").write_text('{"started": "noon"}'), "it started 'noon', which is no date"),
+        (
+            lambda folder: (folder / "run.json").write_text('{"started": "9999-12-31T00:00:00+00:00"}'),
+            "no date and time",
+        ),
+        (lambda folder: (folder / "run.json").write_text('{"started": 1700000000}'), "no date and time"),
     ],
 )
 def test_a_damaged_audit_is_refused_in_one_line(

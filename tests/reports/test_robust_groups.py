@@ -55,7 +55,7 @@ def test_the_change_where_groups_differ_most_is_in_sight_and_the_others_behind_i
         "robust accuracy, no change", *(f"robust accuracy, changes up to 0.{k}" for k in (1, 2, 3)),
     ]  # fmt: skip
     assert grid.rows[0][-1] == "" and grid.rows[1][1:3] == ["1.00", "0.90"]
-    assert grid.rows[1][3].startswith("0.10 (-0.")
+    assert grid.rows[1][3].startswith("0.10 (\N{MINUS SIGN}0.")
 
 
 def test_with_too_few_rows_the_middle_is_shown_and_no_difference() -> None:

@@ -248,16 +248,13 @@ def test_a_sign_off_that_cannot_be_read_is_refused(reviewer: str, decision: str,
         SignOff(reviewer, decision, statement)
 
 
-@pytest.mark.parametrize("epoch", ["yesterday", "1e9", "9" * 30, "-1", "1_000", " 5 ", "\u0663"])
+@pytest.mark.parametrize("epoch", ["yesterday", "1e9", "9" * 30, "253402300000", "-1", "1_000", " 5 ", "\u0663"])
 def test_a_date_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: str) -> None:
     folder = bundle(tmp_path)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
 
     with pytest.raises(UsageError, match="expected the seconds since 1970 as a whole number"):
         sign(folder, key("ci"), days=1)
-    with pytest.raises(UsageError, match="after the year 9999"):
-        monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-        sign(folder, key("ci"), days=10**7)
 
 
 @pytest.mark.parametrize("name", ["attestation.dsse.json", "signoff.dsse.json"])

@@ -129,7 +129,7 @@ def test_words_can_be_read_on_every_tint(scheme: str, tint: str) -> None:
 
 def test_what_is_no_word_is_told_with_what_all_adds_up_to() -> None:
     html = section(explained(table("a good film", {"a": 0.25, "good": 1.5}, special=-0.5)))
-    assert "Special tokens, which are no words, hold -0.500 of 1.250 in all (relevance)." in html
+    assert "Special tokens, which are no words, hold \N{MINUS SIGN}0.500 of 1.250 in all (relevance)." in html
 
     html = section(explained(table("a good film", {"a": 0.25, "good": 1.5}, special=None)))
     assert "The relevance of the words adds up to 1.750 in all." in html and SPECIAL not in html

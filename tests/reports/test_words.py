@@ -19,7 +19,7 @@ from tests.reports.records import record, with_policy
 @pytest.mark.parametrize(
     ("value", "words"),
     [(None, "not known"), (0, "0.00"), (0.5, "0.50"), (0.004, "0.004"), (2.4e-7, "2.4e-07"), (1234.5, "1,234.50"),
-     (-0.25, "-0.25"), (3e7, "30,000,000")],
+     (-0.25, "\N{MINUS SIGN}0.25"), (3e7, "30,000,000")],
 )  # fmt: skip
 def test_numbers(value: float | None, words: str) -> None:
     assert number(value) == words
@@ -118,7 +118,7 @@ def test_a_slice_is_its_attributes_and_groups(text: str, groups: list[tuple[str,
     ("name", "value", "sentence"),
     [("attribute_auc", 0.934, "In 93 of 100 pairs of rows all inputs tell sex; in 50 chance would."),
      ("cross_group_excess", None, "Cross group excess for sex is not known."),
-     ("score_gap", -0.2, "The mean score of rows with sex less that of all others is -0.20.")],
+     ("score_gap", -0.2, "The mean score of rows with sex less that of all others is \N{MINUS SIGN}0.20.")],
 )  # fmt: skip
 def test_what_is_measured_of_groups_is_a_sentence(name: str, value: float | None, sentence: str) -> None:
     assert say(record().audit, "fairness.proxies", Measure(name, "sex", value, 9)) == sentence
