@@ -175,7 +175,7 @@ def test_the_verdict_alone_is_that_of_the_whole_audit_and_a_condition_warns(proj
     assert done.returncode == 0
     assert request["only"] == []
     assert "1 passed, 1 warning" in done.stdout
-    assert "AuditWarning: verdict: Of 1 limit 1 gave a warning." in done.stdout
+    assert "AuditWarning: verdict: Of 1 judgement 1 gave a warning." in done.stdout
     assert "Pass with conditions. " in done.stdout
 
 

@@ -140,8 +140,9 @@ def test_the_strongest_words_are_a_chart_with_its_figures() -> None:
     html = section(explained(table(text, {f"w{i}": (-1) ** i * i / 10 for i in range(30)})))
     chart = html[html.index("The strongest words as bars") :]
 
-    figures = re.findall(r'<th scope="row">(\w+)</th><td class="n">(\d+)</td><td class="n">([-\d.]+)</td>', chart)
-    assert figures == [(f"w{i}", str(i + 1), f"{(-1) ** i * i / 10:.3f}") for i in range(29, 19, -1)]
+    figures = re.findall(r'<th scope="row">(\w+)</th><td class="n">(\d+)</td><td class="n">([\u2212\d.]+)</td>', chart)
+    values = [(i, (-1) ** i * i / 10) for i in range(29, 19, -1)]
+    assert figures == [(f"w{i}", str(i + 1), f"{v:.3f}".replace("-", "\N{MINUS SIGN}")) for i, v in values]
 
 
 def test_where_no_word_speaks_against_none_is_said_to_speak_for() -> None:
