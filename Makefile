@@ -47,9 +47,10 @@ coverage: $(VENV)/.test
 	$(BIN)/python -m benchmarks.coverage
 	$(BIN)/python -m benchmarks.explaining
 
-# The published JSON Schema of audit.json, from the types it describes.
+# The published JSON Schemas of audit.json and compare.json, from the types they describe.
 schema: $(VENV)/.test
 	$(BIN)/python -m auditor.schema > reports/schema/audit-v1.json
+	$(BIN)/python -m reports.comparing.machine > reports/schema/comparison-v1.json
 
 # The sample reports and the picture of one in the README (needs Chromium).
 samples: $(VENV)/.test

@@ -112,7 +112,6 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
             items.extend(session.genitems(Audit.from_parent(session, path=path)))
 
 
-@pytest.hookimpl(optionalhook=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse what says how to audit where nothing is audited."""
     if not config.getoption("--audit") and (config.getoption("--audit-policy") or config.getoption("--audit-out")):
@@ -120,6 +119,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(msg)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker of pytest-xdist where answers are shared."""
     if files(node.config):

@@ -18,22 +18,23 @@ from typing import Any
 
 from auditor.clock import today
 from auditor.config import BUILT_IN
-from auditor.deciding import Shifts, decided, statuses
+from auditor.deciding import Shifts, decided
 from auditor.errors import UsageError
+from auditor.judged_then import WORST_FIRST, judged_then
 from auditor.policy_file import parse_policy
 from auditor.sentences import sentence
 from auditor.types import Acceptance, Audit, Judgement, Limit, Outcome, Policy, Status, Verdict, finding_id
 
 __all__ = [
-    "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "acceptance_of", "accepted_until", "is_missing", "judge",
-    "limit_of", "load_policy", "need_known", "settings_of", "statuses", "to_run", "unanswered", "was_interrupted",
+    "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "acceptance_of", "accepted_until", "is_awaited",
+    "is_missing", "judge", "limit_of", "load_policy", "need_known", "settings_of", "to_run", "unanswered",
+    "was_interrupted",
 ]  # fmt: skip
 
 INTERRUPTED = "interrupted before it had finished"
 NOT_SELECTED = "not selected"
 STOPPED = "stopped: "  # so begins the reason of a check that ran into a limit of its process
-_WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
-_RAN = (*_WORST_FIRST, Status.MEASURED)
+_RAN = (*WORST_FIRST, Status.MEASURED)
 
 
 def load_policy(name: str, folder: Path | None = None) -> Policy:
@@ -95,7 +96,14 @@ def judge(audit: Audit, policy: Policy, on: date | None = None) -> Audit:
     accepted = {a.finding: a for a in policy.accept}
     day = on or today()
     outcomes = tuple(_judge_outcome(o, policy, _shifts(audit, o.check), accepted, day) for o in audit.outcomes)
-    return replace(audit, policy=policy, outcomes=outcomes, verdict=_verdict(outcomes, policy))
+    limits = {o.check: _in_force(policy, o) for o in audit.outcomes}
+    baseline = judged_then(audit.baseline, limits) if audit.baseline else None
+    return replace(audit, policy=policy, outcomes=outcomes, baseline=baseline, verdict=_verdict(outcomes, policy))
+
+
+def _in_force(policy: Policy, outcome: Outcome) -> list[Limit]:
+    """The limits on a check that ran as they ask."""
+    return [x for x in policy.limits if x.check == outcome.check and not _run_otherwise(x, outcome)]
 
 
 def _shifts(audit: Audit, check: str) -> Shifts:
@@ -170,28 +178,33 @@ def _judge_outcome(
 ) -> Outcome:
     if outcome.status not in _RAN or outcome.result is None:
         return replace(outcome, judgements=())
-    limits = [x for x in policy.limits if x.check == outcome.check and not _run_otherwise(x, outcome)]
+    limits = _in_force(policy, outcome)
     said = {(m.name, m.slice) for m in outcome.measures if m.value is not None}
     judgements = tuple(
         _answered_for(j, outcome.check, accepted, day) if (j.measure, j.slice) in said else j
-        for j in _judgements(outcome, limits, shifts)
+        for j in _judgements(outcome, limits, shifts, policy)
     )
     if not judgements:
         reason = "no limit names it"
         if any(_was_answered(limit, [outcome]) for limit in limits):
             reason = "measured, as the policy requires"
         return replace(outcome, status=Status.MEASURED, reason=reason, judgements=())
-    status = min((j.counts_as for j in judgements), key=_WORST_FIRST.index)
+    status = min((j.counts_as for j in judgements), key=WORST_FIRST.index)
     return replace(outcome, status=status, reason=_summary(judgements), judgements=judgements)
 
 
-def _judgements(outcome: Outcome, limits: Sequence[Limit], shifts: Shifts) -> Iterator[Judgement]:
+def _judgements(outcome: Outcome, limits: Sequence[Limit], shifts: Shifts, policy: Policy) -> Iterator[Judgement]:
+    there = {(m.name, m.slice) for m in outcome.measures}
+    places = {id(limit): i for i, limit in enumerate(policy.limits)}  # two may be equal but for their settings
     found = decided(outcome.measures, limits, shifts)
     family = sum(t.is_inference for t, _ in found)
     still_open = sum(t.is_inference and status is Status.INCONCLUSIVE for t, status in found)
     for t, status in found:
         said = sentence(t, status, still_open, family)
-        yield Judgement(t.measure.name, t.measure.slice, t.bound, status, t.limit.required, False, said)
+        unbounded = t.bound.measure != "" and (t.bound.measure, t.measure.slice) not in there
+        required = t.limit.required or unbounded
+        place = places[id(t.limit)]
+        yield Judgement(t.measure.name, t.measure.slice, t.bound, status, required, False, said, place)
 
 
 def _answered_for(j: Judgement, check: str, accepted: Mapping[str, Acceptance], day: date) -> Judgement:
@@ -219,18 +232,30 @@ def _verdict(outcomes: Sequence[Outcome], policy: Policy) -> Verdict:
     broken = any(o.status is Status.ERROR or o.reason == INTERRUPTED for o in outcomes)
     if missing or undecided or broken or not (judgements or asked):
         return Verdict.INCOMPLETE
-    waiting = any(limit.is_of_change and not _was_answered(limit, outcomes) for limit in policy.limits)
+    waiting = any(_is_waiting(limit, outcomes) for limit in policy.limits)
     if not judgements or waiting or statuses & {Status.WARN, Status.INCONCLUSIVE}:
         return Verdict.CONDITIONS
     return Verdict.PASS
 
 
 def is_missing(limit: Limit, audit: Audit) -> bool:
-    """Whether a limit of the audit's policy should have been answered and was not.
+    """Whether a limit of the audit's policy makes it incomplete, since nothing was judged by it.
 
-    That is one that is required, one on a slice that its check does not have, and one on the change since a baseline.
+    That is one that is required, and one on a slice or bounded by a measure that its check does not have.
     """
-    return _is_missing(limit, audit.outcomes) or (limit.is_of_change and not _was_answered(limit, audit.outcomes))
+    return _is_missing(limit, audit.outcomes)
+
+
+def is_awaited(limit: Limit, audit: Audit) -> bool:
+    """Whether people must look at it that nothing was judged by a limit of the audit's policy.
+
+    That is one that is missing, and one on the change since a baseline.
+    """
+    return _is_missing(limit, audit.outcomes) or _is_waiting(limit, audit.outcomes)
+
+
+def _is_waiting(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
+    return limit.is_of_change and not _was_answered(limit, outcomes)
 
 
 def _is_missing(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
@@ -240,11 +265,9 @@ def _is_missing(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
     return any(_names_no_slice(limit, o) or _is_bounded_by_nothing(limit, o) for o in own)
 
 
-def limit_of(policy: Policy, check: str, j: Judgement) -> Limit | None:
-    """The limit of `policy` that gave a judgement of `check`; None where it is another policy's."""
-    given = j.limit.measure or j.limit.value
-    own = [x for x in policy.limits if (x.check, x.measure) == (check, j.measure) and x.slice in (None, j.slice)]
-    return next((x for x in own if x.bounds.get(j.limit.key) == given), None)
+def limit_of(policy: Policy, j: Judgement) -> Limit:
+    """The limit of `policy`, which gave the judgement."""
+    return policy.limits[j.place]
 
 
 def accepted_until(audit: Audit) -> date | None:
@@ -275,7 +298,7 @@ def _was_answered(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
 
 def _summary(judgements: Sequence[Judgement]) -> str:
     words = {Status.FAIL: "failed", Status.WARN: "warned", Status.INCONCLUSIVE: "undecided", Status.PASS: "passed"}
-    counted = [(s, n) for s in _WORST_FIRST if (n := sum(j.status is s for j in judgements))]
+    counted = [(s, n) for s in WORST_FIRST if (n := sum(j.status is s for j in judgements))]
     accepted, expired = sum(j.accepted for j in judgements), sum(j.expired for j in judgements)
     beside = f"; {accepted} accepted" if accepted else ""
     beside += f"; {expired} accepted until a day that has passed" if expired else ""

@@ -9,6 +9,7 @@ from auditor.types import Measure, Shift, Status
 __all__ = ["n_words", "sentence"]
 
 _MOST_ROWS = 1e9
+USUAL = 0.95
 
 
 def sentence(test: Test, status: Status, still_open: int, family: int) -> str:
@@ -30,7 +31,8 @@ def sentence(test: Test, status: Status, still_open: int, family: int) -> str:
     if status is not Status.INCONCLUSIVE:
         return said
     if test.p <= 1 - test.limit.confidence:
-        said += f" The interval alone would decide it, but not as one of {family} judgements of this check (Holm)."
+        which = "The interval" if test.limit.confidence == USUAL else f"An interval at {test.limit.confidence:g}"
+        said += f" {which} alone would decide it, but not as one of {family} judgements of this check (Holm)."
     return f"{said} {_how_many(test, still_open)}"
 
 

@@ -206,7 +206,8 @@ class Judgement:
     """One measure against one bound, and the sentence that says how it came out.
 
     Of one that did not pass, `accepted` says that somebody answers for it, and `expired` that somebody did, until a day
-    that has passed.
+    that has passed. `place` is that of its limit in the policy, from 0. It is `required` where its limit is, and where
+    its bound is a measure that is not there.
     """
 
     measure: str
@@ -216,6 +217,7 @@ class Judgement:
     required: bool
     accepted: bool
     sentence: str
+    place: int
     expired: bool = False
 
     @property
@@ -236,11 +238,11 @@ OTHERWISE = ("other ", "another ")  # so begins a doubt that the two figures are
 
 @_record
 class Shift:
-    """How far one figure has moved since the baseline, in which it was `before`, of `n` rows.
+    """How far one figure has moved since the baseline, in which it was `before`, of `n` rows, by `method` and `counts`.
 
     `change` is now minus then, `low` and `high` its 95 % interval, None where it has none; `parts` (sign, method,
     counts) and `constant` recompute it at any confidence (`auditor.sums.Sum`). It is `paired` where it is of the same
-    rows. `status` is how it came out then at the worst of the limits that are in force now, None where none names it.
+    rows. `status` is how it came out then at the worst of the policy's own limits, None where none names it.
     `doubt` says why the two figures may differ for another reason than the model.
     """
 
@@ -257,6 +259,8 @@ class Shift:
     paired: bool = False
     status: Status | None = None
     doubt: str = ""
+    method: str = ""
+    counts: tuple[float, ...] = ()
 
     @property
     def differs_otherwise(self) -> bool:
@@ -266,13 +270,17 @@ class Shift:
 
 @dataclass(frozen=True)  # without slots: it keeps its figures by name
 class Baseline:
-    """An earlier audit that this one is compared with: what it was of, the digest of its audit.json, what has moved."""
+    """An earlier audit that this one is compared with: what it was of, the digest of its audit.json, what has moved.
+
+    `errors` are the checks that ended in error then.
+    """
 
     name: str
     sha256: str
     verdict: Verdict
     policy: str
     shifts: tuple[Shift, ...]
+    errors: tuple[str, ...] = ()
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - as every record has it
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auditor.policy import statuses
+from auditor.deciding import statuses
 from auditor.stats import measured
 from auditor.types import Limit, Measure, Status
 

@@ -8,16 +8,26 @@ from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
 
-from auditor.policy import acceptance_of, is_missing, limit_of, unanswered
+from auditor.policy import acceptance_of, is_awaited, limit_of, unanswered
 from auditor.sentences import n_words
 from auditor.types import Audit, Bound, Judgement, Limit, Measure, Outcome, Status, finding_id
 from reports.charts import Dot, mini
 from reports.parts import interval_words
 from reports.saying import accepted_words, advice, say
-from reports.since import since_words, state_of
+from reports.since import since_words, state_of, state_of_error
 from reports.words import STATUS, bound_words, number
 
-__all__ = ["Finding", "findings", "in_a_line", "interval_and_n", "judged", "passed", "picture", "section_of"]
+__all__ = [
+    "Finding",
+    "findings",
+    "in_a_line",
+    "interval_and_n",
+    "judged",
+    "limit_id",
+    "passed",
+    "picture",
+    "section_of",
+]
 
 WORST_FIRST = (Status.FAIL, Status.ERROR, Status.WARN, Status.INCONCLUSIVE)
 USUAL = 0.95  # of a confidence
@@ -63,13 +73,13 @@ def judged(audit: Audit) -> Iterator[tuple[Outcome, Judgement, Measure]]:
 
 
 def findings(audit: Audit) -> list[Finding]:
-    """What did not pass or was required and not judged, worst first, and within that in the order of topics."""
+    """What did not pass or awaits a judgement, worst first as it counts, and within that in the order of topics."""
     rows = [(o, j, m) for o, j, m in judged(audit) if j.counts_as in WORST_FIRST]
     rows.sort(key=lambda r: (WORST_FIRST.index(r[1].counts_as), _topic(r[0].check), r[1].measure, _room(r[1], r[2])))
-    found = [_of_error(o) for o in audit.outcomes if o.status is Status.ERROR]
-    found += [_of_unanswered(limit, why) for limit, why in unanswered(audit) if is_missing(limit, audit)]
+    found = [_of_error(audit, o) for o in audit.outcomes if o.status is Status.ERROR]
+    found += [_of_unanswered(limit, why) for limit, why in unanswered(audit) if is_awaited(limit, audit)]
     found += [_of_judgement(audit, o, j, m) for o, j, m in rows]
-    found.sort(key=lambda f: WORST_FIRST.index(f.status))
+    found.sort(key=lambda f: WORST_FIRST.index(f.judgement.counts_as if f.judgement else f.status))
     return [replace(f, key=f"F{i}") for i, f in enumerate(found, 1)]
 
 
@@ -99,25 +109,31 @@ def _of_judgement(audit: Audit, o: Outcome, j: Judgement, m: Measure) -> Finding
     accepted = accepted_words(acceptance, expired=j.expired) if acceptance else ""
     return Finding(
         j.status, say(audit, o.check, m), o.check, section_of(o.check), number(m.value), interval_and_n(m),
-        _limit_words(audit, o, j), advice(j, o.check), finding_id(o.check, j.measure, j.slice),
-        limit_of=limit_of(audit.policy, o.check, j), state=str(state_of(audit, o.check, m)),
+        _limit_words(audit, j), advice(j, o.check), finding_id(o.check, j.measure, j.slice),
+        limit_of=limit_of(audit.policy, j), state=str(state_of(audit, o.check, m)),
         since=since_words(audit, o.check, m), accepted=accepted, expired=j.expired,
         picture=_picture(audit, o.check, j, m), judgement=j, measure=m,
     )  # fmt: skip
 
 
-def _limit_words(audit: Audit, o: Outcome, j: Judgement) -> str:
+def _limit_words(audit: Audit, j: Judgement) -> str:
     """The bound, with the confidence it was decided at where that is not the usual."""
-    limit = limit_of(audit.policy, o.check, j)
-    at = f" at confidence {limit.confidence:g}" if limit and limit.confidence != USUAL else ""
+    limit = limit_of(audit.policy, j)
+    at = f" at confidence {limit.confidence:g}" if limit.confidence != USUAL else ""
     return bound_words(j.limit) + at
 
 
-def _of_error(o: Outcome) -> Finding:
+def _of_error(audit: Audit, o: Outcome) -> Finding:
     return Finding(
         Status.ERROR, f"The check {o.check} ended with an error, so it says nothing.", o.check, "gaps", o.reason,
         action="Report it with the versions under Provenance; the audit is incomplete until then.", id=o.check,
+        state=str(state_of_error(audit, o.check)),
     )  # fmt: skip
+
+
+def limit_id(limit: Limit) -> str:
+    """What names a limit that nothing was judged by: CHECK/MEASURE/SLICE, or of one on a result the check."""
+    return finding_id(limit.check, limit.measure, limit.slice or "") if limit.measure else limit.check
 
 
 def _of_unanswered(limit: Limit, why: str) -> Finding:
@@ -129,7 +145,7 @@ def _of_unanswered(limit: Limit, why: str) -> Finding:
     return Finding(
         Status.INCONCLUSIVE, sentence, limit.check, "gaps", f"Reason: {why}",
         action="Run the check on data that it applies to, or correct the policy.",
-        id=finding_id(limit.check, limit.measure, limit.slice or "").rstrip("/"), limit_of=limit,
+        id=limit_id(limit), limit_of=limit,
     )  # fmt: skip
 
 

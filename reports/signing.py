@@ -22,11 +22,12 @@ from auditor.characters import is_unreadable
 from auditor.clock import fixed
 from auditor.errors import LoadError, UsageError
 from auditor.folders import ATTESTATION, MANIFEST, SIGNOFF
-from auditor.policy import accepted_until, is_missing, unanswered
+from auditor.policy import accepted_until, is_awaited, is_missing, unanswered
 from auditor.schema import policy_digest_of
 from auditor.store import load
 from auditor.types import Audit, Judgement, Status, finding_id
 from reports.envelope import AUDITED, PREDICATE, STATEMENT, read, signed
+from reports.findings import limit_id
 from reports.keys import private_key
 from reports.manifest import read_manifest
 from reports.verifying import look
@@ -184,8 +185,11 @@ def _tests(audit: Audit) -> dict[str, list[str]]:
     """The limits by how they ended, as findings are named; one with several bounds by its worst."""
     worst: dict[str, str] = {}
     ended = [(finding_id(o.check, j.measure, j.slice), _ended(j)) for o in audit.outcomes for j in o.judgements]
-    missing = [limit for limit, _ in unanswered(audit) if is_missing(limit, audit)]
-    ended += [(finding_id(li.check, li.measure, li.slice or "").rstrip("/"), "FAILED") for li in missing]
+    ended += [
+        (limit_id(limit), "FAILED" if is_missing(limit, audit) else "WARNED")
+        for limit, _ in unanswered(audit)
+        if is_awaited(limit, audit)
+    ]
     for name, result in ended:
         worst[name] = max(worst.get(name, "PASSED"), result, key=RESULTS.index)
     return {result: sorted(name for name, found in worst.items() if found == result) for result in RESULTS}

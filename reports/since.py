@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
-from auditor.types import Audit, Measure, Shift, Status
+from auditor.types import Audit, Measure, Shift, Status, finding_id
 from reports.parts import Chart, Facts, Folded, Grid, Heading
 from reports.words import VERDICT, number, signed
 
-__all__ = ["State", "beside_baseline", "fixed", "since_blocks", "since_words", "state_of"]
+__all__ = [
+    "State",
+    "beside_baseline",
+    "counts_since",
+    "fixed",
+    "fixed_ids",
+    "since_blocks",
+    "since_words",
+    "state_of",
+    "state_of_error",
+]
 
 FOUND = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE)
 
 
 class State(StrEnum):
-    """What became of a finding since the baseline; NONE without one, and where its figures are of another kind."""
+    """What became of a finding since the baseline; NONE without one, and where nothing was judged."""
 
     NONE = ""
     NEW = "new"
     UNCHANGED = "unchanged"
     WORSE = "worse"
     BETTER = "better"
+    OTHERWISE = "not comparable"
 
 
 def state_of(audit: Audit, check: str, m: Measure) -> State:
@@ -32,15 +44,35 @@ def state_of(audit: Audit, check: str, m: Measure) -> State:
         return State.NONE
     shift = audit.baseline.shift(check, m.name, m.slice)
     if shift is not None and shift.differs_otherwise:
-        return State.NONE
+        return State.OTHERWISE
     if shift is None or shift.status not in FOUND:
         return State.NEW
-    ends = (shift.change, shift.change) if shift.low is None or shift.high is None else (shift.low, shift.high)
-    if None in ends or m.better == "neither" or shift.doubt:
+    certain = not m.method  # a figure that has no interval by nature is compared directly
+    ends = (shift.change, shift.change) if certain else (shift.low, shift.high)
+    if None in ends or m.better == "neither" or (shift.doubt and not certain):
         return State.UNCHANGED
     sign = 1 if m.better == "higher" else -1
     low, high = sorted(sign * (end or 0.0) for end in ends)
     return State.BETTER if low > 0 else State.WORSE if high < 0 else State.UNCHANGED
+
+
+def state_of_error(audit: Audit, check: str) -> State:
+    """What became of the finding that a check ended in error."""
+    if audit.baseline is None:
+        return State.NONE
+    return State.UNCHANGED if check in audit.baseline.errors else State.NEW
+
+
+def counts_since(audit: Audit, states: Iterable[tuple[str, str]]) -> str:
+    """`1 new, 0 worse, ... 2 fixed`: how many findings are in which of the `states`, which are by their ids.
+
+    Those that are not comparable, or that nothing was judged of, are counted where there are any.
+    """
+    n = Counter(dict(states).values())
+    n["fixed"] = len(fixed_ids(audit))
+    parts = [f"{n[word]} {word}" for word in ("new", "fixed", "worse", "better", "unchanged")]
+    parts += [f"{n[State.OTHERWISE]} {State.OTHERWISE}"] if n[State.OTHERWISE] else []
+    return ", ".join(parts) + (f"; {n[State.NONE]} not judged" if n[State.NONE] else "")
 
 
 def since_words(audit: Audit, check: str, m: Measure) -> str:
@@ -71,22 +103,26 @@ def fixed(audit: Audit) -> Iterator[Shift]:
             yield shift
 
 
+def fixed_ids(audit: Audit) -> list[str]:
+    """The ids of the baseline's findings that are none any more: figures, and checks that ended in error then."""
+    figures = [finding_id(s.check, s.measure, s.slice) for s in fixed(audit)]
+    ran = {o.check for o in audit.outcomes if o.result is not None}
+    return [*figures, *(check for check in (audit.baseline.errors if audit.baseline else ()) if check in ran)]
+
+
 # ---- in the report -----------------------------------------------------------------------------------------------
-def since_blocks(audit: Audit, states: Sequence[str]) -> list[Any]:
-    """What the baseline was and what became of the findings, of which `states` has one each; [] without a baseline."""
+def since_blocks(audit: Audit, states: Iterable[tuple[str, str]]) -> list[Any]:
+    """What the baseline was and what became of the findings, by their ids and `states`; [] without a baseline."""
     b = audit.baseline
     if b is None:
         return []
-    n = {state: states.count(state) for state in State if state}
-    findings = ", ".join(f"{count} {state}" for state, count in n.items())
-    other = f", {without} not comparable" if (without := states.count(State.NONE)) else ""
     return [
         Heading("Since the baseline"),
         Facts([
             ("Baseline", b.name),
             ("Its record", f"audit.json, sha256 {b.sha256[:12]}"),
             ("Its verdict", f"{VERDICT[b.verdict]}, by the policy {b.policy}"),
-            ("Findings", f"{findings}, {sum(1 for _ in fixed(audit))} fixed{other}"),
+            ("Findings", counts_since(audit, states)),
             ("Every change", "In compare.html, which the run with this baseline left beside its report."),
         ]),
     ]  # fmt: skip

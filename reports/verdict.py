@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from auditor.policy import INTERRUPTED, STOPPED, is_missing, unanswered, was_interrupted
-from auditor.types import Audit, Limit, Status, Verdict
+from auditor.policy import INTERRUPTED, STOPPED, is_awaited, is_missing, to_run, unanswered, was_interrupted
+from auditor.types import Audit, Judgement, Limit, Outcome, Status, Verdict
 from reports.findings import judged
-from reports.words import STATUS, counted
+from reports.words import STATUS, counted, figure_words
 
 __all__ = ["coverage", "judgements", "statuses_of", "why"]
 
@@ -25,7 +25,8 @@ def why(audit: Audit) -> str:
     if audit.verdict is Verdict.INCOMPLETE:
         return _incomplete(audit, statuses)
     if not statuses:
-        return "No figure was judged: the policy asks for figures alone, and all are there. People must look at them."
+        there = f"No figure was judged: those that the policy asks for are there.{_beside(audit)}"
+        return f"{there} People must look at them."
     if audit.verdict is Verdict.PASS:
         met = "The one limit that was judged is met." if len(statuses) == 1 else f"All {len(statuses)} judgements pass."
         return f"{met} Figures that no limit names are measured, not judged."
@@ -43,9 +44,11 @@ def _beside(audit: Audit) -> str:
     expired = sum(j.expired for _, j, _ in judged(audit))
     holds = f" {counted(accepted, 'finding')} {'is' if accepted == 1 else 'are'} accepted for now." if accepted else ""
     over = f" {counted(expired, 'acceptance')} {'has' if expired == 1 else 'have'} expired." if expired else ""
-    silent = sum(is_missing(limit, audit) for limit, _ in unanswered(audit))
+    silent = sum(is_awaited(limit, audit) for limit, _ in unanswered(audit))
     nothing = f" By {counted(silent, 'limit')} nothing was judged." if silent else ""
-    return holds + over + nothing
+    late = len(to_run(audit))
+    stopped = f" The audit was interrupted: {counted(late, 'check')} did not finish." if late else ""
+    return holds + over + nothing + stopped
 
 
 def _incomplete(audit: Audit, statuses: Sequence[Status]) -> str:
@@ -62,7 +65,15 @@ def _incomplete(audit: Audit, statuses: Sequence[Status]) -> str:
     if not statuses:
         why = next((f": {reason}" for _, reason in unanswered(audit)), "")
         return f"No limit of the policy names a figure that was measured, so nothing was judged{why}."
+    nothing = [_bounded_by(o, j) for o, j, _ in judged(audit) if j.limit.measure and j.limit.value is None]
+    if nothing:
+        return f"A limit is a figure that is not there: {', '.join(dict.fromkeys(nothing))}."
     return "A limit that the policy requires could not be decided."
+
+
+def _bounded_by(o: Outcome, j: Judgement) -> str:
+    """Which figure is not there that bounds another."""
+    return f"{figure_words(j.limit.measure)}, for {figure_words(j.measure)} ({o.check})"
 
 
 def _asked(limit: Limit) -> str:
@@ -89,6 +100,10 @@ def coverage(audit: Audit) -> str:
         (Status.ERROR, "ended in error"),
     ):
         n = sum(o.status is status for o in audit.outcomes)
+        if status is Status.SKIPPED:
+            n -= len(to_run(audit))
         if n:
             parts.append(f"{n} {words}")
+    if late := len(to_run(audit)):
+        parts.append(f"{late} did not finish")
     return f"{', '.join(parts)}."

@@ -7,7 +7,8 @@ from dataclasses import astuple
 
 import pytest
 
-from auditor.policy import INTERRUPTED, judge, settings_of, statuses, unanswered
+from auditor.deciding import statuses
+from auditor.policy import INTERRUPTED, judge, settings_of, unanswered
 from auditor.stats import difference, enlarged, interval, mean, measured, rate
 from auditor.types import SCHEMA, Audit, Limit, Measure, Outcome, Policy, Result, Status, Verdict
 

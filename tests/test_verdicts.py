@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from auditor.policy import judge, unanswered
+from auditor.policy import judge, limit_of, unanswered
 from auditor.stats import difference, rate
 from auditor.types import (
     SCHEMA,
@@ -151,6 +151,18 @@ def test_a_bound_that_is_no_measure_at_that_slice_never_passes() -> None:
     found = judge(audited(ABOVE, rate("recall", 9, 10, slice="class=a")), Policy("p", limits), on=TODAY)
 
     assert found.verdict is V.INCOMPLETE
+
+
+def test_a_judgement_knows_its_limit_where_another_has_the_same_bound() -> None:
+    limits = (
+        Limit(CHECK, "accuracy", fail_below=0.8, settings={"n": 1}, line=1),
+        Limit(CHECK, "accuracy", fail_below=0.8, confidence=0.9, line=2),
+        Limit(CHECK, "accuracy", "class=a", fail_below=0.8, line=3),
+    )
+    found = judge(audited(ABOVE, rate("accuracy", 900, 1000, slice="class=a")), Policy("p", limits), on=TODAY)
+
+    given = [(j.slice, limit_of(found.policy, j).line) for j in found.outcomes[0].judgements]
+    assert given == [("", 2), ("class=a", 2), ("class=a", 3)]
 
 
 def test_a_limit_that_asks_for_much_confidence_holds_up_no_other() -> None:

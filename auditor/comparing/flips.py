@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from auditor.comparing.baseline import WORST_FIRST, worst_statuses
+from auditor.comparing.baseline import worst_statuses
+from auditor.judged_then import WORST_FIRST
 from auditor.types import Audit, Bound, Policy, Status
 
 __all__ = ["Flip", "flips", "same_policy"]
 
-Key = tuple[str, str, str, str, str, str | float | None]
+Key = tuple[str, str, str, int, str]
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,9 @@ def _rank(status: Status | None) -> int:
 
 
 def _by_limit(audit: Audit) -> dict[Key, tuple[Bound, Status]]:
-    """Every judgement by the figure and the limit that it was judged at, which may be another figure of the audit."""
+    """Every judgement by the figure and the limit of the one policy that it was judged at."""
     return {
-        (o.check, j.measure, j.slice, j.limit.level, j.limit.side, j.limit.measure or j.limit.value): (
-            j.limit, j.status,
-        )
+        (o.check, j.measure, j.slice, j.place, j.limit.key): (j.limit, j.status)
         for o in audit.outcomes
         for j in o.judgements
     }  # fmt: skip

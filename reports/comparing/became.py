@@ -24,6 +24,7 @@ class Became(StrEnum):
     BETTER = "better"
     UNCHANGED = "unchanged"
     FIXED = "fixed"
+    OTHERWISE = "not comparable"
     UNMEASURED = "no longer measured"
 
 
@@ -71,10 +72,11 @@ def finding_changes(first: Audit, second: Audit, found: Sequence[Change]) -> tup
 
 
 def _worst(audit: Audit) -> dict[str, Finding]:
-    """The worst finding of each figure, in their order."""
+    """The worst finding of each figure, in their order; none of a limit that only waits for a baseline."""
     by_id: dict[str, Finding] = {}
     for f in findings(audit):
-        by_id.setdefault(f.id, f)
+        if f.judgement or not (f.limit_of and f.limit_of.is_of_change):
+            by_id.setdefault(f.id, f)
     return by_id
 
 
@@ -95,7 +97,7 @@ def _gone(f: Finding, first: Side, second: Side) -> Became:
     baseline, m = second.audit.baseline, f.measure
     shift = baseline.shift(f.check, m.name, m.slice) if baseline and m else None
     if shift and shift.differs_otherwise:
-        return Became.UNMEASURED
+        return Became.OTHERWISE
     outcome = second.audit.outcome(f.check)
     looked = f.id in second.statuses if f.id in first.figures else outcome is not None and outcome.result is not None
     return Became.FIXED if looked else Became.UNMEASURED

@@ -46,7 +46,7 @@ def compared(before: Record, after: Record) -> Compared:
     """Everything that is to be said of two audits side by side."""
     found, policy = changes(before, after), after.audit.policy
     first = judge(before.audit, policy)
-    second = judge(replace(after.audit, baseline=baseline_of(before.audit, after.audit, found)), policy)
+    second = judge(replace(after.audit, baseline=baseline_of(before.audit, found)), policy)
     return Compared(
         before, after, (digest_of(before.audit), digest_of(after.audit)), first, second, found,
         summary(found, before.audit, after.audit), finding_changes(first, second, found),

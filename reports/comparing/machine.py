@@ -1,7 +1,12 @@
-"""The comparison for programs: compare.json, the same bytes for the same two audits, and its JSON Schema."""
+"""The comparison for programs: compare.json, and its JSON Schema.
+
+It has the same bytes for the same two audits on the same day: acceptances end.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -126,3 +131,7 @@ def _row(c: Change, s: Summed | None, j: Judged | None) -> FigureChange:
         c.check, c.name, c.slice, c.better, c.before, c.after, c.value, low, high, *c.n, c.paired, c.shared, c.doubt,
         s.pillar.key if s else None, j.word if j else None, j.p if j and c.moved and not c.doubt else None,
     )  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(json_schema(), indent=1) + "\n")

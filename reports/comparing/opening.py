@@ -21,7 +21,7 @@ __all__ = ["apart_section", "findings_section", "findings_words", "flips_section
 
 MARKS = {
     Became.NEW: "fail", Became.WORSE: "fail", Became.BETTER: "warn", Became.UNCHANGED: "inconclusive",
-    Became.FIXED: "pass", Became.UNMEASURED: "measured",
+    Became.FIXED: "pass", Became.UNMEASURED: "measured", Became.OTHERWISE: "measured",
 }  # fmt: skip
 MOST = 12  # findings and flips in sight
 NOT_JUDGED = "Not judged"
@@ -40,7 +40,7 @@ HOLM = (
 def findings_words(found: Sequence[FindingChange]) -> str:
     """`1 new, 0 worse, 0 better, 2 unchanged, 1 fixed`; and how many are no longer measured, where any is."""
     n = {became: sum(f.became is became for f in found) for became in Became}
-    return ", ".join(f"{n[b]} {b}" for b in Became if n[b] or b is not Became.UNMEASURED)
+    return ", ".join(f"{n[b]} {b}" for b in Became if n[b] or b not in (Became.UNMEASURED, Became.OTHERWISE))
 
 
 def findings_section(c: Compared) -> Section:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from auditor.policy import acceptance_of
+from auditor.policy import acceptance_of, is_missing
 from auditor.store import Record
-from auditor.types import Audit, Verdict
+from auditor.types import Audit, Status, Verdict
 from reports.findings import Finding, findings, passed
 from reports.legible import legible
 from reports.verdict import why
@@ -70,11 +70,18 @@ def rows(audit: Audit) -> Iterator[dict[str, Cell]]:
     found = findings(audit)
     for f in (*found, *passed(audit)):
         yield {**dict.fromkeys(COLUMNS), **_of_finding(audit, f), **_since(audit, f)}
-    if audit.verdict is Verdict.INCOMPLETE and not found:  # interrupted, or nothing was judged
+    if audit.verdict is Verdict.INCOMPLETE and not any(_tells(audit, f) for f in found):
         yield {
             **dict.fromkeys(COLUMNS), "id": "audit", "status": "error", "counts_as": "error", "required": True,
             "accepted": False, "requirements": (), "sentence": why(audit),
         }  # fmt: skip
+
+
+def _tells(audit: Audit, f: Finding) -> bool:
+    """Whether a finding makes the audit incomplete; an interruption, or that nothing was judged, is none."""
+    if f.judgement:
+        return f.judgement.required and f.judgement.counts_as is Status.INCONCLUSIVE
+    return f.limit_of is None or is_missing(f.limit_of, audit)
 
 
 def _of_finding(audit: Audit, f: Finding) -> dict[str, Cell]:
@@ -85,7 +92,7 @@ def _of_finding(audit: Audit, f: Finding) -> dict[str, Cell]:
         "status": str(f.status),
         "counts_as": str(f.status),
         "check": f.check,
-        "required": limit.required if limit else False,
+        "required": j.required if j else limit.required if limit else False,
         "accepted": False,
         "state": f.state if f.key else "",  # what passed is no finding, and none that is new
         "requirements": limit.requirement if limit else (),

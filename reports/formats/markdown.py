@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 from auditor.policy import acceptance_of
 from auditor.store import Record
-from auditor.types import Acceptance, Audit, Outcome, finding_id
+from auditor.types import Acceptance, Audit, Outcome
 from reports.dates import measured_at
 from reports.findings import Finding, findings, in_a_line, judged
 from reports.formats.inert import code, text
 from reports.headline import doubts, most_telling_size
 from reports.legible import legible
-from reports.since import State, fixed
+from reports.since import State, counts_since, fixed_ids
 from reports.verdict import coverage, why
 from reports.words import STATUS, VERDICT, counted, figure, slice_words, subject_name
 
@@ -55,10 +54,7 @@ def _since(audit: Audit, found: Sequence[Finding]) -> list[str]:
     """How many findings are new, fixed, worse and better than in the baseline, and which are fixed."""
     if audit.baseline is None:
         return []
-    gone = [finding_id(s.check, s.measure, s.slice) for s in fixed(audit)]
-    states = {**Counter(f.state for f in found), "fixed": len(gone)}
-    of = ", ".join(f"{states.get(word, 0)} {word}" for word in ("new", "fixed", "worse", "better", "unchanged"))
-    of += f", {states['']} not comparable" if states.get("") else ""
+    gone, of = fixed_ids(audit), counts_since(audit, ((f.id, f.state) for f in found))
     name = text(audit.baseline.name or "the baseline", 200)
     lines = [f"Since the baseline ({name}, {VERDICT[audit.baseline.verdict].lower()}): {of}.", ""]
     return [*lines, f"Fixed: {_named([code(each, 100) for each in gone])}.", ""] if gone else lines

@@ -103,7 +103,7 @@ def _notifications(audit: Audit, index: dict[str, int], left_out: int) -> Iterat
     for o in broken:
         rule = {"id": o.check, "index": index[o.check]}
         yield _notification("error", f"{o.check} ended with an error: {o.reason}", associatedRule=rule)
-    if audit.verdict is Verdict.INCOMPLETE and not broken:
+    if was_interrupted(audit) or (audit.verdict is Verdict.INCOMPLETE and not broken):
         yield _notification("error", why(audit))
     if left_out:
         said = f"{counted(left_out, 'result')} left out: a run takes no more. audit.json holds all."

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from auditor.policy import acceptance_of, is_missing, unanswered
+from auditor.policy import acceptance_of, is_awaited, unanswered
 from auditor.schema import canonical
 from auditor.types import Acceptance, Audit, Judgement, Limit, Measure, Policy, Shift, Status, finding_id
 from reports.findings import Finding, findings, passed
@@ -39,10 +39,15 @@ def results(audit: Audit) -> list[Log]:
     found += [result for f in passed(audit) if (result := _of_finding(audit, f))]
     found += [_of_limit(audit, limit, *_otherwise(audit, limit, reason)) for limit, reason in _the_rest(audit)]
     seen: Counter[str] = Counter()
-    for prints in (result["partialFingerprints"] for result in found):
+    for prints in (result["partialFingerprints"] for result in sorted(found, key=_is_absent)):
         seen[prints[FINGERPRINT]] += 1  # two limits may say the same of one figure
         prints[FINGERPRINT] += f":{seen[prints[FINGERPRINT]]}"
     return found
+
+
+def _is_absent(result: Log) -> bool:
+    """What is no alert any more is numbered last, so that those there are keep their fingerprints."""
+    return result.get("baselineState") == "absent"
 
 
 def plain(text: str) -> str:
@@ -58,7 +63,7 @@ def plain(text: str) -> str:
 def _the_rest(audit: Audit) -> Iterator[tuple[Limit, str]]:
     """The limits that need no judgement, each with the reason: "" where they ask for a figure alone, and have it."""
     in_vain = unanswered(audit)
-    yield from ((limit, reason) for limit, reason in in_vain if not is_missing(limit, audit))
+    yield from ((limit, reason) for limit, reason in in_vain if not is_awaited(limit, audit))
     yield from ((x, "") for x in audit.policy.limits if not x.bounds and x not in [limit for limit, _ in in_vain])
 
 
@@ -120,8 +125,7 @@ def _of_limit(audit: Audit, limit: Limit, kind: str, said: str) -> Log:
 
 def _of_fixed(audit: Audit, shift: Shift) -> Log:
     """What was a finding in the baseline and is none any more."""
-    limit = next((x for x in audit.policy.limits if _is_on(x, shift)), None)
-    key = next(iter(limit.bounds), "") if limit else ""
+    limit, key = _worst_then(audit.policy, shift)
     measure = next(m for m in audit.measures(shift.check) if (m.name, m.slice) == (shift.measure, shift.slice))
     said = f"{say(audit, shift.check, measure)} It was {number(shift.before)} in the baseline, where it was a finding."
     kind, level = KIND[shift.status or Status.INCONCLUSIVE]
@@ -129,8 +133,17 @@ def _of_fixed(audit: Audit, shift: Shift) -> Log:
     return {**result, "baselineState": "absent"}
 
 
+def _worst_then(policy: Policy, shift: Shift) -> tuple[Limit | None, str]:
+    """The limit and bound that the baseline's figure came out worst at, by which its alert was known."""
+    own = [(limit, key) for limit in policy.limits if _is_on(limit, shift) for key in limit.bounds]
+    level = {Status.FAIL: "fail", Status.WARN: "warn"}.get(shift.status or Status.PASS, "")
+    return next(((limit, key) for limit, key in own if key.startswith(level)), (None, ""))
+
+
 def _is_on(limit: Limit, shift: Shift) -> bool:
-    return (limit.check, limit.measure) == (shift.check, shift.measure) and limit.slice in (None, shift.slice)
+    """Whether a limit is on the figure itself, of which a change since the baseline says nothing."""
+    about = (limit.check, limit.measure) == (shift.check, shift.measure) and limit.slice in (None, shift.slice)
+    return about and not limit.is_of_change
 
 
 def _result(

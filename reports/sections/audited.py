@@ -28,7 +28,7 @@ def audited(audit: Audit, found: Sequence[Finding]) -> Section:
     model, data = audit.subject.get("model", {}), audit.subject.get("data", {})
     rows = [(name, str(v)) for name, key in DECLARED.items() if (v := audit.subject.get(key))]
     rows += [*_model(audit), *_data(data), *((f"Statement: {k}", v) for k, v in audit.statements.items())]
-    blocks: list[Any] = [Facts(rows), *since_blocks(audit, [f.state for f in found])]
+    blocks: list[Any] = [Facts(rows), *since_blocks(audit, ((f.id, f.state) for f in found))]
     preflight = audit.outcome("intake.preflight")
     if preflight and preflight.result:
         blocks += [CheckHead.of(preflight), *(Folded(t.title, [grid_of(t)]) for t in preflight.tables)]

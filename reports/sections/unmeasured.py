@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from auditor.lists import listed
-from auditor.policy import INTERRUPTED, NOT_SELECTED, is_missing, unanswered
+from auditor.policy import INTERRUPTED, NOT_SELECTED, is_awaited, unanswered
 from auditor.types import Audit, Outcome, Status
 from reports.parts import Facts, Folded, Grid, Heading, Prose, Section
 from reports.pillars.common import FEW
@@ -72,7 +72,7 @@ def _required(audit: Audit) -> list[Any]:
     rows = [
         [figure_words(limit.measure) or "a result", slice_words(limit.slice or ""), asked(limit), f"{why}."]
         for limit, why in unanswered(audit)
-        if is_missing(limit, audit)
+        if is_awaited(limit, audit)
     ]
     if not rows:
         return []

@@ -24,7 +24,7 @@ def judged(*limits: Limit) -> Audit:
     return with_policy(record(), *limits).audit
 
 
-def limit(measure: str = "accuracy", **bounds: float | bool) -> Limit:
+def limit(measure: str = "accuracy", **bounds: float | str | bool) -> Limit:
     return Limit(ACCURACY, measure, slice="", **bounds)
 
 
@@ -38,6 +38,7 @@ def limit(measure: str = "accuracy", **bounds: float | bool) -> Limit:
         (limit(fail_below=0.83, required=True), "failed", "failed"),
         (limit("nothing", fail_below=0.5, required=True), "failed", "failed"),
         (limit("nothing", fail_below=0.5), "failed", "failed"),  # on what its check does not have
+        (limit(fail_below="nothing"), "failed", "failed"),
     ],
 )
 def test_a_limit_decides_the_test_of_its_check_and_that_of_the_verdict(given: Limit, end: str, of_verdict: str) -> None:
@@ -53,6 +54,12 @@ def test_a_limit_decides_the_test_of_its_check_and_that_of_the_verdict(given: Li
         assert found[ACCURACY][1] == f"[{judgement.status}] {judgement.sentence}"
     elif end == "failed":
         assert found[ACCURACY][1].startswith("The policy asks for nothing: performance.accuracy has no measure nothing")
+
+
+def test_a_limit_that_waits_for_a_baseline_warns_and_fails_no_check() -> None:
+    found = outcomes(judged(limit(fail_below=0.1), limit(fail_worse_by=0.1)))
+
+    assert (found[ACCURACY][0], found[VERDICT_TEST][0]) == ("passed", "warned")
 
 
 def test_every_check_and_the_verdict_ends_in_one_way() -> None:

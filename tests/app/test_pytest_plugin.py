@@ -54,9 +54,10 @@ subprocess.run = dies
 """
 
 
-def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(project: Path, *arguments: str, xdist: bool = True) -> subprocess.CompletedProcess[str]:
     """What a pytest of this project's own says; the plugin is this checkout's, whichever is installed."""
-    plugins = ["-p", "pytest_auditor", "-p", "xdist.plugin", "-p", "no:cacheprovider"]
+    parallel = ["-p", "xdist.plugin"] if xdist else []
+    plugins = ["-p", "pytest_auditor", *parallel, "-p", "no:cacheprovider"]
     given = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT), "COLUMNS": "300"}
     given = {k: v for k, v in given.items() if not k.startswith("PYTEST_XDIST")}
     return subprocess.run(
@@ -112,6 +113,12 @@ def test_every_option_is_documented(project: Path) -> None:
     known = set(re.findall(r"^  (--audit[\w-]*)", run(project, "--help").stdout, re.MULTILINE))
 
     assert known == set(re.findall(r"^\| `(--audit[\w-]*)", page, re.MULTILINE)) != set()
+
+
+def test_a_project_without_xdist_is_left_alone(project: Path) -> None:
+    done = run(project, "test_own.py", xdist=False)
+
+    assert "1 passed" in done.stdout and done.stderr == ""
 
 
 def test_a_project_that_does_not_ask_is_left_alone(project: Path) -> None:

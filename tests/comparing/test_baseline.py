@@ -83,6 +83,29 @@ def test_a_figure_that_could_not_be_said_in_the_baseline_is_undecided() -> None:
     assert "cannot be said here or in the baseline" in found.outcomes[0].judgements[0].sentence
 
 
+def test_judged_by_other_limits_the_baselines_figures_come_out_by_those_as_well() -> None:
+    lax, strict = (Policy("p", (Limit(ACCURACY, "accuracy", fail_below=at),)) for at in (0.1, 0.9))
+    found = against(by(lax, right(BAD)), by(lax, right(BAD))).audit
+
+    for policy, status in ((strict, Status.FAIL), (lax, Status.PASS), (Policy("none"), None)):
+        again = judge(found, policy).baseline
+        assert again is not None and again.shifts[0].status is status
+
+
+def test_nothing_of_the_policy_is_kept_with_the_baseline_but_what_it_says_now() -> None:
+    again = judge(against(by(WORSE, right(BAD)), by(WORSE, right(BAD))).audit, WORSE)
+
+    assert again == judge(again, WORSE)
+
+
+def test_errors_of_the_baseline_are_kept() -> None:
+    broken = replace(outcome("a.b"), status=Status.ERROR, result=None)
+
+    found = against(record(broken), by(WORSE, right(BAD))).audit.baseline
+
+    assert found is not None and found.errors == ("a.b",)
+
+
 def test_a_figure_whose_better_side_was_turned_round_is_not_judged_by_its_change() -> None:
     old = Measure("accuracy", "", 0.9, 100, better="lower")
 

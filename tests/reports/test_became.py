@@ -70,13 +70,19 @@ def test_a_finding_is_new_for_what_was_measured_and_not_for_a_stricter_policy() 
     assert (found.status_before, found.status_after) == (Status.FAIL, Status.FAIL)
 
 
+def test_what_only_waited_for_a_baseline_was_no_finding_that_could_be_fixed() -> None:
+    policy = Policy("p", (*FLOOR.limits, Limit(ACCURACY, "accuracy", warn_worse_by=0.1)))
+
+    assert became(good(200, policy), good(200, policy)) == []
+
+
 def test_what_is_of_another_kind_now_is_not_fixed() -> None:
     before, after = (
         replace(found, audit=replace(found.audit, subject={"data": {"classes": [name]}}))
         for found, name in ((good(20), "a"), (good(200), "b"))
     )
 
-    assert became(before, after) == [("performance.accuracy/accuracy", Became.UNMEASURED)]
+    assert became(before, after) == [("performance.accuracy/accuracy", Became.OTHERWISE)]
 
 
 def test_several_limits_of_a_figure_are_one_finding_at_the_worst_of_them() -> None:

@@ -95,6 +95,17 @@ def test_the_policy_is_known_by_its_digest_alone(tmp_path: Path) -> None:
     assert digests["a"] == digests["b"] != digests["c"]
 
 
+def test_a_limit_that_waits_for_a_baseline_has_not_failed(tmp_path: Path) -> None:
+    figure = Limit("performance.accuracy", "accuracy", slice="", fail_below=0.1)
+    waiting = Limit("performance.accuracy", "recall", slice="class=a", fail_worse_by=0.1)
+    path, _ = sign(written(with_policy(record(), figure, waiting), tmp_path / "audit"), key("ci"), days=1)
+    predicate = opened(path, "ci")["predicate"]
+
+    assert (predicate["result"], predicate["failedTests"]) == ("WARNED", [])
+    assert predicate["passedTests"] == ["performance.accuracy/accuracy"]
+    assert predicate["warnedTests"] == ["performance.accuracy/recall/class=a"]
+
+
 @pytest.mark.parametrize(
     ("verdict", "decision", "result"),
     [

@@ -33,7 +33,9 @@ DIGEST = "a" * 64
 
 @dataclass(frozen=True)
 class Case:
-    """An audit, and how many limits at figures failed, warned and so on in it; `accepted` are among the warnings."""
+    """An audit, and how many limits at figures failed, warned and so on in it; `accepted` are among the warnings.
+
+    `waiting` are limits on a change without a baseline."""
 
     record: Record
     verdict: Verdict
@@ -45,11 +47,13 @@ class Case:
     passed: int = 0
     missing: int = 0
     errors: int = 0
+    waiting: int = 0
+    stopped: bool = False
 
     @property
     def findings(self) -> int:
         undecided = self.undecided + self.undecided_required
-        return self.failed + self.warned + undecided + self.missing + self.errors
+        return self.failed + self.warned + undecided + self.missing + self.errors + self.waiting
 
 
 def figures(**right: int) -> tuple[Measure, ...]:
@@ -100,6 +104,7 @@ MIXED = _policy(
     accept=(_accepting("kept", date(2026, 12, 1)), _accepting("late", date(2026, 11, 22))),
 )
 RAN = outcome(CHECK, measures=figures(good=GOOD, open=OPEN, bad=BAD, kept=BAD, late=BAD))
+RAN_WELL = outcome(CHECK, measures=figures(a=GOOD))
 BROKEN = outcome(OTHER, Status.ERROR, "ValueError: no")
 UNSUITED = outcome("explain.lrp", Status.NOT_APPLICABLE, "it has no layers")
 
@@ -120,12 +125,35 @@ CASES: dict[str, Case] = {
     ),
     "interrupted": Case(
         judged(PLAIN, outcome(CHECK, measures=figures(a=GOOD)), outcome(OTHER, Status.SKIPPED, INTERRUPTED)),
-        Verdict.INCOMPLETE, passed=1,
+        Verdict.INCOMPLETE, passed=1, stopped=True,
     ),
     "asked": Case(of(_policy(Limit(CHECK, "accuracy", required=True)), a=GOOD), Verdict.CONDITIONS),
     "baseline": Case(  # b was a finding and is none any more, c is new
         against(of(PLAIN, a=30, b=BAD, c=GOOD, d=GOOD), of(PLAIN, a=BAD, b=GOOD, c=BAD, d=GOOD)),
         Verdict.FAIL, failed=2, passed=2,
+    ),
+    "waiting": Case(  # a limit on the change, and no baseline yet
+        of(_policy(FLOOR, replace(FLOOR, fail_below=None, fail_worse_by=0.1, line=12)), a=GOOD),
+        Verdict.CONDITIONS, passed=1, waiting=1,
+    ),
+    "unbounded": Case(  # by a figure that is not there
+        of(_policy(FLOOR, replace(FLOOR, fail_below="majority_share", line=12)), a=GOOD),
+        Verdict.INCOMPLETE, passed=1, undecided_required=1,
+    ),
+    "stopped": Case(  # with a warning
+        judged(
+            _policy(replace(FLOOR, fail_below=None, warn_below=0.5)), outcome(CHECK, measures=figures(a=BAD)),
+            outcome(OTHER, Status.SKIPPED, INTERRUPTED),
+        ),
+        Verdict.INCOMPLETE, warned=1, stopped=True,
+    ),
+    "failed and stopped": Case(
+        judged(PLAIN, outcome(CHECK, measures=figures(a=BAD)), outcome(OTHER, Status.SKIPPED, INTERRUPTED)),
+        Verdict.FAIL, failed=1, stopped=True,
+    ),
+    "broken as before": Case(
+        against(judged(PLAIN, RAN_WELL, BROKEN), judged(PLAIN, RAN_WELL, BROKEN)),
+        Verdict.INCOMPLETE, passed=1, errors=1,
     ),
     "otherwise": Case(  # no figure of the baseline is of the same kind
         against(of_classes("x", a=BAD, b=BAD), of_classes("y", a=BAD, b=GOOD)), Verdict.FAIL, failed=1, passed=1

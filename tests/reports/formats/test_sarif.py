@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
+from auditor.comparing.baseline import against
 from auditor.policy import judge, load_policy
 from auditor.policy_file import parse_policy
 from auditor.requirements import catalogue, requirement
@@ -128,6 +129,19 @@ def test_fingerprints_tell_limits_apart_and_stay_the_same_when_figures_change() 
         found = [r["partialFingerprints"]["primaryLocationLineHash"] for r in run_of(case.record)["results"]]
         absent = sum(r.get("baselineState") == "absent" for r in run_of(case.record)["results"])
         assert len(set(found)) == len(found) and absent in (0, 1)
+
+
+def test_what_is_fixed_is_the_alert_that_it_was_and_others_keep_theirs() -> None:
+    policy = Policy("p", (Limit(CHECK, "accuracy", fail_below=0.04, warn_below=0.6),))
+    bad, good = (judged(policy, outcome(CHECK, measures=figures(a=k))) for k in (60, GOOD))
+
+    then, fixed, later = (
+        {(r.get("baselineState"), r["partialFingerprints"]["primaryLocationLineHash"]): r["kind"] for r in of}
+        for of in (run_of(found)["results"] for found in (bad, against(bad, good), good))
+    )
+    (absent,) = [mark for state, mark in fixed if state == "absent"]
+    assert absent.partition(":")[0] in {mark.partition(":")[0] for (_, mark), kind in then.items() if kind == "fail"}
+    assert {mark for state, mark in fixed if state != "absent"} == {mark for _, mark in later}
 
 
 def test_two_limits_that_say_the_same_have_fingerprints_of_their_own() -> None:
