@@ -63,8 +63,9 @@ def explain_lime(
     doubled, up to `most`; if that does not help, nothing is drawn. `drawn` is the rate of rows where it does,
     `off_data` that of variations of rows of columns which lie off the data (see explain.shap).
 
-    How to read it: a number's weight is the change for one standard deviation, that of a category, a word or an image
-    part for being there. The 95 % interval is what another draw of as many neighbours would give.
+    How to read it: a number's weight is the change for one standard deviation more of it, whatever its value is; how
+    much that is, its table says in units of the file. That of a category, a word or an image part is for being there.
+    The 95 % interval is what another draw of as many neighbours would give.
 
     When it misleads: the neighbourhood and its width are choices, which no interval covers; variations need not be
     possible rows. The ridge of the fit pulls all weights a little to 0.
@@ -150,7 +151,7 @@ def _of_row(ctx: Context, s: Sample, background: torch.Tensor) -> tuple[Board, N
         raise NotApplicable(msg)
     columns, x = [ctx.columns[i] for i in varied], s.x.tolist()
     names, values = tuple(c.name for c in columns), tuple(c.shown(x) for c in columns)
-    return Board(s, neighbourhood.game, "column", names, values), neighbourhood
+    return Board(s, neighbourhood.game, "column", names, values, deviations=neighbourhood.deviations), neighbourhood
 
 
 # ---- what they are worth -----------------------------------------------------------------------------------------
