@@ -188,10 +188,8 @@ def test_groups_shown_as_too_few_and_classes_without_rows_are_counted() -> None:
         found = changed(found, check, result=replace(o.result, measures=tuple(measures)))
     shown = words(section(render(found), "gaps"))
 
-    assert (
-        "2 groups of fewer than 10 rows: place = P0001; place = P0002. Tables of rates show them as too few, and gaps are"
-        in shown
-    )
+    assert "2 groups of fewer than 10 rows: place = P0001; place = P0002. Tables of rates show them as too few" in shown
+    assert "gaps are between groups of 10 rows or more" in shown
     assert "Other figures by group, such as calibration, stand with their n" in shown
     assert "1 of 1,000 classes without a row: class 0007 of a taxonomy" in shown
 
