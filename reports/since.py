@@ -9,7 +9,7 @@ from typing import Any
 
 from auditor.types import Audit, Measure, Shift, Status
 from reports.parts import Chart, Facts, Folded, Grid, Heading
-from reports.words import VERDICT, number, signed
+from reports.words import ROUNDING, VERDICT, number, signed
 
 __all__ = ["State", "beside_baseline", "fixed", "since_blocks", "since_words", "state_of"]
 
@@ -40,7 +40,7 @@ def state_of(audit: Audit, check: str, m: Measure) -> State:
         return State.UNCHANGED
     sign = 1 if m.better == "higher" else -1
     low, high = sorted(sign * (end or 0.0) for end in ends)
-    return State.BETTER if low > 0 else State.WORSE if high < 0 else State.UNCHANGED
+    return State.BETTER if low > ROUNDING else State.WORSE if high < -ROUNDING else State.UNCHANGED
 
 
 def since_words(audit: Audit, check: str, m: Measure) -> str:

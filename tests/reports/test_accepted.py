@@ -9,13 +9,14 @@ import pytest
 
 from auditor.comparing.baseline import against
 from auditor.policy import judge
+from auditor.stats import mean
 from auditor.store import Record
 from auditor.types import Acceptance, Limit, Policy
 from reports.findings import findings, in_a_line
 from reports.html import render
 from reports.since import State, fixed, state_of
 from reports.verdict import why
-from tests.reports.compared import ACCURACY, right
+from tests.reports.compared import ACCURACY, outcome, record, right
 
 DAY = date(2026, 11, 23)
 ID = f"{ACCURACY}/accuracy"
@@ -67,6 +68,19 @@ def test_what_became_of_a_finding_since_the_baseline(before: int, now: int, stat
     assert found.since.startswith(f"was {before / 200:.2f} in the baseline, a change of ")
     assert state_of(judged(policy, now).audit, ACCURACY, record.audit.outcomes[0].measures[0]) is State.NONE
     assert found.since in render(record).replace("&#39;", "'")
+
+
+def test_a_finding_whose_figures_differ_by_their_rounding_is_unchanged() -> None:
+    limit = Limit("explain.lrp", "ledger_error", fail_above=0.2)
+    before, now = (
+        record(outcome("explain.lrp", mean("ledger_error", [v] * 3, better="lower"))) for v in (0.3, 0.1 + 0.2)
+    )
+    before, now = (replace(r, audit=judge(r.audit, Policy("p", (limit,)), on=DAY)) for r in (before, now))
+
+    (found,) = findings(against(before, now).audit)
+
+    assert found.state == str(State.UNCHANGED)
+    assert found.since == "was 0.30 in the baseline, a change of +0.00; no interval"
 
 
 def test_a_finding_that_is_none_any_more_is_fixed() -> None:
