@@ -14,6 +14,7 @@ from auditor.types import Audit, Bound, Judgement, Limit, Measure, Outcome, Stat
 from reports.charts import Dot, mini
 from reports.parts import interval_words
 from reports.saying import accepted_words, advice, say
+from reports.scale import reach_of, span
 from reports.since import since_words, state_of
 from reports.words import STATUS, bound_words, number
 
@@ -161,7 +162,7 @@ def _picture(audit: Audit, check: str, j: Judgement, m: Measure) -> Markup:
         return Markup()
     worst, side = (-j.limit.value, "below") if m.better == "higher" else (j.limit.value, "above")
     dot = Dot("", shift.change, shift.low, shift.high, str(j.status))
-    return mini(dot, worst, side, _span([shift.low, shift.high, worst], is_rate=False))
+    return mini(dot, worst, side, span([shift.low, shift.high, worst]))
 
 
 def picture(m: Measure, status: Status, bound: Bound | None) -> Markup:
@@ -171,11 +172,4 @@ def picture(m: Measure, status: Status, bound: Bound | None) -> Markup:
     limit = bound.value if bound else None
     ends = [m.low, m.high, m.value, *([limit] if limit is not None else [])]
     side = bound.side if bound else "below"
-    return mini(Dot("", m.value, m.low, m.high, str(status)), limit, side, _span(ends, is_rate=m.method == "wilson"))
-
-
-def _span(ends: list[float], *, is_rate: bool) -> tuple[float, float]:
-    """A scale in tenths that leaves room on both sides of what it must hold; rates stay between 0 and 1."""
-    room = max(0.1, (max(ends) - min(ends)) / 2)
-    low, high = math.floor((min(ends) - room) * 10) / 10, math.ceil((max(ends) + room) * 10) / 10
-    return (max(0.0, low), min(1.0, high)) if is_rate else (low, high)
+    return mini(Dot("", m.value, m.low, m.high, str(status)), limit, side, span(ends, reach_of(m.method)))

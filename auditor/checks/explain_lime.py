@@ -18,7 +18,7 @@ from auditor.explained.made_up import off_data
 from auditor.explained.playing import Board, background_of, boards, drawn
 from auditor.explained.samples import Sample, explained_samples, is_image, need_explainable
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean, mean_size, rate
+from auditor.stats import mean, mean_share, mean_size, rate
 from auditor.types import Image, Measure, Result, Table
 
 BACKGROUND, NAMED, FEW, TRIED = 1000, 5, 10, 200
@@ -157,9 +157,9 @@ def _of_row(ctx: Context, s: Sample, background: torch.Tensor) -> tuple[Board, N
 # ---- what they are worth -----------------------------------------------------------------------------------------
 def _measures(found: Sequence[_Found]) -> list[Measure]:
     each: list[Measure] = []
-    for name in ("fidelity", "stability"):
+    for name, averaged in (("fidelity", mean), ("stability", mean_share)):
         values = [(f, getattr(f.local, name)) for f in found]
-        each.append(mean(name, [v for _, v in values if v is not None], better="higher"))
+        each.append(averaged(name, [v for _, v in values if v is not None], better="higher"))
         each += [Measure(name, f"row={f.board.sample.row}", v, f.local.neighbours, better="higher") for f, v in values]
     holding = rate("drawn", sum(f.local.holds for f in found), len(found))
     return [*each, holding, mean_size("neighbours", [f.local.neighbours for f in found])]

@@ -27,8 +27,8 @@ def test_numbers(value: float | None, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [(None, "not known"), (1e-16, "+0.00"), (-2.2e-16, "+0.00"), (-0.0, "+0.00"), (6e-8, "+6e\N{MINUS SIGN}08"), (0.004, "+0.004"),
-     (-0.25, "\N{MINUS SIGN}0.25")],
+    [(None, "not known"), (1e-16, "+0.00"), (-2.2e-16, "+0.00"), (-0.0, "+0.00"), (6e-8, "+6e\N{MINUS SIGN}08"),
+     (0.004, "+0.004"), (-0.25, "\N{MINUS SIGN}0.25")],
 )  # fmt: skip
 def test_a_change_that_is_the_rounding_of_two_figures_is_none(change: float | None, words: str) -> None:
     assert signed(change, 2) == words
