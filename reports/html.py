@@ -10,8 +10,8 @@ from markupsafe import Markup
 from auditor.store import Record
 from reports.budget import within_budget
 from reports.charts import units
-from reports.crosswalk import coverage as covered
 from reports.crosswalk import counted_of, coverage_words
+from reports.crosswalk import coverage as covered
 from reports.findings import Finding, findings
 from reports.headline import headline
 from reports.identity import identity, record_digest

@@ -14,6 +14,8 @@ from auditor.store import Record
 from auditor.types import Acceptance, Limit, Policy
 from reports.findings import findings, in_a_line
 from reports.html import render
+from reports.parts import Folded, Grid
+from reports.sections.decisions import decisions
 from reports.since import State, fixed, state_of
 from reports.verdict import why
 from tests.reports.compared import ACCURACY, outcome, record, right
@@ -37,12 +39,24 @@ def test_an_accepted_finding_says_who_answers_for_it_and_until_when() -> None:
 
     (found,) = findings(record.audit)
     assert (found.id, found.key, found.limit_of) == (ID, "F1", FLOOR)
-    assert found.accepted == "Accepted by Ann <b> until 31 Jan 2027: retraining | *soon*"
+    assert (
+        found.accepted
+        == "Accepted by Ann <b> until 31 Jan 2027 (counts as a warning while accepted): retraining | *soon*"
+    )
     assert in_a_line(found).endswith(found.accepted)
     assert why(record.audit) == "Of 1 judgement 1 gave a warning. 1 finding is accepted for now."
     page = render(record)
     assert "Accepted by Ann &lt;b&gt; until 31 Jan 2027" in page
     assert f"<code>{ID}</code>" in page
+
+
+def test_an_accepted_finding_among_many_says_what_it_counts_as() -> None:
+    (found,) = findings(judged(accepting(date(2027, 1, 31)), 120).audit)
+    section = decisions(judged(accepting(date(2027, 1, 31)), 120).audit, [*[replace(found, accepted="")] * 20, found])
+
+    folded = section.blocks[-1]
+    assert isinstance(folded, Folded) and isinstance(folded.blocks[0], Grid)
+    assert folded.blocks[0].rows[0][1] == "Failed, counts as a warning while accepted"
 
 
 def test_an_expired_acceptance_is_named() -> None:

@@ -40,8 +40,8 @@ def test_shares_of_attributes_are_in_the_chart_and_those_of_groups_are_not() -> 
 
     assert isinstance(head, CheckHead) and isinstance(chart, Chart)
     assert chart.answer == (
-        "Of what was changed, sex and proxies changes the most answers: a share of 0.200 (95 % interval 0.150 to 0.270; "
-        "n = 100)."
+        "Of what was changed, sex and proxies changes the most answers: a share of 0.200 (95 % interval 0.150 to "
+        "0.270; n = 100)."
     )
     assert chart.figures is not None
     assert [(row[0], row[2]) for row in chart.figures.rows] == [
