@@ -135,9 +135,10 @@ def _of_unanswered(limit: Limit, why: str) -> Finding:
 
 
 def in_a_line(f: Finding) -> str:
-    """A finding in plain text."""
+    """A finding in plain text; of an undecided one what keeps it so, and how many rows would decide it."""
     parts = [f"; limit {f.limit}" if f.limit else "", f"; {f.since}" if f.since else ""]
-    parts.append(f". {f.accepted}" if f.accepted else "")
+    open_ = f.judgement is not None and f.status is Status.INCONCLUSIVE
+    parts += [f". {said.removesuffix('.')}" for said in (f.action if open_ else "", f.accepted) if said]
     return f"{STATUS[f.status]}: {f.sentence} {f.value}{f.interval}{''.join(parts)}"
 
 

@@ -11,7 +11,7 @@ from auditor.comparing.baseline import against
 from auditor.policy import judge
 from auditor.stats import mean
 from auditor.store import Record
-from auditor.types import Acceptance, Limit, Policy
+from auditor.types import Acceptance, Limit, Policy, Status
 from reports.findings import findings, in_a_line
 from reports.html import render
 from reports.parts import Folded, Grid
@@ -57,6 +57,19 @@ def test_an_accepted_finding_among_many_says_what_it_counts_as() -> None:
     folded = section.blocks[-1]
     assert isinstance(folded, Folded) and isinstance(folded.blocks[0], Grid)
     assert folded.blocks[0].rows[0][1] == "Failed, counts as a warning while accepted"
+
+
+def test_an_undecided_finding_says_why_and_how_many_rows_would_decide_it_in_a_line() -> None:
+    limits = tuple(Limit(ACCURACY, "accuracy", slice="", fail_below=0.895 - i * 1e-6) for i in range(4))
+    (alone,) = findings(judged(Policy("p", limits[:1]), 185).audit)
+    of_several = findings(judged(Policy("p", limits), 188).audit)[0]
+
+    assert alone.status is of_several.status is Status.INCONCLUSIVE
+    line = in_a_line(alone)
+    assert "; limit at least 0.895. About " in line and line.endswith("would decide it")
+    assert line.count("would decide it") == 1
+    holm = "The interval alone would decide it, but not as one of 4 judgements of this check (Holm). About "
+    assert holm in in_a_line(of_several)
 
 
 def test_an_expired_acceptance_is_named() -> None:
