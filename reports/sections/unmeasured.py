@@ -68,7 +68,7 @@ def _checks(why: str, own: Sequence[Outcome]) -> list[Any]:
 
 
 def _required(audit: Audit) -> list[Any]:
-    """The limits that the policy requires and that nothing was judged by."""
+    """The limits that nothing was judged by: required, or on what is not there."""
     rows = [
         [figure_words(limit.measure) or "a result", slice_words(limit.slice or ""), asked(limit), f"{why}."]
         for limit, why in unanswered(audit)
@@ -76,7 +76,10 @@ def _required(audit: Audit) -> list[Any]:
     ]
     if not rows:
         return []
-    caption = "Limits that the policy requires, and that nothing was judged by"
+    caption = (
+        "Limits of the policy that nothing was judged by: required ones, and those on a slice that is not there, on a "
+        "bound without a value or on a change without a baseline"
+    )
     return [Grid(caption, ("measure", "about", "limit", "why"), rows)]
 
 

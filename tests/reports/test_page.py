@@ -171,7 +171,7 @@ def test_required_limits_that_nothing_answered_are_named_there() -> None:
     found = with_policy(record(), *LIMITS, Limit("explain.lrp", "gain", required=True, fail_below=1.0))
     shown = words(section(render(found), "gaps"))
 
-    assert "Limits that the policy requires, and that nothing was judged by" in shown
+    assert "Limits of the policy that nothing was judged by: required ones, and those on a slice that is not" in shown
     assert "gain fail below 1" in shown
 
 
