@@ -26,8 +26,8 @@ GLOSSARY = (
     Term("Judgement", "One figure held against one limit: a limit on every group gives as many as there are groups."),
     Term(
         "Undecided",
-        "These rows cannot say which side of the limit is true: the interval holds it or is not there, or the figure is "
-        "one of several judgements of a check and its own interval leaves the limit out by too little for so many "
+        "These rows cannot say which side of the limit is true: the interval holds it or is not there, or the figure "
+        "is one of several judgements of a check and its own interval leaves the limit out by too little for so many "
         "(Holm). More rows can.",
     ),
     Term("Measured", "The check ran, and no limit names its figures."),
