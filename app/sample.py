@@ -11,7 +11,7 @@ import pandas as pd
 from auditor.types import Audit, Image, Outcome, Result, Table
 from reports.images import LARGEST
 from reports.pillars.common import ran
-from reports.pillars.methods import QUALITY, is_bars, is_words, quality
+from reports.pillars.methods import QUALITY, bar_label, is_bars, is_words, quality
 from reports.texts import excerpt, parts_of, plain, short, strongest, words_of
 from reports.words import number
 
@@ -88,7 +88,7 @@ def effects(table: Table) -> pd.DataFrame:
         labels = [f"{short(words[i])} ({i + 1})" for i in order]  # a label that comes twice would be one
         values = [shares[i] for i in order]
     else:
-        labels = [f"{row[0]} = {row[1]}" if row[1] != "" else str(row[0]) for row in table.rows]
+        labels = [bar_label(table, row) for row in table.rows]
         values = [float(row[2] or 0) for row in table.rows]
     return pd.DataFrame({"label": labels, "value": values, "does": ["raises" if v > 0 else "lowers" for v in values]})
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
 __all__ = [
-    "FEWEST", "UNKNOWN", "Interval", "confidence_of", "known", "mann_whitney", "mean_of_differences", "mover_of_falls",
-    "mover_r", "newcombe", "newcombe_paired", "student", "student_of_sizes", "welch", "wilson", "wilson_of_scores",
-    "z_of",
+    "FEWEST", "UNKNOWN", "Interval", "confidence_of", "known", "mann_whitney", "mean_of_differences",
+    "mover_of_falls", "mover_r", "newcombe", "newcombe_paired", "student", "student_of_correlations",
+    "student_of_shares", "student_of_sizes", "student_within", "welch", "wilson", "wilson_of_scores", "z_of",
 ]  # fmt: skip
 
 
@@ -120,10 +121,22 @@ def student(n: float, average: float, deviation: float, confidence: float = 0.95
     return Interval(average, average - half, average + half)
 
 
-def student_of_sizes(n: float, average: float, deviation: float, confidence: float = 0.95) -> Interval:
-    """`student` of values that are never below 0, so that neither is the interval."""
-    found = student(n, average, deviation, confidence)
-    return found if found.low is None else Interval(found.value, max(0.0, found.low), found.high)
+def student_within(least: float, most: float) -> Callable[..., Interval]:
+    """`student` of values that are never below `least` or above `most`, so that neither end of the interval is."""
+
+    def within(n: float, average: float, deviation: float, confidence: float = 0.95) -> Interval:
+        found = student(n, average, deviation, confidence)
+        if found.low is None or found.high is None:
+            return found
+        low, high = max(least, found.low), min(most, found.high)
+        return Interval(average, min(average, low), max(average, high))  # a mean may lie beyond by its rounding
+
+    return within
+
+
+student_of_sizes = student_within(0.0, math.inf)
+student_of_shares = student_within(0.0, 1.0)
+student_of_correlations = student_within(-1.0, 1.0)
 
 
 def newcombe_paired(k1: float, k2: float, both: float, n: float, confidence: float = 0.95) -> Interval:

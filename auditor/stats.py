@@ -24,6 +24,8 @@ from auditor.intervals import (
     newcombe,
     newcombe_paired,
     student,
+    student_of_correlations,
+    student_of_shares,
     student_of_sizes,
     welch,
     wilson,
@@ -34,8 +36,9 @@ from auditor.types import Better, Measure
 from auditor.unsaid import unsaid
 
 __all__ = [
-    "METHODS", "auc", "difference", "enlarged", "fall_difference", "holm", "interval", "mean", "mean_size", "measured",
-    "paired", "rank_correlation", "rate", "ratio", "share", "simultaneous", "tails", "tails_of", "wilcoxon",
+    "METHODS", "auc", "difference", "enlarged", "fall_difference", "holm", "interval", "mean", "mean_correlation",
+    "mean_share", "mean_size", "measured", "paired", "rank_correlation", "rate", "ratio", "share", "simultaneous",
+    "tails", "tails_of", "wilcoxon",
 ]  # fmt: skip
 
 
@@ -47,6 +50,8 @@ METHODS: dict[str, Callable[..., Interval]] = {
     "mover-r": mover_r,
     "student": student,
     "student-of-sizes": student_of_sizes,
+    "student-of-shares": student_of_shares,
+    "student-of-correlations": student_of_correlations,
     # of areas under curves (auditor.outliers.auroc): the counts are those of rates that would be known as well
     "delong": wilson,
     "delong-difference": newcombe,
@@ -74,7 +79,9 @@ METHODS: dict[str, Callable[..., Interval]] = {
     "largest-gap-of-differences": extremes.largest_gap_of_differences,
     "between-entropy": extremes.between_entropy,
 }
-OF_MEANS = {"student", "student-of-sizes", "welch", "largest-gap-of-means"}  # (n, mean, deviation) of every group
+OF_MEANS = {  # (n, mean, deviation) of every group
+    "student", "student-of-sizes", "student-of-shares", "student-of-correlations", "welch", "largest-gap-of-means"
+}  # fmt: skip
 
 
 def interval(method: str, counts: Sequence[float], confidence: float = 0.95) -> Interval:
@@ -219,11 +226,25 @@ def auc(name: str, area: float, n: int, m: int, *, slice: str = "", better: Bett
 
 def mean(name: str, values: Iterable[float], *, slice: str = "", better: Better = "neither") -> Measure:  # noqa: A002
     """Measure of the mean of `values`, with Student's interval where there are enough of them."""
+    return _mean_by("student", name, values, slice, better)
+
+
+def mean_share(name: str, values: Iterable[float], *, slice: str = "", better: Better = "neither") -> Measure:  # noqa: A002
+    """`mean` of numbers from 0 to 1, beyond which its interval does not go; `share` is the wider one of answers."""
+    return _mean_by("student-of-shares", name, values, slice, better)
+
+
+def mean_correlation(name: str, values: Iterable[float], *, slice: str = "", better: Better = "neither") -> Measure:  # noqa: A002
+    """`mean` of numbers from -1 to 1, beyond which its interval does not go."""
+    return _mean_by("student-of-correlations", name, values, slice, better)
+
+
+def _mean_by(method: str, name: str, values: Iterable[float], where: str, better: Better) -> Measure:
     numbers = [float(v) for v in values]
     n = len(numbers)
     average = math.fsum(numbers) / max(n, 1)
     deviation = math.sqrt(math.fsum((v - average) ** 2 for v in numbers) / max(n - 1, 1))
-    return measured(name, slice, "student", (n, average, deviation), n=n, better=better)
+    return measured(name, where, method, (n, average, deviation), n=n, better=better)
 
 
 def mean_size(name: str, values: Any, *, slice: str = "", better: Better = "neither") -> Measure:  # noqa: A002

@@ -7,11 +7,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from auditor.lists import listed
 from auditor.requirements import Framework, Requirement, catalogue
 from auditor.types import Audit, Outcome, Status
 from reports.words import STATUS
 
-__all__ = ["COUNTED", "Row", "State", "coverage", "coverage_words", "crosswalk", "named", "row_of", "states_of"]
+__all__ = [
+    "COUNTED",
+    "Row",
+    "State",
+    "counted_of",
+    "coverage",
+    "coverage_words",
+    "crosswalk",
+    "named",
+    "row_of",
+    "states_of",
+]
 
 
 class State(StrEnum):
@@ -39,6 +51,7 @@ COUNTED = {
     State.NOT_APPLICABLE: "to which no check applies",
     State.OUTSIDE: "outside an audit",
 }
+MOST_NAMED = 4
 SINGLE = {State.NEEDS_STATEMENT: "needs a human statement"}
 
 
@@ -66,6 +79,14 @@ def named(audit: Audit) -> list[Framework]:
     """The frameworks that limits of the audit's policy name, in the order of the catalogue."""
     prefixes = {i.partition(":")[0] for limit in audit.policy.limits for i in limit.requirement}
     return [f for f in catalogue().framework if f.id in prefixes]
+
+
+def counted_of(audit: Audit) -> str:
+    """Whose requirements `coverage` counts: the frameworks that the policy names, all of the catalogue otherwise."""
+    return (
+        listed([f.title.partition(",")[0] for f in named(audit)], MOST_NAMED)
+        or f"all {len(catalogue().framework)} frameworks"
+    )
 
 
 def coverage(audit: Audit) -> dict[State, int]:

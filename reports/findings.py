@@ -14,20 +14,13 @@ from auditor.types import Audit, Bound, Judgement, Limit, Measure, Outcome, Stat
 from reports.charts import Dot, mini
 from reports.parts import interval_words
 from reports.saying import accepted_words, advice, say
+from reports.scale import reach_of, span
 from reports.since import since_words, state_of, state_of_error
 from reports.words import STATUS, bound_words, number
 
 __all__ = [
-    "Finding",
-    "findings",
-    "in_a_line",
-    "interval_and_n",
-    "judged",
-    "limit_id",
-    "passed",
-    "picture",
-    "section_of",
-]
+    "Finding", "findings", "in_a_line", "interval_and_n", "judged", "limit_id", "passed", "picture", "section_of",
+]  # fmt: skip
 
 WORST_FIRST = (Status.FAIL, Status.ERROR, Status.WARN, Status.INCONCLUSIVE)
 USUAL = 0.95  # of a confidence
@@ -150,9 +143,10 @@ def _of_unanswered(limit: Limit, why: str) -> Finding:
 
 
 def in_a_line(f: Finding) -> str:
-    """A finding in plain text."""
+    """A finding in plain text; of an undecided one what keeps it so, and how many rows would decide it."""
     parts = [f"; limit {f.limit}" if f.limit else "", f"; {f.since}" if f.since else ""]
-    parts.append(f". {f.accepted}" if f.accepted else "")
+    open_ = f.judgement is not None and f.status is Status.INCONCLUSIVE
+    parts += [f". {said.removesuffix('.')}" for said in (f.action if open_ else "", f.accepted) if said]
     return f"{STATUS[f.status]}: {f.sentence} {f.value}{f.interval}{''.join(parts)}"
 
 
@@ -177,7 +171,7 @@ def _picture(audit: Audit, check: str, j: Judgement, m: Measure) -> Markup:
         return Markup()
     worst, side = (-j.limit.value, "below") if m.better == "higher" else (j.limit.value, "above")
     dot = Dot("", shift.change, shift.low, shift.high, str(j.status))
-    return mini(dot, worst, side, _span([shift.low, shift.high, worst], is_rate=False))
+    return mini(dot, worst, side, span([shift.low, shift.high, worst]))
 
 
 def picture(m: Measure, status: Status, bound: Bound | None) -> Markup:
@@ -187,11 +181,4 @@ def picture(m: Measure, status: Status, bound: Bound | None) -> Markup:
     limit = bound.value if bound else None
     ends = [m.low, m.high, m.value, *([limit] if limit is not None else [])]
     side = bound.side if bound else "below"
-    return mini(Dot("", m.value, m.low, m.high, str(status)), limit, side, _span(ends, is_rate=m.method == "wilson"))
-
-
-def _span(ends: list[float], *, is_rate: bool) -> tuple[float, float]:
-    """A scale in tenths that leaves room on both sides of what it must hold; rates stay between 0 and 1."""
-    room = max(0.1, (max(ends) - min(ends)) / 2)
-    low, high = math.floor((min(ends) - room) * 10) / 10, math.ceil((max(ends) + room) * 10) / 10
-    return (max(0.0, low), min(1.0, high)) if is_rate else (low, high)
+    return mini(Dot("", m.value, m.low, m.high, str(status)), limit, side, span(ends, reach_of(m.method)))

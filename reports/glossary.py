@@ -24,7 +24,12 @@ GLOSSARY = (
     ),
     Term("Limit", "A number that the policy sets. The report judges against it and against nothing else."),
     Term("Judgement", "One figure held against one limit: a limit on every group gives as many as there are groups."),
-    Term("Undecided", "The interval holds the limit, so these rows cannot say which side is true. More rows can."),
+    Term(
+        "Undecided",
+        "These rows cannot say which side of the limit is true: the interval holds it or is not there, or the figure "
+        "is one of several judgements of a check and its own interval leaves the limit out by too little for so many "
+        "(Holm). More rows can.",
+    ),
     Term("Measured", "The check ran, and no limit names its figures."),
     Term("Recall", "Of the rows that are of a class, the share that is called it.", ("performance.",)),
     Term("Precision", "Of the rows called a class, the share that is of it.", ("performance.",)),

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from auditor.store import Record
 from reports.budget import within_budget
 from reports.charts import units
+from reports.crosswalk import counted_of, coverage_words
 from reports.crosswalk import coverage as covered
-from reports.crosswalk import coverage_words
 from reports.findings import Finding, findings
 from reports.headline import headline
 from reports.identity import identity, record_digest
@@ -43,6 +43,7 @@ class Page:
     coverage: str
     gaps: str
     requirements: str
+    requirements_of: str
     identity: Sequence[tuple[str, str]]
     sections: Sequence[Section]
 
@@ -71,6 +72,7 @@ def render(record: Record) -> str:
         coverage=coverage(audit),
         gaps=f"{counted(silent, 'check')} without a result" if silent else "",
         requirements=coverage_words(covered(audit)),
+        requirements_of=counted_of(audit),
         identity=identity(record, digest),
         sections=within_budget(sections(record, found, digest)),
     )

@@ -8,10 +8,12 @@ from auditor.types import Acceptance, Audit, Judgement, Measure, Scalar, Status,
 from reports.gaps import GAPS, gap_words
 from reports.words import change_words, epsilons, isolated, number, slice_words
 
-__all__ = ["BEHIND", "accepted_words", "advice", "category_slice", "say"]
+__all__ = ["BEHIND", "WARNS", "accepted_words", "advice", "category_slice", "say"]
 
 # of a table of impact ratios the columns behind the attributes, and the one that holds the share of each ratio
 BEHIND, SHARES = 7, {"impact_ratio": "selection rate", "scoring_impact_ratio": "scoring rate"}
+
+WARNS = "counts as a warning while accepted"  # whatever the rows say of it
 
 PLAIN = {
     "ledger_error": "LRP leaves at most {value} of what it explains unaccounted for.",
@@ -95,8 +97,8 @@ def advice(j: Judgement, check: str) -> str:
 
 
 def accepted_words(a: Acceptance, *, expired: bool) -> str:
-    """Who answers for a finding, until when, and why."""
+    """Who answers for a finding, until when, what it counts as meanwhile, and why."""
     until = f"{a.expires:%-d %b %Y}"
     if expired:
         return f"{a.owner} accepted it until {until}, which has passed: {a.reason}"
-    return f"Accepted by {a.owner} until {until}: {a.reason}"
+    return f"Accepted by {a.owner} until {until} ({WARNS}): {a.reason}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from auditor.types import Audit, Measure, Shift, Status, finding_id
 from reports.parts import Chart, Facts, Folded, Grid, Heading
-from reports.words import VERDICT, number, signed
+from reports.words import ROUNDING, VERDICT, number, signed
 
 __all__ = [
     "State",
@@ -53,7 +53,7 @@ def state_of(audit: Audit, check: str, m: Measure) -> State:
         return State.UNCHANGED
     sign = 1 if m.better == "higher" else -1
     low, high = sorted(sign * (end or 0.0) for end in ends)
-    return State.BETTER if low > 0 else State.WORSE if high < 0 else State.UNCHANGED
+    return State.BETTER if low > ROUNDING else State.WORSE if high < -ROUNDING else State.UNCHANGED
 
 
 def state_of_error(audit: Audit, check: str) -> State:

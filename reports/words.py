@@ -11,6 +11,7 @@ from auditor.types import Audit, Bound, Measure, Outcome, Status, Verdict
 __all__ = [
     "MINUS",
     "NOT_KNOWN",
+    "ROUNDING",
     "STATUS",
     "VERDICT",
     "bound_words",
@@ -43,6 +44,7 @@ STATUS = {
     Status.ERROR: "Error",
 }
 NOT_KNOWN = "not known"
+ROUNDING = 1e-12  # a smaller change is none
 MINUS = "\N{MINUS SIGN}"
 # measures whose name is not yet the word for them
 NAMES = {
@@ -96,9 +98,10 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def signed(value: float | None, digits: int) -> str:
-    """A number with its sign, a real minus among them."""
+    """A change with its sign, a real minus among them; 0 of one that is the rounding of two figures computed apart."""
     if value is None:
         return NOT_KNOWN
+    value = 0.0 if abs(value) < ROUNDING else value
     shown = f"{value:+.{digits}f}" if value == 0 or abs(value) >= 0.5 * 10**-digits else f"{value:+.1g}"
     return shown.replace("-", MINUS)
 

@@ -12,6 +12,9 @@ from auditor.stats import enlarged, interval
     [
         ("wilson", (3, 17)),
         ("student", (20, 1.5, 2.0)),
+        ("student-of-sizes", (20, 1.5, 2.0)),
+        ("student-of-shares", (20, 0.5, 0.2)),
+        ("student-of-correlations", (20, 0.1, 0.4)),
         ("welch", (20, 1.5, 2.0, 30, 1.0, 1.0)),
         ("largest-gap", (3, 17, 9, 20, 5, 30)),
         ("largest-gap-of-means", (20, 1.5, 2.0, 30, 1.0, 1.0)),

@@ -24,6 +24,8 @@ COUNTS: dict[str, tuple[float, ...]] = {  # of every method, with no end where t
     "mover-r": (30, 90, 52, 110),
     "student": (40, 0.3, 1.2),
     "student-of-sizes": (40, 2.0, 1.2),
+    "student-of-shares": (40, 0.5, 0.2),
+    "student-of-correlations": (40, 0.1, 0.4),
     "delong": (30, 90),
     "delong-difference": (30, 90, 52, 110),
     "mann-whitney": (40.5, 60, 75),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from auditor.stats import (
     fall_difference,
     interval,
     mean,
+    mean_correlation,
+    mean_share,
     mean_size,
     paired,
     rank_correlation,
@@ -24,6 +27,7 @@ from auditor.stats import (
     share,
     tails,
 )
+from auditor.types import Measure
 
 counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -164,6 +168,22 @@ def test_the_mean_of_sizes_is_students_and_never_below_0() -> None:
     assert tails(found.method, found.counts, -0.01)[0] < 1e-9
     assert mean_size("m", even).low == pytest.approx(mean("m", even).low, abs=1e-12)
     assert mean_size("m", [0.3]).low is None and mean_size("m", []).value is None
+
+
+@pytest.mark.parametrize(("of", "least"), [(mean_share, 0.0), (mean_correlation, -1.0)])
+def test_the_mean_of_shares_and_of_correlations_is_students_and_ends_where_they_do(
+    of: Callable[..., Measure], least: float
+) -> None:
+    high, low, even = [1.0] * 7 + [0.8], [least] * 7 + [least + 0.2], [0.5, 0.6, 0.4, 0.55, 0.45, 0.5]
+
+    assert mean("m", high).high > 1 and of("m", high).high == 1.0
+    assert mean("m", low).low < least and of("m", low).low == least
+    assert of("m", high).low == mean("m", high).low and of("m", low).high == mean("m", low).high
+    assert (of("m", even).value, of("m", even).low, of("m", even).high) == pytest.approx(
+        (mean("m", even).value, mean("m", even).low, mean("m", even).high)
+    )
+    assert of("m", [1 + 1e-7] * 6).high == pytest.approx(1 + 1e-7)  # the rounding of a correlation
+    assert of("m", [0.3]).low is None and of("m", []).value is None
 
 
 @given(counts, st.floats(0.02, 0.98))

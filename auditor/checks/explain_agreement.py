@@ -16,7 +16,7 @@ from auditor.evidence.scene import Scene, Scores
 from auditor.evidence.witnesses import Witnessed, witnessed
 from auditor.percents import percent
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean, rank_correlation
+from auditor.stats import mean, mean_share, rank_correlation
 from auditor.types import Result, Scalar, Table
 
 TOP = 5
@@ -57,8 +57,8 @@ def explain_agreement(
     pairs = {(a, b): _alike(scores, a, b, by_size=by_size) for a, b in combinations(scores, 2)}
     rows = range(len(scene.samples))
     common = [[found.common for alike in pairs.values() if (found := alike[i]) is not None] for i in rows]
-    consensus = mean("consensus", [float(np.mean(held)) for held in common if held], better="higher")
-    chance = mean("consensus_by_chance", [_top(g.players) / g.players for g in scene.games])
+    consensus = mean_share("consensus", [float(np.mean(held)) for held in common if held], better="higher")
+    chance = mean_share("consensus_by_chance", [_top(g.players) / g.players for g in scene.games])
     ids = np.array([s.row for s in scene.samples])
     ctx.keep_scores(ids, {consensus: [float(np.mean(held)) if held else np.nan for held in common]})
     beside = witnessed(scene, {m.name: own for m, own in scores.items()})
@@ -102,7 +102,7 @@ def _between(pairs: Mapping[tuple[Method, Method], list[_Alike | None]]) -> Tabl
     rows: list[tuple[Scalar, ...]] = []
     for (a, b), every in pairs.items():
         alike = [r for r in every if r is not None]
-        common = mean("", [r.common for r in alike])
+        common = mean_share("", [r.common for r in alike])
         signs = mean("", [r.signs for r in alike if r.signs is not None])
         ranks = mean("", [r.ranks for r in alike if r.ranks is not None])
         rows.append((a.name, b.name, common.value, common.low, common.high, signs.value, ranks.value, common.n))

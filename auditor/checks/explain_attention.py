@@ -24,7 +24,7 @@ from auditor.explained.samples import (
     word_table,
 )
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean, rank_correlation
+from auditor.stats import mean_correlation, rank_correlation
 from auditor.types import Image, Measure, Result, Scalar, Table
 
 BACKGROUND = 32
@@ -119,7 +119,7 @@ def _parts(ctx: Context, s: Sample, read: Tensor) -> Parts:
 
 def _agreements(name: str, found: list[_Row], which: int) -> list[Measure]:
     values = [r.agreements[which] for r in found]
-    whole = mean(name, [v for v in values if v is not None], better="higher")
+    whole = mean_correlation(name, [v for v in values if v is not None], better="higher")
     return [whole, *(Measure(name, f"row={r.sample.row}", r.agreements[which], 1, better="higher") for r in found)]
 
 

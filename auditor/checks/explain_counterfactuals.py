@@ -20,7 +20,7 @@ from auditor.explain.off_data import Cloud
 from auditor.explained.samples import Sample, explained_samples, need_pictures_or_columns
 from auditor.integers import Integers
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean, mean_size, rate
+from auditor.stats import mean_share, mean_size, rate
 from auditor.tables.constraints import Constraints
 from auditor.tables.file_units import decoded, said
 from auditor.types import Measure, Result, Scalar, Table
@@ -202,7 +202,7 @@ def _robustness(ctx: Context, best: Sequence[tuple[Sample, Way]], noise: float) 
     except NotApplicable as e:
         kept, why = [], str(e)
     names = ("robustness_before", "robustness")
-    before, after = (mean(name, kept[i::2], better="higher") for i, name in enumerate(names))
+    before, after = (mean_share(name, kept[i::2], better="higher") for i, name in enumerate(names))
     return [after, before], why
 
 

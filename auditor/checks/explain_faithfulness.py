@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,10 +16,12 @@ from auditor.evidence.methods import not_tested, scores_of
 from auditor.evidence.scene import Scene
 from auditor.explained.made_up import of_all_sizes, off_data
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean, rate
+from auditor.stats import mean, mean_correlation, mean_share, rate
 from auditor.types import Better, Measure, Result, Scalar, Table
 
 CHANCE, TRIED = "chance", 200
+MEANS: dict[str, Callable[..., Measure]] = {"sensitivity_n": mean_correlation, "infidelity": mean_share}
+OF_PROBABILITIES: dict[str, Callable[..., Measure]] = {"deletion": mean_share, "insertion": mean_share}
 
 
 @check(
@@ -71,7 +73,8 @@ def explain_faithfulness(
     what, features = scene.features()
     rivals = {CHANCE: scene.chance(), what: features}
     found, run = faithfulness(scene, {m.name: own for m, own in scores.items()}, rivals, steps, subsets)
-    judged = [_judged(name, f, what) for name, f in found.items()]
+    means = MEANS if ctx.is_regression else MEANS | OF_PROBABILITIES
+    judged = [_judged(name, f, what, means.get(name, mean)) for name, f in found.items()]
     measures = [m for method in scores for m in _measures(judged, method.name)]
     ctx.keep_scores(np.array([s.row for s in scene.samples]), _kept(judged, measures))
     measures.append(Measure("passes", "", run / len(scene.samples), len(scene.samples)))
@@ -85,9 +88,13 @@ def explain_faithfulness(
 
 @dataclass(frozen=True)
 class _Judged:
-    """A measure by its name: every method beside chance, and beside what stands out without the model."""
+    """A measure by its name: every method beside chance, and beside what stands out without the model.
+
+    `mean` is of its figures, with an interval that ends where they do.
+    """
 
     measure: str
+    mean: Callable[..., Measure]
     found: Faithfulness
     chance: Mapping[str, Compared]
     features: Mapping[str, Compared]
@@ -97,9 +104,9 @@ class _Judged:
         return self.chance[method].is_better and self.features[method].is_better
 
 
-def _judged(measure: str, found: Faithfulness, what: str) -> _Judged:
+def _judged(measure: str, found: Faithfulness, what: str, mean: Callable[..., Measure]) -> _Judged:
     beside = (compared(found.own, found.rivals[r], BETTER[measure]) for r in (CHANCE, what))
-    return _Judged(measure, found, *beside)
+    return _Judged(measure, mean, found, *beside)
 
 
 def _measures(judged: list[_Judged], method: str) -> list[Measure]:
@@ -108,7 +115,7 @@ def _measures(judged: list[_Judged], method: str) -> list[Measure]:
     for j in judged:
         known = [v for v in j.found.own[method] if v is not None]
         better: Better = "higher" if BETTER[j.measure] > 0 else "lower"
-        measures.append(mean(j.measure, known, slice=where, better=better))
+        measures.append(j.mean(j.measure, known, slice=where, better=better))
         for name, c in (("wins_chance", j.chance[method]), ("wins_features", j.features[method])):
             measures.append(rate(name, int(c.wins), c.n, slice=f"{where}&measure={j.measure}"))
     told = [j for j in judged if j.chance[method].n]
@@ -131,10 +138,10 @@ def _kept(judged: list[_Judged], measures: list[Measure]) -> dict[Measure, list[
 def _table(j: _Judged, what: str) -> Table:
     rows: list[tuple[Scalar, ...]] = []
     for method, own in j.found.own.items():
-        m = mean("", [v for v in own if v is not None])
+        m = j.mean("", [v for v in own if v is not None])
         figures: list[Scalar] = []
         for c, rival in ((j.chance[method], CHANCE), (j.features[method], what)):
-            other = mean("", [v for v in j.found.rivals[rival][method] if v is not None])
+            other = j.mean("", [v for v in j.found.rivals[rival][method] if v is not None])
             figures += [other.value, c.wins / c.n if c.n else None, c.p_better if c.n else None]
         rows.append((method, m.value, m.low, m.high, *figures, m.n))
     name = {"road": "ROAD", "sensitivity_n": "Sensitivity-n"}.get(j.measure, j.measure.capitalize())

@@ -13,7 +13,7 @@ from auditor.explain.gradcam import Cam
 from auditor.explained.samples import Sample, explained_samples, heatmap, is_image, original
 from auditor.explained.shared_pass import shared_cams, shared_gradients
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean
+from auditor.stats import mean_correlation
 from auditor.types import Image, Measure, Result, Scalar, Table
 
 WITNESS = "HiResCAM"
@@ -55,7 +55,7 @@ def explain_gradcam(ctx: Context, *, samples: int = sizes(4, 16, 64), layers: tu
         Measure("hirescam_correlation", f"row={s.row}", v, 1, better="higher")
         for s, v in zip(shown, figures, strict=True)
     ]
-    whole = mean("hirescam_correlation", [v for v in figures if v is not None], better="higher")
+    whole = mean_correlation("hirescam_correlation", [v for v in figures if v is not None], better="higher")
     _keep(ctx, shown, cams)
     caveats = [*_of_layers(cams), *how_followed(model), *_doubts(ctx, shown, cams, repeated)]
     return Result((whole, *measures), (_variants(cams),), tuple(_pictures(ctx, shown, cams)), tuple(caveats))
@@ -94,7 +94,7 @@ def _variants(cams: Sequence[Cam]) -> Table:
         for method in METHODS:
             if method != WITNESS:
                 found = cam.agreement_of(method)
-                m = mean(method, found[~found.isnan()].tolist())
+                m = mean_correlation(method, found[~found.isnan()].tolist())
                 rows.append((cam.layer, method, m.value, m.low, m.high, m.n))
     return Table("Variants", ("layer", "method", f"correlation with {WITNESS}", "low", "high", "n"), tuple(rows))
 

@@ -16,7 +16,7 @@ from auditor.explained.samples import Sample, explained_samples, is_image, need_
 from auditor.explained.shown import shown
 from auditor.explained.ways import Way, agreements, ways
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean, mean_size, rate
+from auditor.stats import mean_correlation, mean_size, rate
 from auditor.types import Measure, Result, Scalar, Table
 
 Named = Literal["usual", "black", "blurred", "zero", "mean", "median", "padding", "expected"]
@@ -100,7 +100,7 @@ def _measures(rows: Sequence[Sample], found: Sequence[Way], same: Agreements) ->
         Measure("completeness_error", "", max(known, default=None), len(known), better="lower", why=NOTHING),
         rate("unresolved", main.unresolved, len(known), better="lower"),
         mean_size("steps", main.steps),
-        mean("baseline_agreement", [a for a in agreement if a is not None], better="higher"),
+        mean_correlation("baseline_agreement", [a for a in agreement if a is not None], better="higher"),
         mean_size("expected_error", [v for v in spread.tolist() if v == v], better="lower"),  # noqa: PLR0124 - NaN
         *(
             Measure("completeness_error", s, e, 1, better="lower", why=NOTHING)
@@ -124,7 +124,7 @@ def _agreements(same: Agreements) -> Table:
     rows: list[tuple[Scalar, ...]] = []
     for pair, values in same.items():
         known = [v for v in values if v is not None]
-        m = mean("", known)
+        m = mean_correlation("", known)
         rows.append((*pair, m.value, m.low, m.high, min(known, default=None), m.n))
     columns = ("baseline", "and", "mean rank correlation", "low", "high", "lowest", "n")
     return Table("How far the baselines agree", columns, tuple(rows))

@@ -18,7 +18,7 @@ from auditor.explained.made_up import off_data
 from auditor.explained.playing import Board, background_of, boards, drawn
 from auditor.explained.samples import Sample, explained_samples, is_image, need_explainable
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean, mean_size, rate
+from auditor.stats import mean, mean_share, mean_size, rate
 from auditor.types import Image, Measure, Result, Table
 
 BACKGROUND, NAMED, FEW, TRIED = 1000, 5, 10, 200
@@ -63,8 +63,9 @@ def explain_lime(
     doubled, up to `most`; if that does not help, nothing is drawn. `drawn` is the rate of rows where it does,
     `off_data` that of variations of rows of columns which lie off the data (see explain.shap).
 
-    How to read it: a number's weight is the change for one standard deviation, that of a category, a word or an image
-    part for being there. The 95 % interval is what another draw of as many neighbours would give.
+    How to read it: a number's weight is the change for one standard deviation more of it, whatever its value is; how
+    much that is, its table says in units of the file. That of a category, a word or an image part is for being there.
+    The 95 % interval is what another draw of as many neighbours would give.
 
     When it misleads: the neighbourhood and its width are choices, which no interval covers; variations need not be
     possible rows. The ridge of the fit pulls all weights a little to 0.
@@ -150,15 +151,15 @@ def _of_row(ctx: Context, s: Sample, background: torch.Tensor) -> tuple[Board, N
         raise NotApplicable(msg)
     columns, x = [ctx.columns[i] for i in varied], s.x.tolist()
     names, values = tuple(c.name for c in columns), tuple(c.shown(x) for c in columns)
-    return Board(s, neighbourhood.game, "column", names, values), neighbourhood
+    return Board(s, neighbourhood.game, "column", names, values, deviations=neighbourhood.deviations), neighbourhood
 
 
 # ---- what they are worth -----------------------------------------------------------------------------------------
 def _measures(found: Sequence[_Found]) -> list[Measure]:
     each: list[Measure] = []
-    for name in ("fidelity", "stability"):
+    for name, averaged in (("fidelity", mean), ("stability", mean_share)):
         values = [(f, getattr(f.local, name)) for f in found]
-        each.append(mean(name, [v for _, v in values if v is not None], better="higher"))
+        each.append(averaged(name, [v for _, v in values if v is not None], better="higher"))
         each += [Measure(name, f"row={f.board.sample.row}", v, f.local.neighbours, better="higher") for f, v in values]
     holding = rate("drawn", sum(f.local.holds for f in found), len(found))
     return [*each, holding, mean_size("neighbours", [f.local.neighbours for f in found])]

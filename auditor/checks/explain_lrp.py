@@ -10,7 +10,7 @@ from auditor.explain.lrp import Relevance, lrp
 from auditor.explained.samples import explained_samples, need_explainable
 from auditor.explained.shown import shown
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean
+from auditor.stats import mean_share
 from auditor.types import Measure, Result, Table
 
 UNSTABLE = 1e4
@@ -61,7 +61,7 @@ def explain_lrp(
     errors = found.ledger_error.tolist()
     measures = [
         Measure("ledger_error", "", max(errors), len(rows), better="lower"),
-        mean("constant_share", found.constant_share.tolist()),
+        mean_share("constant_share", found.constant_share.tolist()),
     ]
     for s, error in zip(rows, errors, strict=True):
         measures.append(Measure("ledger_error", f"row={s.row}", error, 1, better="lower"))

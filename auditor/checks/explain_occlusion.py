@@ -13,7 +13,7 @@ from auditor.explained.occluding import of_images, of_parts
 from auditor.explained.playing import background_of, boards, playable
 from auditor.explained.samples import explained_samples, is_image, need_explainable
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean
+from auditor.stats import mean, mean_correlation
 from auditor.types import Measure, Result
 
 LITTLE, POOR = 0.01, 0.5
@@ -60,7 +60,7 @@ def explain_occlusion(
     images = [i for f in found for i in f.images]
     agreed = [f.agreement for f in found if f.agreement is not None]
     largest = [float(np.nanmax(f.drops)) for f in found if np.isfinite(f.drops).any()]
-    measures = [mean("fill_agreement", agreed, better="higher"), mean("largest_drop", largest)]
+    measures = [mean_correlation("fill_agreement", agreed, better="higher"), mean("largest_drop", largest)]
     for s, f in zip(shown, found, strict=True):
         measures.append(Measure("fill_agreement", f"row={s.row}", f.agreement, 1, better="higher"))
     odd = sum(not np.isfinite(f.drops).all() for f in found)

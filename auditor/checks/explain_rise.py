@@ -13,7 +13,7 @@ from auditor.explain.rise import rise
 from auditor.explained.playing import player
 from auditor.explained.samples import explained_samples, heatmap, is_image, original
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean
+from auditor.stats import mean_correlation
 from auditor.types import Measure, Result
 
 POOR = 0.5
@@ -55,7 +55,7 @@ def explain_rise(
         said = "" if split is None else f", correlation of two halves {split:.2f}"
         images += [original(ctx, s), heatmap(ctx, s, own, f"RISE for {s.answer} by {masks:,} masks{said}")]
     known = [c for c in found.split if c is not None]
-    measures = [mean("split_correlation", known, better="higher")]
+    measures = [mean_correlation("split_correlation", known, better="higher")]
     for s, split in zip(shown, found.split, strict=True):
         measures.append(Measure("split_correlation", f"row={s.row}", split, masks, better="higher"))
     return Result(tuple(measures), (), tuple(images), tuple(_caveats(known, len(shown))))

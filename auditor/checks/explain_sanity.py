@@ -17,7 +17,7 @@ from auditor.evidence.scene import Scene, Scores, stacked
 from auditor.explained.samples import Sample
 from auditor.percents import percent
 from auditor.registry import Context, check, derive_seed, sizes
-from auditor.stats import mean, rank_correlation
+from auditor.stats import mean, mean_correlation, rank_correlation
 from auditor.subject import Model
 from auditor.types import Measure, Result, Scalar, Table
 
@@ -72,7 +72,7 @@ def explain_sanity(
             continue
         alike = [_correlations(own[method].smooth, found[method].smooth) for found in copies]
         where = f"method={method.name}"
-        last = mean("random_correlation", alike[-1], slice=where, better="lower")
+        last = mean_correlation("random_correlation", alike[-1], slice=where, better="lower")
         rise = mean("entropy_rise", _rises(own[method].plain, copies[-1][method].plain), slice=where, better="higher")
         measures += [last, rise]
         rows.append((method.name, *(mean("", a).value for a in alike), last.low, last.high, rise.value, last.n))

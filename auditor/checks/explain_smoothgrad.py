@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import torch
@@ -18,7 +18,7 @@ from auditor.explained.samples import Sample, explained_samples, is_image, need_
 from auditor.explained.shared_pass import shared_gradients
 from auditor.explained.shown import parts_of, shown
 from auditor.registry import Context, check, sizes
-from auditor.stats import mean, rank_correlation
+from auditor.stats import mean_correlation, mean_size, rank_correlation
 from auditor.subject import Model
 from auditor.types import Image, Measure, Result, Table
 
@@ -69,7 +69,8 @@ def explain_smoothgrad(
     pairs = zip(rows, plain, found.shares, strict=True)
     same = [rank_correlation(parts_of(ctx, s, a), parts_of(ctx, s, b)) for s, a, b in pairs]
     errors = [None if e != e else e for e in found.standard_error.tolist()]  # noqa: PLR0124 - NaN
-    measures = [*_measures("smoothing_correlation", rows, same), *_measures("noise_error", rows, errors)]
+    measures = _measures(mean_correlation, "smoothing_correlation", rows, same)
+    measures += _measures(mean_size, "noise_error", rows, errors)
     ctx.keep("sensitivity", (found.sensitivity.amax(1) if is_image(ctx) else found.sensitivity).numpy())
     words = [f"SmoothGrad x input for {s.answer}" for s in rows]
     tables, images = shown(ctx, rows, found.shares, "SmoothGrad x input", words)
@@ -94,7 +95,9 @@ def _span(ctx: Context, model: Model) -> Tensor | float:
     return high - low
 
 
-def _measures(name: str, rows: Sequence[Sample], values: Sequence[float | None]) -> list[Measure]:
+def _measures(
+    mean: Callable[..., Measure], name: str, rows: Sequence[Sample], values: Sequence[float | None]
+) -> list[Measure]:
     whole = mean(name, [v for v in values if v is not None])
     return [whole, *(Measure(name, f"row={s.row}", v, 1) for s, v in zip(rows, values, strict=True))]
 

@@ -30,7 +30,8 @@ class Neighbourhood:
 
     `draw` gives for a seed the first k draws, which `game` shows to the model; `seen` makes of draws (k, ...) the
     features (k, players) of the linear model, and `nearness` of features their weights (k,) in (0, 1]. Where `shared`
-    is true, features and weights are the same for every input of as many players.
+    is true, features and weights are the same for every input of as many players. `deviations` say of each column of a
+    row how much more of a number, in units of the file, a feature of 1 is; None where it is of being there.
     """
 
     game: Game
@@ -38,6 +39,7 @@ class Neighbourhood:
     seen: Callable[[Draws], Floats]
     nearness: Callable[[Floats], Floats]
     shared: bool
+    deviations: tuple[float | None, ...] = ()
 
 
 # ---- how near ----------------------------------------------------------------------------------------------------
@@ -119,4 +121,6 @@ def of_row(x: Tensor, background: Tensor, columns: Sequence[Column], target: int
             stays[columns[i].start : columns[i].stop] = False
         return torch.where(torch.from_numpy(stays), x, changed)[:, None]
 
-    return Neighbourhood(Game(len(varied), target, show), draw, seen, euclidean_kernel, shared=False), varied
+    game = Game(len(varied), target, show)
+    of_one = tuple(float(spread[i] * columns[i].std) if of_number[i] else None for i in varied)
+    return Neighbourhood(game, draw, seen, euclidean_kernel, shared=False, deviations=of_one), varied

@@ -26,6 +26,7 @@ from auditor.types import Image, Scalar, Table
 __all__ = ["Board", "Range", "background_of", "boards", "drawn", "playable", "player"]
 
 MOST_WORDS = 100  # of a longer text the sentences play
+DEVIATION = "standard deviation"
 Range = tuple[Floats, Floats]
 
 
@@ -34,7 +35,8 @@ class Board:
     """One sample as a game whose players have `names`; a row's also have the `values` of their columns, `groups`.
 
     `segments` (H, W) are the players' pixels of an image, `of_token` (T,) the player of each token of a text, None for
-    others; `unit` is what a player is.
+    others; `unit` is what a player is. Where the figure of a number is for so much more of it and not for its value,
+    `deviations` (players,) say how much; None of players whose figure is for being there.
     """
 
     sample: Sample
@@ -45,6 +47,7 @@ class Board:
     groups: tuple[tuple[int, ...], ...] = ()
     segments: Segments | None = None
     of_token: Integers | None = None
+    deviations: tuple[float | None, ...] = ()
 
 
 def boards(
@@ -141,7 +144,8 @@ def drawn(
 ) -> tuple[list[Table], list[Image]]:
     """Tables and pictures of the players' `values` (players,), with the ends of their intervals `between` where known.
 
-    `name` is the column of the values; `words` say of a map what it is.
+    `name` is the column of the values; `words` say of a map what it is. A last column holds the deviations of a board
+    that has them.
     """
     if b.segments is not None:
         if between is not None:
@@ -153,7 +157,8 @@ def drawn(
         rows: list[tuple[Scalar, ...]] = [(n, *f) for n, f in zip(b.names, figures, strict=True)]
         return [Table(b.sample.title, (b.unit, name, *ends), tuple(rows))], []
     order = np.argsort(-np.abs(values), kind="stable")
-    rows = [(b.names[i], b.values[i], *figures[i]) for i in order[:SHOWN]]
+    of_what = (DEVIATION,) if b.deviations else ()
+    rows = [(b.names[i], b.values[i], *figures[i], *b.deviations[i : i + 1]) for i in order[:SHOWN]]
     if rest := order[SHOWN:].tolist():
-        rows.append((f"{len(rest)} further columns", "", float(values[rest].sum()), *(None for _ in ends)))
-    return [Table(b.sample.title, ("column", "value", name, *ends), tuple(rows))], []
+        rows.append((f"{len(rest)} further columns", "", float(values[rest].sum()), *(None for _ in (*ends, *of_what))))
+    return [Table(b.sample.title, ("column", "value", name, *ends, *of_what), tuple(rows))], []

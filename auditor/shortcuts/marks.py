@@ -15,7 +15,7 @@ from auditor.integers import Integers
 from auditor.registry import Context
 from auditor.shortcuts.relevance import Relevance
 from auditor.shortcuts.suspects import MOVED, Counts, Members, Moves, Suspect, others_of
-from auditor.stats import mean_size
+from auditor.stats import mean_share
 from auditor.types import Image
 
 __all__ = ["Mark", "marks", "pictures", "with_windows"]
@@ -60,7 +60,9 @@ def _of_others(found: Mapping[int, tuple[Shares, ...]], label: int, part: int) -
 
 
 def _suspect(ctx: Context, m: Members, place: Place, measured: Shares, others: Shares) -> Suspect:
-    share = mean_size("concentration", share_in(place, measured), slice=f"class={ctx.classes[m.label]}", better="lower")
+    share = mean_share(
+        "concentration", share_in(place, measured), slice=f"class={ctx.classes[m.label]}", better="lower"
+    )
     elsewhere = float(share_in(place, others).mean()) if len(others) else 0.0
     due = max(TIMES * place.area, TIMES_OTHERS * elsewhere)
     concentrated = share.low is not None and share.low >= due

@@ -15,7 +15,7 @@ from auditor.intervals import FEWEST
 from auditor.registry import Context
 from auditor.shortcuts.relevance import Relevance
 from auditor.shortcuts.suspects import MOVED, Counts, Members, Moves, Suspect, others_of
-from auditor.stats import mean_size
+from auditor.stats import mean_share
 from auditor.words import Words
 
 __all__ = ["telltales"]
@@ -77,7 +77,7 @@ def _due(part: float) -> float:
 def _suspect(ctx: Context, m: Members, word: str, measured: Sequence[Held]) -> Suspect:
     """Its share and its part in the texts that it stands in."""
     shares, parts = zip(*(held[word] for held in measured if word in held), strict=True)
-    share = mean_size("concentration", shares, slice=f"class={ctx.classes[m.label]}", better="lower")
+    share = mean_share("concentration", shares, slice=f"class={ctx.classes[m.label]}", better="lower")
     part = float(np.mean(parts))
     concentrated = share.low is not None and share.low >= _due(part)
     shown = word if len(word) <= LONGEST else f"{word[:LONGEST]}\u2026"

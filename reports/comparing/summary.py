@@ -9,7 +9,7 @@ from enum import StrEnum
 from auditor.comparing.changes import Change
 from auditor.stats import holm
 from auditor.types import Audit, Outcome, Status
-from reports.words import groups_of
+from reports.words import ROUNDING, groups_of
 
 __all__ = ["COUNTED", "PILLARS", "Judged", "Pillar", "Summed", "Word", "summary"]
 
@@ -145,7 +145,7 @@ def _word(c: Change, p: float | None) -> Word:
         return Word.UNMOVED if c.value == 0 else Word.WORSE if c.value > 0 else Word.IMPROVED
     if p is None or c.value is None:
         return Word.UNSAID
-    if p > LEVEL or c.value == 0:
+    if p > LEVEL or abs(c.value) < ROUNDING:
         return Word.UNMOVED
     return Word.IMPROVED if (c.value > 0) == (c.better == "higher") else Word.WORSE
 

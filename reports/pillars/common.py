@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from auditor.types import Audit, Measure, Outcome, Status
 from reports.parts import CheckHead, Folded, HeatCell, Prose, grid_of, interval_words, measures_grid
-from reports.words import figure, figure_words, number, slice_words
+from reports.words import counted, figure, figure_words, number, slice_words
 
 __all__ = ["FEW", "in_short", "plain_blocks", "ran", "rate_cell", "status_of"]
 
@@ -38,18 +39,38 @@ def plain_blocks(outcome: Outcome) -> list[Any]:
 
 
 def in_short(outcome: Outcome, name: str = "") -> list[Prose]:
-    """A figure of a check in a sentence, its first or that of the `name`: from the lowest to the highest of several."""
+    """A figure of a check in a sentence, its first or that of the `name`: from the lowest to the highest of several.
+
+    Slices of under FEW are left out: a figure of a row or two is no headline.
+    """
     known = [m for m in outcome.measures if m.value is not None and name in ("", m.name)]
-    if not known:
+    every = [m for m in known if m.name == known[0].name]
+    own = sorted((m for m in every if m.n >= FEW or not m.slice or len(every) == 1), key=lambda m: m.value or 0.0)
+    if not own:
         return []
-    own = sorted((m for m in known if m.name == known[0].name), key=lambda m: m.value or 0.0)
     what = figure_words(own[0].name)
     what = f"{what[0].upper()}{what[1:]}"
     if len(own) == 1:
         about = f" of {slice_words(own[0].slice)}" if own[0].slice else ""
         return [Prose(f"{what}{about}: {figure(own[0])}.")]
-    ends = (f"{number(m.value)} ({slice_words(m.slice) or 'all rows'})" for m in (own[0], own[-1]))
-    return [Prose(f"{what}: from {' to '.join(ends)}.")]
+    ends = [number(m.value) for m in (own[0], own[-1])]
+    if ends[0] == ends[1]:
+        return [Prose(f"{what}: {_everywhere(own)}.")]
+    said = (f"{value} ({_about(m)})" for value, m in zip(ends, (own[0], own[-1]), strict=True))
+    return [Prose(f"{what}: from {' to '.join(said)}.")]
+
+
+def _about(m: Measure) -> str:
+    """What a figure is of, and of how many: rows, units, whatever its check counts."""
+    return f"{slice_words(m.slice) or 'overall'}; n = {m.n:,}"
+
+
+def _everywhere(own: Sequence[Measure]) -> str:
+    """One value that all of the measures have."""
+    whole = next((m for m in own if not m.slice), None)
+    if whole is None:
+        return f"{number(own[0].value)} in each of {len(own):,} figures"
+    return f"{figure(whole)}, and the same in {counted(len(own) - 1, 'further figure')}"
 
 
 def rate_cell(m: Measure) -> HeatCell:

@@ -12,7 +12,17 @@ from markupsafe import Markup
 from auditor.types import Outcome, Scalar, Table
 from reports.charts import Bar, bars, figure_svg
 from reports.parts import Chart, Folded, Grid, Pictures, Prose, grid_of
-from reports.pillars.methods import ENDS, UNITS, is_bars, is_words, order_words, quality_words
+from reports.pillars.methods import (
+    DEVIATION,
+    ENDS,
+    UNITS,
+    bar_label,
+    is_bars,
+    is_of_deviation,
+    is_words,
+    order_words,
+    quality_words,
+)
 from reports.pillars.worth import Worth, worth_called, worth_of
 from reports.texts import Running, excerpt, figure_in, parts_of, short, strongest, words_of
 from reports.words import counted, number
@@ -23,6 +33,11 @@ ROWS, OPEN_ROWS = 8, 2
 MOST_WORDS = 1000
 NOTE = "Filled bars raise, outlined bars lower."
 LINES = " The thin lines are 95 % intervals."
+DEVIATION_MORE = "One standard deviation more of "
+OF_DEVIATIONS = (
+    " The bar of a number is what one standard deviation (SD) more of it does, whatever its value here; that of a "
+    "category is what being there does."
+)
 Draw = Callable[[Outcome, Table, str], Any]
 
 
@@ -78,12 +93,25 @@ def _line(found: Mapping[str, Worth], o: Outcome, table: Table) -> str:
 
 
 # ---- bars --------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Effect:
+    """A bar, and what a sentence calls it: a name, and what stands around that."""
+
+    bar: Bar
+    before: str
+    name: str
+    behind: str = ""
+
+
 def _bar_chart(o: Outcome, table: Table, line: str) -> Chart:
+    has_ends = table.columns[3:5] == ENDS
     effects = []
     for row in table.rows:
-        label = f"{row[0]} = {row[1]}" if row[1] != "" else str(row[0])
-        effects.append(_bar(label, row[2], row[3:5]))
-    note = NOTE + (LINES if table.columns[3:5] == ENDS else "") + order_words(o, table.title) + line
+        label = bar_label(table, row)
+        called = (DEVIATION_MORE, str(row[0])) if is_of_deviation(table, row) else ("", label)
+        effects.append(_Effect(_bar(label, row[2], row[3:5] if has_ends else ()), *called))
+    of_what = OF_DEVIATIONS if DEVIATION in table.columns else ""
+    note = NOTE + (LINES if has_ends else "") + of_what + order_words(o, table.title) + line
     figures = grid_of(table, f"{_named(o, table.columns[2])}, {table.title}")
     return _chart(o, table.title, table.columns[2], effects, figures, note)
 
@@ -94,16 +122,15 @@ def _bar(label: str, value: Scalar, ends: Sequence[Scalar]) -> Bar:
     return Bar(label, figure_in(value), min(at), max(at))
 
 
-def _chart(
-    o: Outcome, title: str, name: str, effects: Sequence[Bar], figures: Grid, note: str, quotes: str = ""
-) -> Chart:
-    most = max(effects, key=lambda b: abs(b.value))
-    said, quality = _said(most.value, name), quality_words(o, title, name)
+def _chart(o: Outcome, title: str, name: str, effects: Sequence[_Effect], figures: Grid, note: str) -> Chart:
+    most = max(effects, key=lambda e: abs(e.bar.value))
+    said, quality = _said(most.bar.value, name), quality_words(o, title, name)
     key = "b" + hashlib.sha256(f"{o.check} {title} {name}".encode()).hexdigest()[:10]
     unit = UNITS.get(name, "")
     sides = ("lowers", f"raises {unit}") if unit else ("negative", f"positive {name}")
-    svg = figure_svg(key, f"{_named(o, name)}, {title}", f"{most.label} {said}", bars(effects, *sides))
-    label = (quotes[:1], most.label, quotes[1:])  # what it names may run from right to left
+    described = f"{most.before}{most.name}{most.behind} {said}"
+    svg = figure_svg(key, f"{_named(o, name)}, {title}", described, bars([e.bar for e in effects], *sides))
+    label = (most.before, most.name, most.behind)  # what it names may run from right to left
     answer = Markup("{}<bdi>{}</bdi>{} {}{}.").format(*label, said, f"; {quality}" if quality else "")
     return Chart(f"{_named(o, name)}.", answer, svg, figures, note)
 
@@ -140,12 +167,13 @@ def _strongest(o: Outcome, table: Table, texts: Sequence[str], shares: Sequence[
     """The words that matter most as bars, with their places in the text."""
     order = strongest(shares)
     unit, name, *ends = table.columns
-    effects = [_bar(short(texts[i]), shares[i], table.rows[i][2:]) for i in order]
+    bar_of = [(short(texts[i]), shares[i], table.rows[i][2:]) for i in order]
+    effects = [_Effect(_bar(*of), "\u201c", of[0], "\u201d") for of in bar_of]
     rows = tuple((short(texts[i]), i + 1, shares[i], *table.rows[i][2:]) for i in order)
     caption = f"{_named(o, name)}, {table.title}: strongest {unit}s"
     figures = grid_of(Table(caption, (unit, "place in the text", name, *ends), rows))
     note = NOTE + LINES * bool(ends) + order_words(o, table.title) + line
-    return _chart(o, table.title, name, effects, figures, note, "\u201c\u201d")
+    return _chart(o, table.title, name, effects, figures, note)
 
 
 def _rest(special: float | None, words: float, name: str) -> str:

@@ -47,7 +47,10 @@ def _chart(o: Outcome) -> list[Chart]:
     top = min(1.0, max(0.05, 1.1 * max(d.high for d in dots)))
     of_group = [m for m in rates if m.name != "flip_rate_by_chance"]
     most = max(of_group or rates, key=lambda m: m.value or 0.0)
-    said = f"Most answers change with {_label(most)}: a share of {figure(most, 3)}."
+    share = f"a share of {figure(most, 3)}"
+    said = f"Of what was changed, {_label(most)} changes the most answers: {share}."
+    if len(of_group or rates) == 1:
+        said = f"Answers that change with {_label(most)}: {share}."
     svg = figure_svg("c-flips", "Answers that change with the group", said, forest(dots, (0.0, top)))
     note = "By chance: the same columns moved between groups drawn by lot; only what lies above it is the group's."
     shown = note if any(m.name == "flip_rate_by_chance" for m in rates) else ""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from auditor.types import Measure, Outcome, Scalar, Table
 from reports.words import number
 
 __all__ = [
+    "DEVIATION",
     "ENDS",
     "QUALITY",
     "UNITS",
+    "bar_label",
     "is_bars",
+    "is_of_deviation",
     "is_words",
     "order_words",
     "other_tables",
@@ -61,6 +66,7 @@ UNITS = {
     "weight on the value": "the value",
 }
 ENDS = ("low", "high")  # of the 95 % interval
+DEVIATION = "standard deviation"  # of a number whose figure is for so much more of it, as LIME's are
 
 
 # ---- its own figure ----------------------------------------------------------------------------------------------
@@ -94,7 +100,7 @@ def order_words(o: Outcome, title: str) -> str:
 
 # ---- its tables --------------------------------------------------------------------------------------------------
 def is_bars(table: Table) -> bool:
-    """Whether it holds columns of one row with their effects: column, value, effect, and what repeats gave."""
+    """Whether it holds columns of one row with their effects: column, value, effect, its interval and deviation."""
     figures = [v for row in table.rows for v in row[2:]]
     return table.columns[:2] == ("column", "value") and len(table.columns) > 2 and all(map(_is_figure, figures))
 
@@ -104,6 +110,18 @@ def is_words(table: Table) -> bool:
     figures = [v for row in table.rows for v in row[1:]]
     known = table.columns[0] in ("word", "sentence") and table.columns[2:] in ((), ENDS)
     return known and len(table.columns) > 1 and all(map(_is_figure, figures))
+
+
+def is_of_deviation(table: Table, row: Sequence[Scalar]) -> bool:
+    """Whether the effect in a row of bars is that of one standard deviation more of a number, not of its value."""
+    return DEVIATION in table.columns and row[table.columns.index(DEVIATION)] is not None
+
+
+def bar_label(table: Table, row: Sequence[Scalar]) -> str:
+    """What a row of bars is called: `+1 SD of age` where its effect is of so much more, else `sex = Female`."""
+    if is_of_deviation(table, row):
+        return f"+1 SD of {row[0]}"
+    return f"{row[0]} = {row[1]}" if row[1] != "" else str(row[0])
 
 
 def other_tables(o: Outcome) -> tuple[Table, ...]:

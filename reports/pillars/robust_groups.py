@@ -26,7 +26,7 @@ def robust_groups(o: Outcome) -> list[Any]:
     for table in o.result.tables:
         attribute = table.title.removeprefix(BY)
         blocks += [Prose(_said(table, attribute)), _heat(table, attribute, known)]
-        blocks.append(Folded(f"Every change, by {attribute}", [_every(table)]))
+        blocks.append(Folded(f"Every change, by {attribute}", [_every(table, attribute, known)]))
     return blocks
 
 
@@ -43,7 +43,7 @@ def _heat(table: Table, attribute: str, known: Measures) -> Heat:
     rows = []
     for name, about in _telling(table, attribute, known):
         behind = f"&{about}" if about else ""
-        rates = [known.get((name, f"{attribute}={g}{behind}")) for g in groups]
+        rates = _rates(name, about, attribute, groups, known)
         gaps = [known.get((f"{name}_{of}", f"{attribute}{behind}")) for of in ("difference", "fall_difference")]
         cells = [HeatCell("too few", "", "n 0", -1) if m is None else rate_cell(m) for m in rates]
         rows.append((_words(name, about), [*cells, *map(_gap, gaps)]))
@@ -67,13 +67,21 @@ def _telling(table: Table, attribute: str, known: Measures) -> list[tuple[str, s
     return [(name, max([middle[name], *sizes], key=lambda size: size[0])[1]) for name, sizes in found.items()]
 
 
-def _every(table: Table) -> Grid:
-    """All rows of the table, a difference with its interval in one cell."""
-    columns = ("under change", *table.columns[2:-ENDS], "difference", "difference of falls")
+def _rates(name: str, about: str, attribute: str, groups: Sequence[str], known: Measures) -> list[Measure | None]:
+    """A measure of each group; None of those that it was not measured of."""
+    behind = f"&{about}" if about else ""
+    return [known.get((name, f"{attribute}={g}{behind}")) for g in groups]
+
+
+def _every(table: Table, attribute: str, known: Measures) -> Grid:
+    """All rows of the table: a rate with its n, and a difference with its interval, in one cell."""
+    groups = [str(name) for name in table.columns[2:-ENDS]]
+    columns = ("under change", *groups, "difference", "difference of falls")
     rows = []
     for row in table.rows[:LONGEST]:
-        rates = ["" if v is None else number(float(v), 2) for v in row[2:-ENDS]]
-        rows.append([_words(row[0], row[1]), *rates, _ends(row[-6:-3]), _ends(row[-3:])])
+        rates = _rates(str(row[0]), str(row[1]), attribute, groups, known)
+        cells = ["" if m is None or m.value is None else f"{number(m.value)} (n {m.n:,})" for m in rates]
+        rows.append([_words(row[0], row[1]), *cells, _ends(row[-6:-3]), _ends(row[-3:])])
     numbers = frozenset(range(1, len(columns)))
     return Grid(table.title, columns, rows, numbers, max(0, len(table.rows) - LONGEST))
 

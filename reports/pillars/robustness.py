@@ -11,7 +11,7 @@ from reports.parts import CheckHead, Folded, Section, grid_of, measures_grid
 from reports.pillars.common import in_short, plain_blocks, ran
 from reports.pillars.corruption import corruption_answer, corruption_blocks
 from reports.pillars.frontier import curve_chart, robust_measures
-from reports.pillars.sandwich import sandwich
+from reports.pillars.sandwich import of_other_rows, sandwich
 from reports.pillars.turned import turned
 from reports.since import beside_baseline
 from reports.words import change_words, epsilons, number
@@ -47,7 +47,7 @@ def robustness(record: Record) -> Section | None:
             answer = answer or corruption_answer(o)
             more = corruption_blocks(record, o)
         elif o.check == "robustness.certified":
-            more = sandwich(o)
+            more = [*sandwich(o), *of_other_rows(o, record.audit.outcome("robustness.curve"))]
         elif o.check in TABLE_FIRST:
             more = _table_first(o)
         else:

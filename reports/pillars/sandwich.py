@@ -6,10 +6,10 @@ from typing import Any
 
 from auditor.types import Outcome
 from reports.charts import Line, curve, figure_svg
-from reports.parts import Chart, CheckHead, Grid
-from reports.words import epsilons, number, size
+from reports.parts import Chart, CheckHead, Grid, Prose
+from reports.words import counted, epsilons, number, size
 
-__all__ = ["sandwich"]
+__all__ = ["of_other_rows", "sandwich"]
 
 NOTE = "The lower line holds for every change, found or not; the upper one for those that were tried. Between is open."
 KINDS = {"linf": "largest change of an element", "l2": "length of the change (L2)"}
@@ -40,6 +40,20 @@ def sandwich(o: Outcome, key: str = "c-cert") -> list[Any]:
     figures = Grid("Proved and attacked accuracy", columns, rows, frozenset({1, 2, 3, 4}))
     draw = curve(names, lines, f"{KINDS.get(norm, 'size of the change')}, one step an audited size")
     return [head, Chart(title, said, figure_svg(key, title, said, draw), figures, NOTE)]
+
+
+def of_other_rows(certified: Outcome, curve: Outcome | None) -> list[Prose]:
+    """That the curve of attacks is of more or fewer rows, since a share proved can then lie above one that is left."""
+    proved = {m.n for m in certified.measures if m.name == "certified_accuracy"}
+    attacked = {m.n for m in (curve.measures if curve else ()) if m.name == "robust_accuracy"}
+    if not proved or not attacked or proved == attacked:
+        return []
+    ours, theirs = (counted(max(n), "row") for n in (proved, attacked))
+    said = (
+        f"Proved here is of {ours}, robustness.curve of {theirs}: what is proved of the ones can lie above what "
+        "attacks leave of the others, and contradicts nothing. In the chart above both lines are of the same rows."
+    )
+    return [Prose(said, small=True)]
 
 
 def _said(proved: dict[float, Any], left: dict[float, Any], kind: str) -> str:

@@ -12,7 +12,7 @@ from reports.words import NOT_KNOWN, counted
 
 __all__ = ["MEANING", "Worth", "worth_called", "worth_grid", "worth_of", "worths"]
 
-USABLE, WEAK, MISLEADING, UNDECIDED = "usable", "weak", "misleading here", "undecided"
+USABLE, WEAK, MISLEADING, UNTOLD = "usable", "weak", "misleading here", "cannot be told"
 FEWEST = 8  # rows below which a test over several methods can hardly come out
 ALIKE, SAME = 0.3, 0.5  # rank correlations with the explanation of random weights
 STEADY = 0.95
@@ -22,7 +22,7 @@ MEANING = (
     "without the model. Random weights: how far its maps stay the same without the model's. Usable: beats both in most "
     "measures, and is gone with the weights. Misleading: chance is better in most, or random weights leave it as it "
     "is. Weak: neither. "
-    f"Undecided: fewer than {FEWEST} rows."
+    f"Cannot be told: fewer than {FEWEST} rows, or no measure that says anything."
 )
 
 
@@ -148,7 +148,7 @@ def _word(speaks: int, against: int, told: int, rows: int, random: Measure | Non
     if (low is not None and low > SAME) or (against > speaks and 2 * against >= told):
         return MISLEADING
     if rows < FEWEST or not told:
-        return UNDECIDED
+        return UNTOLD
     gone = random is None or random.value is None or random.value < ALIKE
     shaky = steady is not None and steady.high is not None and steady.high < STEADY
     return USABLE if 2 * speaks > told and not against and gone and not shaky else WEAK

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from auditor.types import Audit
 from reports.findings import Finding, judged
 from reports.parts import Folded, Grid, Section
+from reports.saying import WARNS
 from reports.words import STATUS, counted
 
 __all__ = ["decisions"]
@@ -48,5 +49,10 @@ def _of_check(check: str, further: Sequence[Finding]) -> Folded:
     statuses = [f.status for f in own]
     listed = ", ".join(f"{statuses.count(s)} {STATUS[s].lower()}" for s in dict.fromkeys(statuses))
     said = f"{check}: {counted(len(own), 'further finding')} ({listed})"
-    rows = [[f.key, STATUS[f.status], f.sentence, f"{f.value}{f.interval}", f.limit, f.id] for f in own]
+    rows = [[f.key, _verdict(f), f.sentence, f"{f.value}{f.interval}", f.limit, f.id] for f in own]
     return Folded(said, [Grid(f"Further findings of {check}", COLUMNS, rows)])
+
+
+def _verdict(f: Finding) -> str:
+    """How it came out by its rows, and what it counts as where somebody has accepted it."""
+    return f"{STATUS[f.status]}, {WARNS}" if f.accepted and not f.expired else STATUS[f.status]

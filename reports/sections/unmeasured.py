@@ -68,7 +68,7 @@ def _checks(why: str, own: Sequence[Outcome]) -> list[Any]:
 
 
 def _required(audit: Audit) -> list[Any]:
-    """The limits that the policy requires and that nothing was judged by."""
+    """The limits that nothing was judged by: required, or on what is not there."""
     rows = [
         [figure_words(limit.measure) or "a result", slice_words(limit.slice or ""), asked(limit), f"{why}."]
         for limit, why in unanswered(audit)
@@ -76,12 +76,15 @@ def _required(audit: Audit) -> list[Any]:
     ]
     if not rows:
         return []
-    caption = "Limits that the policy requires, and that nothing was judged by"
+    caption = (
+        "Limits of the policy that nothing was judged by: required ones, and those on a slice that is not there, on a "
+        "bound without a value or on a change without a baseline"
+    )
     return [Grid(caption, ("measure", "about", "limit", "why"), rows)]
 
 
 def _few_rows(audit: Audit) -> Iterator[str]:
-    """The groups that tables show as too few."""
+    """The groups that rates and gaps are not shown of, and where figures of them are."""
     of_groups = [m for m in audit.measures("fairness.groups") if "=" in m.slice and "&class=" not in m.slice]
     sizes: dict[str, int] = {}
     for m in of_groups:
@@ -91,8 +94,18 @@ def _few_rows(audit: Audit) -> Iterator[str]:
         more = (
             f"; and {len(few) - LISTED:,} more" if len(few) > LISTED else ""
         )  # crossed groups have commas of their own
-        said = f"{counted(len(few), 'group')} of fewer than {FEW} rows, shown as too few"
-        yield f"{said}: {'; '.join(few[:LISTED])}{more}."
+        said = f"{counted(len(few), 'group')} of fewer than {FEW} rows"
+        yield f"{said}: {'; '.join(few[:LISTED])}{more}. {_few_where(audit)}"
+
+
+def _few_where(audit: Audit) -> str:
+    """What is done with small groups, and where not."""
+    o = audit.outcome("fairness.groups")
+    smallest = o.params.get("smallest_group", FEW) if o else FEW
+    return (
+        f"Tables of rates show them as too few, and gaps are between groups of {smallest} rows or more. Other figures "
+        "by group, such as calibration, stand with their n: of so few rows they say little."
+    )
 
 
 def _no_rows(audit: Audit) -> Iterator[str]:

@@ -86,7 +86,7 @@ def test_a_check_that_failed_to_run_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("day", "end", "said"),
     [
-        (date(2026, 5, 31), "warned", "Accepted by Ada until 31 May 2026: known"),
+        (date(2026, 5, 31), "warned", "Accepted by Ada until 31 May 2026 (counts as a warning while accepted): known"),
         (date(2026, 6, 1), "failed", "Ada accepted it until 31 May 2026, which has passed: known"),
     ],
 )

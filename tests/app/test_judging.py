@@ -136,7 +136,10 @@ def test_what_is_judged_anew_can_be_written_elsewhere(
 
     assert invoke([*judge, str(other)]) == 0
     assert "Pass with conditions" in capsys.readouterr().out
-    assert "Accepted by Ann until 1 Jan 2100: known" in (other / "report.html").read_text()
+    assert (
+        "Accepted by Ann until 1 Jan 2100 (counts as a warning while accepted): known"
+        in (other / "report.html").read_text()
+    )
     assert json.loads((other / "audit.json").read_text())["verdict"] == "conditions"
     assert invoke([*judge, str(folder)]) == 3
     assert "is the audit that is judged" in capsys.readouterr().err

@@ -58,7 +58,8 @@ def test_a_classifier_that_is_linear_is_fitted_and_weighed() -> None:
     assert result.caveats == ("Columns vary as they do in 60 rows of the audited data, as no reference was given.",)
     for table in result.tables:
         sign = 1 if table.title.rpartition(" (")[0].endswith("yes") else -1
-        weights = {r[0]: r[2:] for r in table.rows}
+        weights = {r[0]: r[2:5] for r in table.rows}
+        assert {r[0]: r[5] for r in table.rows} == pytest.approx({f"c{i}": spread[i] for i in range(3)})
         assert weights["c0"][0] == pytest.approx(sign * 0.08 * spread[0], rel=0.02)
         assert weights["c1"][0] == pytest.approx(-sign * 0.04 * spread[1], rel=0.02)
         assert weights["c2"][1] < 0 < weights["c2"][2]
@@ -126,7 +127,7 @@ def test_the_value_of_a_model_without_classes_is_explained() -> None:
     data = replace(Data.of(x, x[:, 0] * 3), columns=(Column("only", 0, 1),))
     (table,) = result_of(zoo.Case(model, data), CHECK, samples=1, neighbours=1000).tables
 
-    assert table.columns == ("column", "value", "weight on the value", "low", "high")
+    assert table.columns == ("column", "value", "weight on the value", "low", "high", "standard deviation")
     assert table.rows[0][2] == pytest.approx(3 * float(x.std(correction=0)), rel=0.01)
 
 

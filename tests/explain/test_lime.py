@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,16 @@ def test_the_weights_of_a_linear_value_are_those_of_one_deviation_and_of_being_w
     assert weights_of(found) == pytest.approx([0.02 * spread[0], -0.01 * spread[1], 0.1, 0.3], rel=0.01)
     assert found.stability == pytest.approx(1, abs=1e-3)
     assert found.holds
+
+
+def test_a_row_says_how_much_one_deviation_is_in_units_of_the_file() -> None:
+    scaled = [replace(c, std=10.0) if c.kind == "number" else c for c in COLUMNS]
+    spread = BACKGROUND.double().std(0, correction=0).tolist()
+
+    assert around_row().deviations[:2] == pytest.approx(spread[:2])
+    assert around_row().deviations[2:] == (None, None)
+    assert of_row(ROW, BACKGROUND, scaled, 0)[0].deviations[:2] == pytest.approx((10 * spread[0], 10 * spread[1]))
+    assert around_image().deviations == around_text().deviations == ()
 
 
 def test_the_weights_of_words_and_of_superpixels() -> None:

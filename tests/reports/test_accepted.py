@@ -9,13 +9,16 @@ import pytest
 
 from auditor.comparing.baseline import against
 from auditor.policy import judge
+from auditor.stats import mean
 from auditor.store import Record
-from auditor.types import Acceptance, Limit, Policy
+from auditor.types import Acceptance, Limit, Policy, Status
 from reports.findings import findings, in_a_line
 from reports.html import render
+from reports.parts import Folded, Grid
+from reports.sections.decisions import decisions
 from reports.since import State, fixed, state_of
 from reports.verdict import why
-from tests.reports.compared import ACCURACY, right
+from tests.reports.compared import ACCURACY, outcome, record, right
 
 DAY = date(2026, 11, 23)
 ID = f"{ACCURACY}/accuracy"
@@ -36,12 +39,37 @@ def test_an_accepted_finding_says_who_answers_for_it_and_until_when() -> None:
 
     (found,) = findings(record.audit)
     assert (found.id, found.key, found.limit_of) == (ID, "F1", FLOOR)
-    assert found.accepted == "Accepted by Ann <b> until 31 Jan 2027: retraining | *soon*"
+    assert (
+        found.accepted
+        == "Accepted by Ann <b> until 31 Jan 2027 (counts as a warning while accepted): retraining | *soon*"
+    )
     assert in_a_line(found).endswith(found.accepted)
     assert why(record.audit) == "Of 1 judgement 1 gave a warning. 1 finding is accepted for now."
     page = render(record)
     assert "Accepted by Ann &lt;b&gt; until 31 Jan 2027" in page
     assert f"<code>{ID}</code>" in page
+
+
+def test_an_accepted_finding_among_many_says_what_it_counts_as() -> None:
+    (found,) = findings(judged(accepting(date(2027, 1, 31)), 120).audit)
+    section = decisions(judged(accepting(date(2027, 1, 31)), 120).audit, [*[replace(found, accepted="")] * 20, found])
+
+    folded = section.blocks[-1]
+    assert isinstance(folded, Folded) and isinstance(folded.blocks[0], Grid)
+    assert folded.blocks[0].rows[0][1] == "Failed, counts as a warning while accepted"
+
+
+def test_an_undecided_finding_says_why_and_how_many_rows_would_decide_it_in_a_line() -> None:
+    limits = tuple(Limit(ACCURACY, "accuracy", slice="", fail_below=0.895 - i * 1e-6) for i in range(4))
+    (alone,) = findings(judged(Policy("p", limits[:1]), 185).audit)
+    of_several = findings(judged(Policy("p", limits), 188).audit)[0]
+
+    assert alone.status is of_several.status is Status.INCONCLUSIVE
+    line = in_a_line(alone)
+    assert "; limit at least 0.895. About " in line and line.endswith("would decide it")
+    assert line.count("would decide it") == 1
+    holm = "The interval alone would decide it, but not as one of 4 judgements of this check (Holm). About "
+    assert holm in in_a_line(of_several)
 
 
 def test_an_expired_acceptance_is_named() -> None:
@@ -67,6 +95,19 @@ def test_what_became_of_a_finding_since_the_baseline(before: int, now: int, stat
     assert found.since.startswith(f"was {before / 200:.2f} in the baseline, a change of ")
     assert state_of(judged(policy, now).audit, ACCURACY, record.audit.outcomes[0].measures[0]) is State.NONE
     assert found.since in render(record).replace("&#39;", "'")
+
+
+def test_a_finding_whose_figures_differ_by_their_rounding_is_unchanged() -> None:
+    limit = Limit("explain.lrp", "ledger_error", fail_above=0.2)
+    before, now = (
+        record(outcome("explain.lrp", mean("ledger_error", [v] * 3, better="lower"))) for v in (0.3, 0.1 + 0.2)
+    )
+    before, now = (replace(r, audit=judge(r.audit, Policy("p", (limit,)), on=DAY)) for r in (before, now))
+
+    (found,) = findings(against(before, now).audit)
+
+    assert found.state == str(State.UNCHANGED)
+    assert found.since == "was 0.30 in the baseline, a change of +0.00; no interval"
 
 
 def test_a_finding_that_is_none_any_more_is_fixed() -> None:

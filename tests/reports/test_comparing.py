@@ -139,6 +139,15 @@ def test_of_a_regression_the_error_is_what_performance_is_about() -> None:
 
 
 # ---- the sentence ------------------------------------------------------------------------------------------------
+def test_a_change_that_is_the_rounding_of_two_figures_did_not_move() -> None:
+    one, other = (
+        record(outcome("performance.accuracy", mean("mean_absolute_error", [v] * 9, better="lower")))
+        for v in (0.3, 0.1 + 0.2)
+    )
+
+    assert words(one, other) == {("mean_absolute_error", ""): Word.UNMOVED}
+
+
 def said(before: Record, after: Record) -> str:
     return answer(summary(changes(before, after), before.audit, after.audit))
 

@@ -11,7 +11,18 @@ from auditor.policy import judge, load_policy
 from auditor.requirements import catalogue, requirement
 from auditor.store import Record
 from auditor.types import SCHEMA, Audit, Limit, Measure, Outcome, Policy, Result, Setting, Status, Verdict
-from reports.crosswalk import COUNTED, Row, State, coverage, coverage_words, crosswalk, named, row_of, states_of
+from reports.crosswalk import (
+    COUNTED,
+    Row,
+    State,
+    counted_of,
+    coverage,
+    coverage_words,
+    crosswalk,
+    named,
+    row_of,
+    states_of,
+)
 from reports.findings import findings
 from reports.html import render
 from reports.requirements import requirements
@@ -129,6 +140,22 @@ def test_the_counts_are_those_of_the_frameworks_that_the_policy_names() -> None:
     city = coverage(limited(found, "NYC-LL144:5-301(b)(1)"))
     assert city == {State.EVIDENCED: 7, State.NEEDS_STATEMENT: 4, State.OUTSIDE: 1}
     assert list(city) == [s for s in State if s in city]
+
+
+def test_whose_requirements_are_counted_is_said() -> None:
+    found = audit(outcome("fairness.impact_ratio", profile="nyc-ll144"))
+
+    assert counted_of(found) == f"all {len(catalogue().framework)} frameworks"
+    of_two = counted_of(limited(found, "UGESP:1607.4(D)", "NIST:MEASURE2.7"))
+    assert of_two == "NIST AI Risk Management Framework, Uniform Guidelines on Employee Selection Procedures"
+    assert counted_of(limited(found, "EU-AIA:15(1)")) == "EU AI Act"
+
+
+def test_the_first_screen_says_whose_requirements_it_counts() -> None:
+    found = record("linear_table")
+    page = render(found)
+
+    assert f"Requirements</a> of all {len(catalogue().framework)} frameworks: " in page
 
 
 def test_counts_in_words() -> None:

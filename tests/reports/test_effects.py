@@ -51,6 +51,27 @@ def test_a_chart_says_how_many_bars_are_in_their_order() -> None:
     assert notes[2].endswith("The 3 longest bars are in this order beyond chance.")
 
 
+def test_a_weight_of_a_deviation_is_not_said_of_the_value() -> None:
+    columns = ("column", "value", "weight", "low", "high", "standard deviation")
+    rows = (("gain", "0", -0.3, -0.4, -0.2, 7410.0), ("sex", "Female", 0.1, 0.0, 0.2, None), ("2 further columns", "", 0.0, None, None, None))  # fmt: skip # noqa: E501
+    number, category = chart(columns, *rows), chart(columns, *rows[1:])
+
+    assert number.answer == "One standard deviation more of <bdi>gain</bdi> lowers the probability most."
+    assert "gain = 0" not in f"{number.svg}{number.answer}{number.note}"
+    assert "+1 SD of gain" in number.svg and "sex = Female" in number.svg
+    assert "The bar of a number is what one standard deviation (SD) more of it does" in number.note
+    assert category.answer == "<bdi>sex = Female</bdi> raises the probability most."
+    assert number.figures.columns == columns
+    assert number.figures.rows[0][-1] == "7,410.000"
+
+
+def test_a_bar_without_a_deviation_is_said_of_the_value() -> None:
+    drawn = chart(("column", "value", "effect"), ("age", "3", 0.4))
+
+    assert drawn.answer == "<bdi>age = 3</bdi> raises the probability most."
+    assert "SD" not in drawn.note
+
+
 def test_what_has_no_interval_has_no_line() -> None:
     columns = ("column", "value", "drop", "low", "high")
     without = chart(columns, ("age", "3", 0.4, 0.3, 0.5), ("2 further columns", "", 0.2, None, None))

@@ -40,7 +40,8 @@ def test_shares_of_attributes_are_in_the_chart_and_those_of_groups_are_not() -> 
 
     assert isinstance(head, CheckHead) and isinstance(chart, Chart)
     assert chart.answer == (
-        "Most answers change with sex and proxies: a share of 0.200 (95 % interval 0.150 to 0.270; n = 100)."
+        "Of what was changed, sex and proxies changes the most answers: a share of 0.200 (95 % interval 0.150 to "
+        "0.270; n = 100)."
     )
     assert chart.figures is not None
     assert [(row[0], row[2]) for row in chart.figures.rows] == [
@@ -49,6 +50,13 @@ def test_shares_of_attributes_are_in_the_chart_and_those_of_groups_are_not() -> 
     for label in ("sex and proxies", "sex, by chance"):
         assert f">{label}<" in chart.svg
     assert "only what lies above it" in chart.note
+
+
+def test_of_one_change_none_is_said_to_be_the_most() -> None:
+    _, chart = flip_blocks(outcome(RATES[1]))
+
+    assert isinstance(chart, Chart)
+    assert chart.answer.startswith("Answers that change with sex: a share of 0.040 (")
 
 
 def test_groups_that_would_gain_or_lose_are_named_and_others_are_not() -> None:

@@ -171,7 +171,7 @@ def test_required_limits_that_nothing_answered_are_named_there() -> None:
     found = with_policy(record(), *LIMITS, Limit("explain.lrp", "gain", required=True, fail_below=1.0))
     shown = words(section(render(found), "gaps"))
 
-    assert "Limits that the policy requires, and that nothing was judged by" in shown
+    assert "Limits of the policy that nothing was judged by: required ones, and those on a slice that is not" in shown
     assert "gain fail below 1" in shown
 
 
@@ -188,7 +188,9 @@ def test_groups_shown_as_too_few_and_classes_without_rows_are_counted() -> None:
         found = changed(found, check, result=replace(o.result, measures=tuple(measures)))
     shown = words(section(render(found), "gaps"))
 
-    assert "2 groups of fewer than 10 rows, shown as too few: place = P0001; place = P0002." in shown
+    assert "2 groups of fewer than 10 rows: place = P0001; place = P0002. Tables of rates show them as too few" in shown
+    assert "gaps are between groups of 10 rows or more" in shown
+    assert "Other figures by group, such as calibration, stand with their n" in shown
     assert "1 of 1,000 classes without a row: class 0007 of a taxonomy" in shown
 
 

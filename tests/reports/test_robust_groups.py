@@ -54,7 +54,7 @@ def test_the_change_where_groups_differ_most_is_in_sight_and_the_others_behind_i
     assert [row[0] for row in grid.rows] == [
         "robust accuracy, no change", *(f"robust accuracy, changes up to 0.{k}" for k in (1, 2, 3)),
     ]  # fmt: skip
-    assert grid.rows[0][-1] == "" and grid.rows[1][1:3] == ["1.00", "0.90"]
+    assert grid.rows[0][-1] == "" and grid.rows[1][1:3] == ["1.00 (n 20)", "0.90 (n 20)"]
     assert grid.rows[1][3].startswith("0.10 (\N{MINUS SIGN}0.")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from auditor.stats import rate
-from auditor.types import Outcome, Result, Table
+from auditor.types import Outcome, Result, Status, Table
 from reports.parts import Chart
-from reports.pillars.sandwich import sandwich
+from reports.pillars.sandwich import of_other_rows, sandwich
 
 
 def outcome(proved: list[int], left: list[int], norm: str = "linf") -> Outcome:
@@ -45,3 +45,15 @@ def test_lengths_are_called_so() -> None:
     assert chart.answer.startswith("Whatever change of length at most 0.1 is made, 0.80 stay right")
     assert "length of the change (L2), one step an audited size" in str(chart.svg)
     assert chart.figures is not None and chart.figures.columns[0] == "length of the change (L2)"
+
+
+def test_a_curve_of_other_rows_is_said_to_be_of_others() -> None:
+    certified = outcome([18, 16], [17])
+    same, fewer = (
+        Outcome("robustness.curve", "", "", Status.MEASURED, "", result=Result((rate("robust_accuracy", 3, n),)))
+        for n in (20, 16)
+    )
+
+    (said,) = of_other_rows(certified, fewer)
+    assert said.text.startswith("Proved here is of 20 rows, robustness.curve of 16 rows: ")
+    assert of_other_rows(certified, same) == of_other_rows(certified, None) == []

@@ -12,7 +12,7 @@ from reports.findings import findings
 from reports.glossary import GLOSSARY
 from reports.headline import headline, most_telling_size
 from reports.saying import say
-from reports.words import bound_words, figure, groups_of, number, size, slice_words
+from reports.words import bound_words, figure, groups_of, number, signed, size, slice_words
 from tests.reports.records import record, with_policy
 
 
@@ -23,6 +23,15 @@ from tests.reports.records import record, with_policy
 )  # fmt: skip
 def test_numbers(value: float | None, words: str) -> None:
     assert number(value) == words
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(None, "not known"), (1e-16, "+0.00"), (-2.2e-16, "+0.00"), (-0.0, "+0.00"), (6e-8, "+6e\N{MINUS SIGN}08"),
+     (0.004, "+0.004"), (-0.25, "\N{MINUS SIGN}0.25")],
+)  # fmt: skip
+def test_a_change_that_is_the_rounding_of_two_figures_is_none(change: float | None, words: str) -> None:
+    assert signed(change, 2) == words
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from auditor.stats import mean, rate
 from auditor.types import Audit, Measure, Outcome, Result, Status
-from reports.pillars.worth import worth_grid, worths
+from reports.pillars.worth import MEANING, worth_grid, worths
 from tests.reports.records import record
 
 METHOD = "method=LRP"
@@ -46,7 +46,7 @@ GONE, KEPT, HALF = [0.1, -0.1, 0.0, 0.05, 0.1], [0.9, 0.95, 0.92, 0.9, 0.91], [0
         (audit(5, 0, steady=(5, 20)), "weak"),
         (audit(0, 3), "misleading here"),
         (audit(5, 0, random=KEPT), "misleading here"),
-        (audit(0, 0, rows=4), "undecided"),
+        (audit(0, 0, rows=4), "cannot be told"),
         (audit(0, 0, rows=4, random=KEPT), "misleading here"),
     ],
 )
@@ -63,6 +63,13 @@ def test_the_figures_stand_behind_the_word() -> None:
     )
     assert worth_grid(found).rows == [["LRP", "weak", "4 of 5", "1 of 5", "0.03", "95 %", "20"]]
     assert worth_grid(worths(audit(4, 0))).rows[0][4:6] == ["not known", "not known"]
+
+
+def test_of_too_few_rows_the_line_does_not_use_the_word_of_a_judgement() -> None:
+    found = worths(audit(0, 0, rows=4))["LRP"]
+
+    assert found.line.startswith("Cannot be told here: beats chance and model-free orders in 0 of 5 measures (4 rows)")
+    assert "ndecided" not in found.line + MEANING
 
 
 def test_without_faithfulness_nothing_is_said() -> None:

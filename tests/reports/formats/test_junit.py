@@ -96,7 +96,7 @@ def test_every_limit_ends_as_the_documents_say() -> None:
         "explain.lrp limit on ledger_error": "Skipped not judged",
     }
     assert found["fairness.groups accuracy of group=kept: fail_below"][1].endswith(
-        "Accepted by Ann until 1 Dec 2026: it is retrained"
+        "Accepted by Ann until 1 Dec 2026 (counts as a warning while accepted): it is retrained"
     )
     assert "which has passed" in found["fairness.groups accuracy of group=late: fail_below"][1]
     assert found["robustness.trust Title of robustness.trust"][1] == "ValueError: no"
