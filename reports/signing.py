@@ -28,7 +28,7 @@ from auditor.store import load
 from auditor.types import Audit, Judgement, Status, finding_id
 from reports.envelope import AUDITED, PREDICATE, STATEMENT, read, signed
 from reports.keys import private_key
-from reports.manifest import read_manifest
+from reports.manifest import not_as_written, read_manifest
 from reports.verifying import look
 
 __all__ = ["DECISIONS", "SignOff", "sign"]
@@ -74,8 +74,7 @@ def sign(folder: Path, key: Path, *, days: int, signoff: SignOff | None = None) 
     key_id = signer.public_key.keyid
     try:
         if found := look(folder).problems:
-            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-            msg = f"{str(folder)!r:.200} is not as it was written ({found[0]}{more}); nothing was signed"
+            msg = f"{not_as_written(folder, found)}; nothing was signed"
             raise UsageError(msg)
         target = _place(folder, key_id, signoff)
         audit, listed = load(folder).audit, read_manifest(folder)

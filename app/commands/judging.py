@@ -32,11 +32,14 @@ def judge(
     from auditor.store import load
     from reports.bundle import write
     from reports.ci import exit_code
+    from reports.manifest import need_as_written
 
     if out is not None:
         need_other(out, folder)
-    given, record = load_policy(policy), load(folder)
+    given = load_policy(policy)
     need_known(given, {c["id"]: c["measures"] for c in catalogue()})
+    need_as_written(folder)
+    record = load(folder)
     record = replace(record, audit=judged(record.audit, given))
     if out is not None:
         with replacing(out) as fresh:
@@ -67,10 +70,13 @@ def compare(
     from reports.compare import write
     from reports.comparing.lines import in_lines
     from reports.comparing.machine import as_json
+    from reports.manifest import need_as_written
 
     if holds_audit(out):
         msg = f"--out {str(out)!r} holds an audit, to which nothing is added; give another folder"
         raise UsageError(msg)
+    for folder in (first, second):
+        need_as_written(folder)
     before, after = load(first), load(second)
     try:
         out.mkdir(parents=True, exist_ok=True)

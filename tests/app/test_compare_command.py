@@ -84,6 +84,12 @@ def test_json_is_compare_json_and_an_audit_beside_itself_changes_nothing(
     assert "Both are one and the same audit." in (tmp_path / "compare.html").read_text()
 
 
+def _without_manifest(audit: Path, folder: Path) -> None:
+    """As older audits are, whose files nothing lists."""
+    shutil.copytree(audit, folder)
+    (folder / "manifest.json").unlink()
+
+
 def _cut(folder: Path) -> None:
     text = (folder / "audit.json").read_bytes()
     (folder / "audit.json").write_bytes(text[: len(text) // 2])
@@ -108,7 +114,7 @@ def _cut(folder: Path) -> None:
 def test_a_damaged_audit_is_refused_in_one_line(
     two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], object], message: str
 ) -> None:
-    shutil.copytree(two / "b", tmp_path / "b")
+    _without_manifest(two / "b", tmp_path / "b")
     damage(tmp_path / "b")
 
     assert invoke(["compare", str(two / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "out")]) == 3
@@ -121,7 +127,7 @@ def test_a_damaged_audit_is_refused_in_one_line(
 def test_damaged_evidence_pairs_nothing(
     two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], left: int
 ) -> None:
-    shutil.copytree(two / "b", tmp_path / "b")
+    _without_manifest(two / "b", tmp_path / "b")
     for path in (tmp_path / "b" / "evidence").glob("*.npz"):
         whole = path.read_bytes()
         path.write_bytes(whole[:left] + b"\0" * (len(whole) - left) if left == 60 else whole[:left])

@@ -141,3 +141,26 @@ def test_what_is_judged_anew_can_be_written_elsewhere(
     assert invoke([*judge, str(folder)]) == 3
     assert "is the audit that is judged" in capsys.readouterr().err
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["audit.json", "report.html", "evidence/performance.accuracy.npz"])
+def test_an_audit_that_was_changed_is_neither_judged_nor_compared(
+    audit_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    invoke(["run", str(audit_file), "--only", "performance.*"])
+    folder, out = audit_file.parent / "audit-out", tmp_path / "new"
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole.replace(b"accuracy", b"accuracz") if name == "audit.json" else whole[:-1])
+    capsys.readouterr()
+
+    for command in (
+        ["judge", str(folder), "--policy", "default"],
+        ["judge", str(folder), "--policy", "default", "--out", str(out)],
+        ["compare", str(folder), str(folder), "--out", str(out)],
+        ["run", str(audit_file), "--out", str(out), "--baseline", str(folder)],
+    ):
+        assert invoke(command) == 3
+        said, err = capsys.readouterr()
+        assert said == "" and err.count("\n") == 1
+        assert f"is not as it was written (changed: {name}); give a folder whose files are those that" in err
+        assert not out.exists()
