@@ -10,6 +10,7 @@ import pytest
 
 from app.cli import invoke
 from tests.app.files import AUDIT
+from tests.reports.bundles import bundle
 
 
 @pytest.mark.parametrize(
@@ -164,3 +165,19 @@ def test_an_audit_that_was_changed_is_neither_judged_nor_compared(
         assert said == "" and err.count("\n") == 1
         assert f"is not as it was written (changed: {name}); give a folder whose files are those that" in err
         assert not out.exists()
+
+
+@pytest.mark.parametrize("damage", ["missing", "damaged"])
+def test_an_older_audit_whose_pictures_are_gone_is_not_written_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    folder, out = bundle(tmp_path), tmp_path / "new"
+    (folder / "manifest.json").unlink()
+    pictures = folder / "evidence" / "samples.npz"
+    pictures.unlink() if damage == "missing" else pictures.write_bytes(pictures.read_bytes()[:40])
+
+    assert invoke(["judge", str(folder), "--policy", "default", "--out", str(out)]) == 3
+    said, err = capsys.readouterr()
+    assert said == "" and err.startswith("auditor: evidence/samples.npz ") and err.count("\n") == 1
+    assert "give the whole folder that `auditor run` wrote" in err
+    assert not out.exists()
