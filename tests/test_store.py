@@ -258,6 +258,14 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_runs(tmp_path
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize("name", ["loop", "loop/below"])
+def test_a_link_to_itself_is_no_place(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+
+    with pytest.raises(UsageError, match="cannot be written"):
+        may_replace(tmp_path / name)
+
+
 def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("x")
 

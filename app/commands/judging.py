@@ -65,7 +65,7 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="Print compare.json.")] = False,
 ) -> int:
     """Say what became of the findings, which answers changed and how far every figure moved; 0 whatever it is."""
-    from auditor.folders import COMPARISON, holds_audit
+    from auditor.folders import COMPARISON, holds_audit, need_outside
     from auditor.store import load
     from reports.compare import write
     from reports.comparing.lines import in_lines
@@ -75,6 +75,7 @@ def compare(
     if holds_audit(out):
         msg = f"--out {str(out)!r} holds an audit, to which nothing is added; give another folder"
         raise UsageError(msg)
+    need_outside(out)
     for folder in (first, second):
         need_as_written(folder)
     before, after = load(first), load(second)

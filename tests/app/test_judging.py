@@ -10,7 +10,7 @@ import pytest
 
 from app.cli import invoke
 from tests.app.files import AUDIT
-from tests.reports.bundles import bundle
+from tests.reports.bundles import bundle, signed_bundle
 
 
 @pytest.mark.parametrize(
@@ -181,3 +181,24 @@ def test_an_older_audit_whose_pictures_are_gone_is_not_written_anew(
     assert said == "" and err.startswith("auditor: evidence/samples.npz ") and err.count("\n") == 1
     assert "give the whole folder that `auditor run` wrote" in err
     assert not out.exists()
+
+
+@pytest.mark.parametrize("place", ["sub", "evidence/deep/er", "../link/sub"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_nothing_is_written_into_an_audit(
+    audit_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str, signed: bool
+) -> None:
+    folder = (signed_bundle if signed else bundle)(tmp_path)
+    (tmp_path / "link").symlink_to(folder, target_is_directory=True)
+    before, out = sorted(folder.rglob("*")), str(folder / place)
+
+    for command in (
+        ["judge", str(folder), "--policy", "default", "--out", out],
+        ["compare", str(folder), str(folder), "--out", out],
+        ["run", str(audit_file), "--out", out],
+    ):
+        assert invoke(command) == 3
+        said, err = capsys.readouterr()
+        assert said == "" and err.count("\n") == 1
+        assert "lies in the audit 'audit', to which nothing is added; give a folder outside of it" in err
+        assert sorted(folder.rglob("*")) == before
