@@ -60,8 +60,9 @@ def write(
     `notes` are sentences on how the second came about.
     """
     found = compared(before, after)
-    (folder / COMPARISON_JSON).write_bytes(as_json(found))
-    (folder / COMPARISON).write_text(_page(found, labels, notes), "utf-8")
+    told, page = as_json(found), _page(found, labels, notes)  # both before either is written
+    (folder / COMPARISON_JSON).write_bytes(told)
+    (folder / COMPARISON).write_text(page, "utf-8")
     return found
 
 

@@ -205,11 +205,15 @@ def _rfc3339(instant: datetime) -> str:
 def _write(target: Path, text: bytes) -> None:
     """Write `text` to `target`, whole or not at all."""
     try:
-        opened, fresh = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-        with os.fdopen(opened, "wb") as f:
-            f.write(text)
-        Path(fresh).chmod(0o644)
-        Path(fresh).rename(target)
+        opened, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+        fresh = Path(name)
+        try:
+            with os.fdopen(opened, "wb") as f:
+                f.write(text)
+            fresh.chmod(0o644)
+            fresh.rename(target)
+        finally:
+            fresh.unlink(missing_ok=True)
     except OSError as e:
         msg = f"{str(target)!r:.200} cannot be written ({e.strerror}); nothing was signed"
         raise UsageError(msg) from None

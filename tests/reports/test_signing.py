@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import re
@@ -290,3 +291,19 @@ def test_what_was_accepted_until_a_day_that_has_passed_is_not_signed(tmp_path: P
 
     with pytest.raises(UsageError, match="accepted until 2020-06-01, which has passed; judge the audit anew"):
         sign(folder, key("ci"), days=30)
+
+
+@pytest.mark.parametrize("step", ["chmod", "rename"])
+def test_a_signature_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    folder = bundle(tmp_path)
+    before = sorted(folder.rglob("*"))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, step, full)
+    with pytest.raises(UsageError, match=r"cannot be written \(No space left on device\); nothing was signed"):
+        sign(folder, key("ci"), days=1)
+    assert sorted(folder.rglob("*")) == before
