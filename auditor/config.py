@@ -254,7 +254,7 @@ class AuditFile(_Section):
 def load_audit_file(path: Path) -> AuditFile:
     """The audit file at `path`, checked; UsageError with one line when it cannot be read or does not fit."""
     try:
-        given = tomllib.loads(path.read_text("utf-8"))
+        given = tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         msg = f"no audit file {path.name!r} in {path.resolve().parent.name!r}; give the path of a TOML file"
         raise UsageError(msg) from None

@@ -43,7 +43,7 @@ def load_policy(name: str, folder: Path | None = None) -> Policy:
         return parse_policy(text, name)
     path = (folder or Path()) / name
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except OSError as e:
         msg = f"policy {name!r:.200} cannot be read ({e.strerror}); give a TOML file or one of {', '.join(BUILT_IN)}"
         raise UsageError(msg) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ from pydantic import Field, TypeAdapter, ValidationError
 from auditor.errors import UsageError, one_line
 from auditor.types import Setting
 
-__all__ = ["Profile", "Sizes", "defaults", "json_schema", "sizes", "validated"]
+__all__ = ["Profile", "Sizes", "defaults", "json_schema", "sizes", "unstorable", "validated"]
 
 Profile = Literal["quick", "standard", "deep"]
 Function = Callable[..., Any]
+SAFE = 2**53 - 1  # JSON has no exact whole numbers beyond (RFC 7493)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,20 @@ def validated(
                 said = f"expected a list, such as [{value}]"
             msg = f"{owner}.{name} = {one_line(repr(value), 200)}: {said}"
             raise UsageError(msg) from None
+        if why := unstorable(values[name]):
+            msg = f"{owner}.{name} = {one_line(repr(value), 200)}: {why}"
+            raise UsageError(msg)
     return values
+
+
+def unstorable(value: Setting) -> str:
+    """Why audit.json cannot hold a setting: a number, or one in a list, that JSON has no word for; "" where it can."""
+    for part in value if isinstance(value, tuple) else (value,):
+        if isinstance(part, float) and not math.isfinite(part):
+            return "expected a finite number"
+        if isinstance(part, int) and abs(part) > SAFE:
+            return f"expected a whole number of at most {SAFE:,}"
+    return ""
 
 
 def json_schema(function: Function) -> dict[str, dict[str, Any]]:

@@ -107,6 +107,7 @@ BAD: dict[str, tuple[Edit, str]] = {
     "an unknown key": (replaced("target =", "targt ="), "unknown key 'targt' in [data]; known: classes"),
     "an unknown section": (replaced("[model]", "[modell]"), "unknown key 'modell' in the top level"),
     "an unknown check": (replaced("robustness.curve", "robustness.curv"), "no check matches 'robustness.curv'"),
+    "a number that cannot be stored": (replaced("samples = 20", f"samples = {2**60}"), "a whole number of at most"),
     "an unknown setting": (replaced("steps = 5", "stepps = 5"), "robustness.curve has no setting 'stepps'"),
     "a negative epsilon": (replaced("steps = 5", "epsilons = [-0.1]"), "robustness.curve.epsilons = [-0.1]"),
     "an unknown profile": (replaced('"quick"', '"fast"'), "checks.profile: input should be 'quick'"),
