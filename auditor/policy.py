@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from auditor.types import Acceptance, Audit, Judgement, Limit, Outcome, Policy, 
 
 __all__ = [
     "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "acceptance_of", "accepted_until", "is_missing", "judge",
-    "limit_of", "load_policy", "need_known", "settings_of", "statuses", "to_run", "unanswered", "was_interrupted",
+    "limit_of", "load_policy", "settings_of", "statuses", "to_run", "unanswered", "was_interrupted",
 ]  # fmt: skip
 
 INTERRUPTED = "interrupted before it had finished"
@@ -51,31 +50,6 @@ def load_policy(name: str, folder: Path | None = None) -> Policy:
         msg = f"policy {name!r:.200} is not TOML: {e}"
         raise UsageError(msg) from None
     return parse_policy(text, path.stem, path.name)
-
-
-def need_known(policy: Policy, measures: Mapping[str, Sequence[str]]) -> None:
-    """UsageError where a limit names a check or a measure that does not exist; `measures` are those of every check.
-
-    `*` in one stands for any part of a name.
-    """
-    for limit in policy.limits:
-        where = f"policy {policy.name!r:.80}: the limit on {limit.check!r:.80}"
-        if limit.check not in measures:
-            msg = f"{where} is on no check; known: {', '.join(sorted(measures))}"
-            raise UsageError(msg)
-        named = [limit.measure, *(value for value in limit.bounds.values() if isinstance(value, str))]
-        known = measures[limit.check]
-        for name in filter(None, named):
-            if not any(fnmatchcase(name, k) for k in known):
-                msg = f"{where} names the measure {name!r:.80}; it has {', '.join(known) or 'none'}"
-                raise UsageError(msg)
-    for a in policy.accept:
-        check, measure, *_ = (*a.finding.split("/", 2), "")
-        if not any(fnmatchcase(measure, k) for k in measures.get(check, ())):
-            msg = (
-                f"policy {policy.name!r:.80}: [[accept]] finding {a.finding!r:.120} is of no check and measure there is"
-            )
-            raise UsageError(msg)
 
 
 def settings_of(policy: Policy, given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

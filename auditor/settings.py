@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from auditor.errors import UsageError, one_line
+from auditor.nearest import did_you_mean
 from auditor.types import Setting
 
 __all__ = ["Profile", "Sizes", "defaults", "json_schema", "sizes", "unstorable", "validated"]
@@ -55,7 +56,7 @@ def validated(
     types, values = _types(function), defaults(function, profile)
     for name, value in given.items():
         if name not in types:
-            msg = f"{owner} has no setting {name!r}; it has: {', '.join(types) or 'none'}"
+            msg = f"{owner} has no setting {name!r}; {did_you_mean(name, types)}it has: {', '.join(types) or 'none'}"
             raise UsageError(msg)
         try:
             # strictly, as JSON: true is no number, and a list may be a tuple

@@ -9,7 +9,8 @@ import pytest
 
 from auditor.errors import UsageError
 from auditor.limit_doubts import doubtful
-from auditor.policy import judge, need_known
+from auditor.policy import judge
+from auditor.policy_names import need_known
 from auditor.stats import rate
 from auditor.types import Acceptance, Baseline, Limit, Measure, Policy, Shift, Verdict
 from tests.reports.compared import ACCURACY, outcome, record
@@ -65,31 +66,61 @@ def test_a_change_that_no_rate_can_exceed_is_named() -> None:
 
 
 KNOWN = {ACCURACY: ("accuracy", "majority_share"), "fairness.robustness": ("*_accuracy",)}
+SETTINGS = {ACCURACY: (), "fairness.robustness": ("smallest_group", "depth")}
 
 
 @pytest.mark.parametrize(
     ("limit", "message"),
     [
-        (Limit("performance.acuracy", "accuracy"), "'performance.acuracy' is on no check; known: fairness.robustness"),
-        (Limit(ACCURACY, "acuracy"), "names the measure 'acuracy'; it has accuracy, majority_share"),
-        (Limit(ACCURACY, "accuracy", warn_below="majority"), "names the measure 'majority'"),
+        (Limit("performance.acuracy", "accuracy"),
+         "'performance.acuracy' is on no check; did you mean performance.accuracy? known: fairness.robustness"),
+        (Limit("nothing", "accuracy"), "'nothing' is on no check; known: fairness.robustness, performance.accuracy"),
+        (Limit(ACCURACY, "acuracy"), "names the measure 'acuracy'; did you mean accuracy? it has accuracy, majority"),
+        (Limit(ACCURACY, "accuracy", warn_below="majority"), "names the measure 'majority'; did you mean majority_sha"),
         (Limit("fairness.robustness", "accuracy"), "it has *_accuracy"),
+        (Limit(ACCURACY, required=True, settings={"nosuch": 1}), "asks for the setting 'nosuch'; it has none"),
+        (Limit("fairness.robustness", required=True, settings={"dept": 1}),
+         "asks for the setting 'dept'; did you mean depth? it has smallest_group, depth"),
     ],
-)
+)  # fmt: skip
 def test_a_limit_on_what_does_not_exist_is_refused(limit: Limit, message: str) -> None:
     with pytest.raises(UsageError) as e:
-        need_known(Policy("p", (limit,)), KNOWN)
+        need_known(Policy("p", (limit,)), KNOWN, SETTINGS)
     assert message in str(e.value)
+
+
+def test_of_many_checks_the_one_that_was_meant_is_named_before_the_line_is_cut() -> None:
+    many = {f"topic.check_with_a_long_name_{i}": ("m",) for i in range(60)} | KNOWN
+
+    with pytest.raises(UsageError) as e:
+        need_known(Policy("p", (Limit("performance.accurac", "accuracy"),)), many, {})
+    assert len(str(e.value)) == 600 and "did you mean performance.accuracy?" in str(e.value)
 
 
 def test_limits_on_what_exists_are_not() -> None:
     limits = (
         Limit(ACCURACY, "accuracy", warn_below="majority_share"),
-        Limit("fairness.robustness", "robust_accuracy"),
+        Limit("fairness.robustness", "robust_accuracy", settings={"depth": 2}),
         Limit(ACCURACY, required=True),
     )
 
-    need_known(Policy("p", limits), KNOWN)
+    need_known(Policy("p", limits), KNOWN, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("finding", "message"),
+    [
+        ("a.b/c", "'a.b/c' is on no check; known: fairness.robustness, performance.accuracy"),
+        ("performance.acuracy/accuracy", "is on no check; did you mean performance.accuracy?"),
+        (f"{ACCURACY}/acuracy/sex=F", "names the measure 'acuracy'; did you mean accuracy? it has accuracy, majority"),
+    ],
+)
+def test_an_acceptance_of_what_does_not_exist_is_refused(finding: str, message: str) -> None:
+    policy = Policy("p", (), (Acceptance(finding, "Ann", "known", date(2100, 1, 1)),))
+
+    with pytest.raises(UsageError) as e:
+        need_known(policy, KNOWN, SETTINGS)
+    assert str(e.value).startswith(f"policy 'p': [[accept]] finding {finding!r} ") and message in str(e.value)
 
 
 def test_an_acceptance_that_meets_no_finding_is_said() -> None:
@@ -99,8 +130,6 @@ def test_an_acceptance_that_meets_no_finding_is_said() -> None:
         policy = Policy("p", limits, (Acceptance(finding, "Ann", "known", date(2100, 1, 1)),))
         (said,) = doubtful(judge(audit, policy))
         assert said == f"The policy accepts {finding} (Ann), and no limit gives a finding of that id."
-    with pytest.raises(UsageError, match="is of no check and measure there is"):
-        need_known(replace(policy, accept=(replace(policy.accept[0], finding="a.b/c"),)), KNOWN)
 
 
 def test_an_acceptance_that_is_needed_is_not() -> None:

@@ -27,7 +27,8 @@ def judge(
     from app.catalogue import load as catalogue
     from auditor.folders import replacing
     from auditor.policy import judge as judged
-    from auditor.policy import load_policy, need_known
+    from auditor.policy import load_policy
+    from auditor.policy_names import need_known
     from auditor.schema import audit_to_json
     from auditor.store import load
     from reports.bundle import write
@@ -37,7 +38,8 @@ def judge(
     if out is not None:
         need_other(out, folder)
     given = load_policy(policy)
-    need_known(given, {c["id"]: c["measures"] for c in catalogue()})
+    checks = catalogue()
+    need_known(given, {c["id"]: c["measures"] for c in checks}, {c["id"]: list(c["settings"]) for c in checks})
     need_as_written(folder)
     record = load(folder)
     record = replace(record, audit=judged(record.audit, given))

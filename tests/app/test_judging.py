@@ -202,3 +202,17 @@ def test_nothing_is_written_into_an_audit(
         assert said == "" and err.count("\n") == 1
         assert "lies in the audit 'audit', to which nothing is added; give a folder outside of it" in err
         assert sorted(folder.rglob("*")) == before
+
+
+def test_a_policy_that_asks_for_a_setting_that_is_not_there_judges_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = bundle(tmp_path)
+    (tmp_path / "p.toml").write_text(
+        "[[limit]]\ncheck='robustness.curve'\nmeasure='robust_accuracy'\nfail_below=0.1\nsettings={setps=3}\n"
+    )
+
+    assert invoke(["judge", str(folder), "--policy", str(tmp_path / "p.toml")]) == 3
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    assert "policy 'p': the limit on 'robustness.curve' asks for the setting 'setps'; did you mean steps? it has" in err
