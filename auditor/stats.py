@@ -34,8 +34,9 @@ from auditor.types import Better, Measure
 from auditor.unsaid import unsaid
 
 __all__ = [
-    "METHODS", "auc", "difference", "enlarged", "fall_difference", "holm", "interval", "mean", "mean_size", "measured",
-    "paired", "rank_correlation", "rate", "ratio", "share", "simultaneous", "tails", "tails_of", "wilcoxon",
+    "ANY", "METHODS", "RANGES", "RATIOS", "auc", "difference", "enlarged", "fall_difference", "holm", "interval",
+    "mean", "mean_size", "measured", "paired", "rank_correlation", "rate", "ratio", "share", "simultaneous", "tails",
+    "tails_of", "wilcoxon",
 ]  # fmt: skip
 
 
@@ -74,6 +75,40 @@ METHODS: dict[str, Callable[..., Interval]] = {
     "largest-gap-of-differences": extremes.largest_gap_of_differences,
     "between-entropy": extremes.between_entropy,
 }
+ANY, FROM_0, SHARE, DIFFERENCE = (-math.inf, math.inf), (0.0, math.inf), (0.0, 1.0), (-1.0, 1.0)
+RANGES: dict[str, tuple[float, float]] = {  # where the figure of each method lies
+    "wilson": SHARE,
+    "newcombe": DIFFERENCE,
+    "newcombe-paired": DIFFERENCE,
+    "mover-falls": (-2.0, 2.0),
+    "mover-r": FROM_0,
+    "student": ANY,
+    "student-of-sizes": FROM_0,
+    "delong": SHARE,
+    "delong-difference": DIFFERENCE,
+    "mann-whitney": SHARE,
+    "welch": ANY,
+    "wilson-of-scores": SHARE,
+    "mean-of-differences": DIFFERENCE,
+    "balanced-accuracy": SHARE,
+    "mcc": DIFFERENCE,
+    "odds": FROM_0,
+    "generalized-entropy": FROM_0,
+    "ece": SHARE,
+    "ks": SHARE,
+    "largest-gap": SHARE,
+    "smallest-ratio": SHARE,
+    "smaller-of-two-ratios": SHARE,
+    "ratio-to-best": FROM_0,
+    "largest-of-two-gaps": SHARE,
+    "mean-of-two-gaps": SHARE,
+    "largest-gap-of-means": FROM_0,
+    "largest-gap-of-areas": SHARE,
+    "largest-gap-of-scores": SHARE,
+    "largest-gap-of-differences": (0.0, 2.0),
+    "between-entropy": FROM_0,
+}
+RATIOS = frozenset({"mover-r", "ratio-to-best"})  # of two rates: 1 where they are equal
 OF_MEANS = {"student", "student-of-sizes", "welch", "largest-gap-of-means"}  # (n, mean, deviation) of every group
 
 

@@ -12,7 +12,7 @@ from scipy import optimize
 from scipy import stats as reference
 
 from auditor.intervals import UNKNOWN, Interval, mann_whitney, welch, wilson, wilson_of_scores
-from auditor.stats import METHODS, enlarged, interval, tails
+from auditor.stats import METHODS, RANGES, enlarged, interval, tails
 
 GROUPS = (30, 90, 52, 110, 41, 80)
 OTHERS = (8, 60, 17, 70, 11, 50)
@@ -57,7 +57,14 @@ def ends(i: Interval) -> tuple[float, float, float]:
 
 # ---- all of them -------------------------------------------------------------------------------------------------
 def test_no_method_is_left_out() -> None:
-    assert set(COUNTS) == set(METHODS)
+    assert set(COUNTS) == set(METHODS) == set(RANGES)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_figure_lies_in_the_range_of_its_method(method: str) -> None:
+    first, last = RANGES[method]
+
+    assert first <= ends(interval(method, COUNTS[method]))[0] <= last
 
 
 @pytest.mark.parametrize("method", METHODS)
