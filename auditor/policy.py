@@ -19,6 +19,8 @@ from auditor.clock import today
 from auditor.config import BUILT_IN
 from auditor.deciding import Shifts, decided, statuses
 from auditor.errors import UsageError
+from auditor.lists import listed
+from auditor.nearest import nearest
 from auditor.policy_file import parse_policy
 from auditor.sentences import sentence
 from auditor.types import Acceptance, Audit, Judgement, Limit, Outcome, Policy, Status, Verdict, finding_id
@@ -30,6 +32,7 @@ __all__ = [
 
 INTERRUPTED = "interrupted before it had finished"
 NOT_SELECTED = "not selected"
+MOST_NAMED = 4  # slices that there are, where one is not
 STOPPED = "stopped: "  # so begins the reason of a check that ran into a limit of its process
 _WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
 _RAN = (*_WORST_FIRST, Status.MEASURED)
@@ -99,12 +102,20 @@ def _not_there(limit: Limit, outcome: Outcome, audit: Audit) -> str:
     names = dict.fromkeys(m.name for m in outcome.measures)
     if limit.measure not in names:
         return f"{limit.check} has no measure {limit.measure}; it has {', '.join(names) or 'none'}"
-    if _names_no_slice(limit, outcome):
-        return f"{limit.measure} has no slice {limit.slice}"
+    if limit.slice is not None and _names_no_slice(limit, outcome):
+        return _no_slice(limit.measure, limit.slice, outcome)
     if limit.is_of_change:
         there = "it has no such figure" if audit.baseline else "there is none"
         return f"it bounds the change since a baseline, and {there}"
     return f"{limit.measure} cannot be said from these rows"
+
+
+def _no_slice(measure: str, about: str, outcome: Outcome) -> str:
+    """That a measure has no slice `about`, and which it has: those that look like it first."""
+    there = list(dict.fromkeys(m.slice for m in outcome.measures if m.name == measure))
+    first = dict.fromkeys((*nearest(about, there), *there))
+    has = listed([name or "all rows" for name in first], MOST_NAMED)
+    return f"{measure} has no {f'slice {about}' if about else 'figure of all rows'}; it has {has}"
 
 
 def _names_no_slice(limit: Limit, outcome: Outcome) -> bool:

@@ -89,6 +89,9 @@ def load(folder: Path) -> Record:
         found = (e.strerror or "").lower() if isinstance(e, OSError) else "its run.json or environment.json is no JSON"
         msg = f"{str(folder)!r:.200} holds no audit ({found}); give a folder that `auditor run` wrote"
         raise LoadError(msg) from None
+    except LoadError as e:
+        msg = f"{e} (in {str(folder / 'audit.json')!r:.200}); give a folder that `auditor run` wrote"
+        raise LoadError(msg) from None
     for name, held in (("run.json", run), ("environment.json", installed)):
         if not isinstance(held, dict):
             msg = f"{folder.name!r} holds no audit ({name} has no keys); give a folder that `auditor run` wrote"

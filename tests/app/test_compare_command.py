@@ -98,6 +98,7 @@ def _cut(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
+        (_cut, "/b/audit.json'); give a folder that `auditor run` wrote"),
         (_cut, "not an audit: "),
         (lambda folder: (folder / "audit.json").unlink(), "holds no audit"),
         (lambda folder: (folder / "run.json").write_text("[]"), "holds no audit (run.json has no keys)"),
