@@ -154,6 +154,28 @@ def test_an_audit_of_other_data_says_what_cannot_be_compared(
     assert "The audits have different policies" in out
 
 
+def test_audits_with_nothing_in_common_are_said_so_first(
+    two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = table_audit(tmp_path)
+    text = path.read_text().replace("d.csv", "r.csv").replace("[data]", "[data]\nclasses = ['0', '1']")
+    (tmp_path / "r.csv").write_text(re.sub(r",(0|1)$", r",is \1", (tmp_path / "r.csv").read_text(), flags=re.MULTILINE))
+    path.write_text(text.replace("['0', '1']", "['is 0', 'is 1']"))
+    invoke(["run", str(path), "--out", str(tmp_path / "c"), "--only", "performance.*"])
+    capsys.readouterr()
+
+    assert invoke(["compare", str(two / "a"), str(tmp_path / "c"), "--out", str(tmp_path / "out")]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("These two cannot be compared: they have no figure of one kind in common; they differ in ")
+    assert "classes" in first
+    page = (tmp_path / "out" / "compare.html").read_text()
+    assert '<p class="why">These two cannot be compared: ' in page
+
+    assert invoke(["compare", str(two / "a"), str(two / "b"), "--out", str(tmp_path / "same")]) == 0
+    assert capsys.readouterr().out.startswith("verdicts: ")
+    assert '<p class="why">Findings: ' in (tmp_path / "same" / "compare.html").read_text()
+
+
 def test_a_run_with_a_baseline_holds_the_same_comparison(two: Path, tmp_path: Path) -> None:
     out = tmp_path / "b"
     invoke(["run", str(two / "audit.toml"), "--out", str(out), *ONLY, "--baseline", str(two / "a")])
