@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib import metadata
 from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 
@@ -25,6 +27,22 @@ HELP = "What a PyTorch model looks at, how it breaks, and whom it treats differe
 cli = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for command in (run, demo, defend, init, checks, inspect, doctor, judge, compare, keygen, sign, verify, serve):
     cli.command()(command)
+
+
+def _version(asked: bool) -> None:
+    """Prints the version and ends, where it is `asked` for."""
+    if asked:
+        print(f"torch-auditor {metadata.version('torch-auditor')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """What stands before a command."""
 
 
 def invoke(arguments: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from app.places import Place
 from auditor.config import BUILT_IN, AuditFile, PolicySpec
 from auditor.errors import UsageError
-from auditor.folders import holds_audit, may_replace, need_audit, replacing
+from auditor.folders import holds_audit, may_replace, replacing
 from auditor.progress import NOBODY, Listener
 from auditor.settings import Profile
 from auditor.types import Audit
@@ -76,7 +76,9 @@ def run_to(
 
         need_weasyprint()
     if baseline is not None:
-        need_audit(baseline)
+        from reports.manifest import need_as_written
+
+        need_as_written(baseline)
     record = place.audit(file, folder, tell=tell)
     # what only follows is imported now: meanwhile the audit's own process could start
     from auditor.comparing.baseline import against

@@ -24,6 +24,7 @@ __all__ = [
 
 BUILT_IN = ("default", "eu-ai-act", "nist-ai-rmf", "nyc-ll144", "four-fifths")  # policies
 KNOWN_CODE = ("mlp", "demo", "torchvision", "timm", "transformers")  # architectures that bring no Python of their own
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # so begin files of some editors
 Grade = Literal["data", "program", "code"]
 Kind = Literal["image", "table", "text", "tensor"]
 Output = Literal["logits", "probabilities", "value"]
@@ -254,20 +255,22 @@ class AuditFile(_Section):
 def load_audit_file(path: Path) -> AuditFile:
     """The audit file at `path`, checked; UsageError with one line when it cannot be read or does not fit."""
     try:
-        given = tomllib.loads(path.read_text("utf-8"))
+        given = tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         msg = f"no audit file {path.name!r} in {path.resolve().parent.name!r}; give the path of a TOML file"
         raise UsageError(msg) from None
     except IsADirectoryError:
-        msg = f"{path.name!r} is a folder; give the path of an audit file (TOML)"
+        msg = f"{str(path)!r:.200} is a folder; give the path of an audit file (TOML), such as audit.toml in it"
         raise UsageError(msg) from None
     except OSError as e:
         msg = f"audit file {path.name!r} cannot be read: {e.strerror}"
         raise UsageError(msg) from None
-    except (
-        ValueError,
-        RecursionError,
-    ) as e:  # TOMLDecodeError, bytes that are no text, numbers and nesting beyond measure
+    except UnicodeDecodeError as e:
+        known = "an audit file is expected, which `auditor init MODEL DATA` writes for a model file"
+        found = "its text is UTF-16; save it as UTF-8" if e.object[:2] in UTF_16 else f"it is no text; {known}"
+        msg = f"{path.name!r:.200} is not TOML: {found}"
+        raise UsageError(msg) from None
+    except (ValueError, RecursionError) as e:  # TOMLDecodeError, numbers and nesting beyond measure
         msg = f"audit file {path.name!r} is not TOML: {e}"
         raise UsageError(msg) from None
     return parse_audit_file(given, path.name)

@@ -17,7 +17,7 @@ from auditor.errors import LoadError, UsageError
 
 __all__ = [
     "ATTESTATION", "COMPARISON", "COMPARISON_JSON", "MANIFEST", "SIGNATURES", "SIGNOFF", "holds_audit", "may_replace",
-    "need_audit", "remove", "replacing",
+    "need_audit", "need_outside", "remove", "replacing",
 ]  # fmt: skip
 
 ATTESTATION, SIGNOFF = SIGNATURES = "attestation.dsse.json", "signoff.dsse.json"
@@ -59,6 +59,7 @@ def may_replace(folder: Path) -> None:
         reason = getattr(e, "strerror", None) or str(e)
         msg = f"{name!r:.200} cannot be written ({reason}); give a folder that can with --out"
         raise UsageError(msg) from None
+    need_outside(folder)
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -83,6 +84,19 @@ def need_audit(folder: Path) -> None:
     if not holds_audit(folder):
         msg = f"{str(folder)!r:.200} holds no audit; give a folder that `auditor run` wrote"
         raise LoadError(msg)
+
+
+def need_outside(folder: Path) -> None:
+    """UsageError where `folder` lies in that of an audit, however deep: it would no longer be as it was written."""
+    try:
+        around = next((p for p in folder.resolve().parents if holds_audit(p)), None)
+    except (OSError, ValueError, RuntimeError) as e:  # a link to itself
+        msg = f"{str(folder)!r:.200} cannot be written ({getattr(e, 'strerror', None) or e}); give another folder"
+        raise UsageError(msg) from None
+    if around is not None:
+        where = f"{str(folder)!r:.200} lies in the audit {around.name!r:.80}"
+        msg = f"{where}, to which nothing is added; give a folder outside of it with --out"
+        raise UsageError(msg)
 
 
 def remove(folder: Path) -> None:

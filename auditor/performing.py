@@ -18,7 +18,7 @@ from auditor.intake.outputs import settle
 from auditor.intake.unwrapping import unwrapped, write_wrapper
 from auditor.intake.weights import write_weights
 from auditor.opening import open_audit, policy_of, selection_of
-from auditor.policy import need_known
+from auditor.policy_names import need_known
 from auditor.progress import Listener
 from auditor.registry import CHECKS
 from auditor.settings import validated
@@ -53,7 +53,7 @@ def planned(file: AuditFile, folder: Path, *, uploaded: bool = False) -> Audit:
     UsageError for a policy, a limit, a check, a setting or a defence that does not exist.
     """
     policy = policy_of(file, folder, uploaded=uploaded)
-    need_known(policy, {c.id: c.measures for c in CHECKS.values()})
+    need_known(policy, {c.id: c.measures for c in CHECKS.values()}, {c.id: c.settings for c in CHECKS.values()})
     found = plan(selection_of(file, policy), file.checks.seed, file.checks.device)
     for method, given in file.defend.items():
         own = {name: value for name, value in given.items() if name != "seed"}

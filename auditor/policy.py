@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,18 +20,21 @@ from auditor.config import BUILT_IN
 from auditor.deciding import Shifts, decided
 from auditor.errors import UsageError
 from auditor.judged_then import WORST_FIRST, judged_then
+from auditor.lists import listed
+from auditor.nearest import nearest
 from auditor.policy_file import parse_policy
 from auditor.sentences import sentence
 from auditor.types import Acceptance, Audit, Judgement, Limit, Outcome, Policy, Status, Verdict, finding_id
 
 __all__ = [
     "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "acceptance_of", "accepted_until", "is_awaited",
-    "is_missing", "judge", "limit_of", "load_policy", "need_known", "settings_of", "to_run", "unanswered",
+    "is_missing", "judge", "limit_of", "load_policy", "settings_of", "to_run", "unanswered",
     "was_interrupted",
 ]  # fmt: skip
 
 INTERRUPTED = "interrupted before it had finished"
 NOT_SELECTED = "not selected"
+MOST_NAMED = 4  # slices that there are, where one is not
 STOPPED = "stopped: "  # so begins the reason of a check that ran into a limit of its process
 _RAN = (*WORST_FIRST, Status.MEASURED)
 
@@ -44,7 +46,7 @@ def load_policy(name: str, folder: Path | None = None) -> Policy:
         return parse_policy(text, name)
     path = (folder or Path()) / name
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except OSError as e:
         msg = f"policy {name!r:.200} cannot be read ({e.strerror}); give a TOML file or one of {', '.join(BUILT_IN)}"
         raise UsageError(msg) from None
@@ -52,31 +54,6 @@ def load_policy(name: str, folder: Path | None = None) -> Policy:
         msg = f"policy {name!r:.200} is not TOML: {e}"
         raise UsageError(msg) from None
     return parse_policy(text, path.stem, path.name)
-
-
-def need_known(policy: Policy, measures: Mapping[str, Sequence[str]]) -> None:
-    """UsageError where a limit names a check or a measure that does not exist; `measures` are those of every check.
-
-    `*` in one stands for any part of a name.
-    """
-    for limit in policy.limits:
-        where = f"policy {policy.name!r:.80}: the limit on {limit.check!r:.80}"
-        if limit.check not in measures:
-            msg = f"{where} is on no check; known: {', '.join(sorted(measures))}"
-            raise UsageError(msg)
-        named = [limit.measure, *(value for value in limit.bounds.values() if isinstance(value, str))]
-        known = measures[limit.check]
-        for name in filter(None, named):
-            if not any(fnmatchcase(name, k) for k in known):
-                msg = f"{where} names the measure {name!r:.80}; it has {', '.join(known) or 'none'}"
-                raise UsageError(msg)
-    for a in policy.accept:
-        check, measure, *_ = (*a.finding.split("/", 2), "")
-        if not any(fnmatchcase(measure, k) for k in measures.get(check, ())):
-            msg = (
-                f"policy {policy.name!r:.80}: [[accept]] finding {a.finding!r:.120} is of no check and measure there is"
-            )
-            raise UsageError(msg)
 
 
 def settings_of(policy: Policy, given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -133,12 +110,20 @@ def _not_there(limit: Limit, outcome: Outcome, audit: Audit) -> str:
     names = dict.fromkeys(m.name for m in outcome.measures)
     if limit.measure not in names:
         return f"{limit.check} has no measure {limit.measure}; it has {', '.join(names) or 'none'}"
-    if _names_no_slice(limit, outcome):
-        return f"{limit.measure} has no slice {limit.slice}"
+    if limit.slice is not None and _names_no_slice(limit, outcome):
+        return _no_slice(limit.measure, limit.slice, outcome)
     if limit.is_of_change:
         there = "it has no such figure" if audit.baseline else "there is none"
         return f"it bounds the change since a baseline, and {there}"
     return f"{limit.measure} cannot be said from these rows"
+
+
+def _no_slice(measure: str, about: str, outcome: Outcome) -> str:
+    """That a measure has no slice `about`, and which it has: those that look like it first."""
+    there = list(dict.fromkeys(m.slice for m in outcome.measures if m.name == measure))
+    first = dict.fromkeys((*nearest(about, there), *there))
+    has = listed([name or "all rows" for name in first], MOST_NAMED)
+    return f"{measure} has no {f'slice {about}' if about else 'figure of all rows'}; it has {has}"
 
 
 def _names_no_slice(limit: Limit, outcome: Outcome) -> bool:

@@ -14,13 +14,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from auditor.errors import UsageError
 from auditor.requirements import need_known
+from auditor.settings import unstorable
 from auditor.types import BOUNDS, Acceptance, Limit, Policy
 from auditor.validation import as_json, first_error
 
 __all__ = ["parse_policy"]
 
 LEAST, MOST = 0.5, 0.999999  # of a confidence: a coin decides as well as less
-FRACTION = re.compile(r"@(\d+)/([1-9]\d*)$")
+FRACTION = re.compile(r"@(\d{1,9})/([1-9]\d{0,8})$")
 HEADER = re.compile(r"\s*\[\[\s*limit\s*\]\]")
 
 
@@ -46,7 +47,8 @@ def parse_policy(text: str, name: str, file: str = "") -> Policy:
     except ValidationError as e:
         msg = f"policy {file or name!r:.200}: {first_error(e, _known_keys, given)}"
         raise UsageError(msg) from None
-    limits, accepted = found.limit, found.accept
+    limits = tuple(replace(li, slice=_decimal(li.slice)) for li in found.limit)
+    accepted = found.accept
     own = chain.from_iterable(map(_problems_of_limit, limits))
     problems = chain(own, _problems_between(limits), _problems_of_acceptances(accepted))
     if problem := next(problems, None):
@@ -55,7 +57,7 @@ def parse_policy(text: str, name: str, file: str = "") -> Policy:
     for limit in limits:
         need_known(limit.requirement, f"policy {file or name!r:.80}: the limit on {limit.check!r:.80}")
     lines = _lines(text, len(limits))
-    placed = tuple(replace(li, slice=_decimal(li.slice), line=n) for li, n in zip(limits, lines, strict=True))
+    placed = tuple(replace(li, line=n) for li, n in zip(limits, lines, strict=True))
     return Policy(name, placed, accepted, file)
 
 
@@ -78,13 +80,23 @@ def _problems_of_limit(limit: Limit) -> Iterator[str]:
     if len({bound.endswith("worse_by") for bound in limit.bounds}) > 1:
         yield f"the limit on {name} bounds the figure and its change since a baseline; write two limits"
     yield from _problems_of_bounds(limit, name)
+    yield from _problems_of_values(limit, name)
+    for setting, asked in limit.settings.items():
+        if why := unstorable(asked):
+            yield f"the limit on {name} asks for {setting} = {asked!r:.80}: {why}"
+    if not LEAST <= limit.confidence <= MOST:
+        yield f"confidence is {limit.confidence} on {name}; it must lie between {LEAST} and {MOST}"
+
+
+def _problems_of_values(limit: Limit, name: str) -> Iterator[str]:
+    """What is wrong with each of its bounds alone."""
     for bound, value in limit.bounds.items():
-        if isinstance(value, float) and not math.isfinite(value):
+        if isinstance(value, str) and not value.strip():
+            yield f"{bound} on {name} is {value!r:.40}; expected a number, or the name of a measure"
+        elif isinstance(value, float) and not math.isfinite(value):
             yield f"{bound} on {name} is {value}; expected a finite number"
         elif isinstance(value, float) and value < 0 and bound.endswith("worse_by"):
             yield f"{bound} on {name} is {value}; expected how much worse it may be, from 0 on"
-    if not LEAST <= limit.confidence <= MOST:
-        yield f"confidence is {limit.confidence} on {name}; it must lie between {LEAST} and {MOST}"
 
 
 def _problems_of_bounds(limit: Limit, name: str) -> Iterator[str]:
@@ -103,9 +115,12 @@ def _problems_of_bounds(limit: Limit, name: str) -> Iterator[str]:
 
 
 def _problems_between(limits: Sequence[Limit]) -> Iterator[str]:
-    """Bounds that two limits share: a judgement answers for one of them, and names its requirements alone."""
+    """Bounds that two limits share: a judgement answers for one of them, and names its requirements alone.
+
+    Their slices are written in one way already.
+    """
     seen = Counter(
-        (li.check, li.measure, li.slice, str(li.settings), bound, value)
+        (li.check, li.measure, li.slice, str(sorted(li.settings.items())), bound, value)
         for li in limits
         for bound, value in li.bounds.items()
     )

@@ -25,7 +25,7 @@ from auditor.given import Given, Probabilities
 from auditor.integers import Integers
 from auditor.predictions import InputRange, Predictions
 from auditor.scores import ANSWERS, LABELS, MOST_SCORED_ROWS, SCORED_ROWS, Scored, as_scores, score_key
-from auditor.settings import Profile, sizes, validated
+from auditor.settings import Profile, defaults, sizes, validated
 from auditor.subject import Data, Model
 from auditor.types import Measure, Result, Setting
 
@@ -236,6 +236,11 @@ class Check:
     def topic(self) -> str:
         """The part of the id before the dot."""
         return self.id.partition(".")[0]
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The names of its settings."""
+        return tuple(defaults(self.run))
 
     def may_measure(self, name: str) -> bool:
         """Whether it declares a measure of that name."""

@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from difflib import get_close_matches
 from functools import cache, cached_property
 from importlib import resources
 
 from pydantic import ConfigDict, TypeAdapter
 
 from auditor.errors import UsageError, one_line
+from auditor.nearest import nearest
 
 __all__ = ["Catalogue", "Framework", "Requirement", "catalogue", "need_known", "requirement"]
 
@@ -138,8 +138,7 @@ def need_known(ids: Iterable[str], where: str) -> None:
 
 
 def _unknown(given: str) -> str:
-    plain = {i.casefold(): i for i in catalogue().by_id}
-    near = [plain[i] for i in get_close_matches(given.casefold(), plain, n=3, cutoff=0.6)]
+    near = nearest(given, catalogue().by_id)
     prefixes = ", ".join(f"{f.id}:" for f in catalogue().framework)
     known = f"near it: {', '.join(near)}" if near else f"ids begin with {prefixes}"
     return f"there is no requirement {one_line(given, 80)!r} in the catalogue of {catalogue().as_of}; {known}"

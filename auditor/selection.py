@@ -9,6 +9,7 @@ from typing import Any
 
 import auditor.checks  # noqa: F401 - importing registers every check
 from auditor.errors import UsageError
+from auditor.nearest import did_you_mean
 from auditor.registry import CHECKS, Check
 from auditor.settings import Profile
 from auditor.types import Setting
@@ -32,11 +33,12 @@ def choose(selection: Selection) -> tuple[list[Check], dict[str, dict[str, Setti
     """The checks that run, in order, and the validated settings of all; UsageError for what does not exist."""
     for pattern in (*selection.only, *selection.skip):
         if not any(fnmatchcase(known, pattern) for known in CHECKS):
-            msg = f"no check matches {pattern!r}; known: {_known()}"
+            topics = dict.fromkeys(f"{c.topic}.*" for c in CHECKS.values())
+            msg = f"no check matches {pattern!r}; {did_you_mean(pattern, (*topics, *CHECKS))}known: {_known()}"
             raise UsageError(msg)
     for check in selection.settings or {}:
         if check not in CHECKS:
-            msg = f"settings for {check!r}, which is no check; known: {_known()}"
+            msg = f"settings for {check!r}, which is no check; {did_you_mean(check, CHECKS)}known: {_known()}"
             raise UsageError(msg)
     given = selection.settings or {}
     chosen = [c for c in in_order() if c.id == PREFLIGHT or _selected(c.id, selection)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from auditor.errors import UsageError, one_line
+from auditor.nearest import did_you_mean
 from auditor.types import Setting
 
-__all__ = ["Profile", "Sizes", "defaults", "json_schema", "sizes", "validated"]
+__all__ = ["Profile", "Sizes", "defaults", "json_schema", "sizes", "unstorable", "validated"]
 
 Profile = Literal["quick", "standard", "deep"]
 Function = Callable[..., Any]
+SAFE = 2**53 - 1  # JSON has no exact whole numbers beyond (RFC 7493)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def validated(
     types, values = _types(function), defaults(function, profile)
     for name, value in given.items():
         if name not in types:
-            msg = f"{owner} has no setting {name!r}; it has: {', '.join(types) or 'none'}"
+            msg = f"{owner} has no setting {name!r}; {did_you_mean(name, types)}it has: {', '.join(types) or 'none'}"
             raise UsageError(msg)
         try:
             # strictly, as JSON: true is no number, and a list may be a tuple
@@ -65,7 +68,20 @@ def validated(
                 said = f"expected a list, such as [{value}]"
             msg = f"{owner}.{name} = {one_line(repr(value), 200)}: {said}"
             raise UsageError(msg) from None
+        if why := unstorable(values[name]):
+            msg = f"{owner}.{name} = {one_line(repr(value), 200)}: {why}"
+            raise UsageError(msg)
     return values
+
+
+def unstorable(value: Setting) -> str:
+    """Why audit.json cannot hold a setting: a number, or one in a list, that JSON has no word for; "" where it can."""
+    for part in value if isinstance(value, tuple) else (value,):
+        if isinstance(part, float) and not math.isfinite(part):
+            return "expected a finite number"
+        if isinstance(part, int) and abs(part) > SAFE:
+            return f"expected a whole number of at most {SAFE:,}"
+    return ""
 
 
 def json_schema(function: Function) -> dict[str, dict[str, Any]]:

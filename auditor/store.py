@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,12 @@ from auditor.types import Audit
 __all__ = ["Record", "load", "save"]
 
 Array = np.ndarray[Any, Any]
+NUMBERS = "uifb"
+WHOLE = "give the whole folder that `auditor run` wrote, or run the audit anew"
+DAMAGED = (  # what numpy, zipfile and zlib raise over bytes that are none of theirs
+    OSError, EOFError, ValueError, RuntimeError, MemoryError, TypeError, zipfile.BadZipFile, zlib.error,
+    tokenize.TokenError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,16 +42,37 @@ class Record:
     run: Mapping[str, Any] = field(default_factory=dict)
     installed: Mapping[str, str] = field(default_factory=dict)
 
+    def array(self, name: str) -> Array:
+        """The array of the evidence with that name; LoadError, which names its file, where it cannot be read."""
+        try:
+            return self.arrays[name]
+        except KeyError:
+            check, _, key = name.partition("/")
+            msg = f"evidence/{check}.npz has no {key!r:.80} that can be read: it is missing or damaged; {WHOLE}"
+            raise LoadError(msg) from None
+
+    def picture(self, name: str) -> Array:
+        """The same, of which a picture is drawn: (H, W) or (H, W, 3) numbers; LoadError where it is none."""
+        array = self.array(name)
+        if array.dtype.kind not in NUMBERS or array.ndim < 2 or not array.size or array.shape[2:] not in ((), (3,)):
+            check, _, key = name.partition("/")
+            msg = f"evidence/{check}.npz has a {key!r:.80} of shape {array.shape}, which is no picture; {WHOLE}"
+            raise LoadError(msg)
+        return array
+
 
 def save(record: Record, folder: Path) -> None:
-    """Write audit.json, run.json, environment.json and evidence/CHECK.npz into `folder`, which exists."""
+    """Write audit.json, run.json, environment.json and evidence/CHECK.npz into `folder`, which exists.
+
+    LoadError for a stored record whose evidence cannot be read.
+    """
     (folder / "audit.json").write_bytes(audit_to_json(record.audit))
     (folder / "run.json").write_bytes(canonical(record.run))
     (folder / "environment.json").write_bytes(canonical(record.installed))
     by_check: dict[str, dict[str, Array]] = {}
-    for name, array in record.arrays.items():
+    for name in record.arrays:
         check, _, key = name.partition("/")
-        by_check.setdefault(check, {})[key] = array
+        by_check.setdefault(check, {})[key] = record.array(name)
     (folder / "evidence").mkdir(exist_ok=True)
     for check, arrays in sorted(by_check.items()):
         np.savez_compressed(folder / "evidence" / f"{check}.npz", allow_pickle=False, **arrays)
@@ -60,6 +88,9 @@ def load(folder: Path) -> Record:
     except (OSError, ValueError) as e:
         found = (e.strerror or "").lower() if isinstance(e, OSError) else "its run.json or environment.json is no JSON"
         msg = f"{str(folder)!r:.200} holds no audit ({found}); give a folder that `auditor run` wrote"
+        raise LoadError(msg) from None
+    except LoadError as e:
+        msg = f"{e} (in {str(folder / 'audit.json')!r:.200}); give a folder that `auditor run` wrote"
         raise LoadError(msg) from None
     for name, held in (("run.json", run), ("environment.json", installed)):
         if not isinstance(held, dict):
@@ -90,13 +121,18 @@ class _Arrays(Mapping[str, Array]):
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return np.asarray(arrays[key])
-        except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        except DAMAGED:
             raise KeyError(name) from None  # missing, or damaged
 
     def __iter__(self) -> Iterator[str]:
         for path in sorted(self._folder.glob("*.npz")):
-            with np.load(path, allow_pickle=False) as arrays:
-                yield from (f"{path.stem}/{key}" for key in arrays.files)
+            try:
+                with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                    keys = tuple(arrays.files)
+            except DAMAGED:
+                msg = f"evidence/{path.name} cannot be read: it is damaged; {WHOLE}"
+                raise LoadError(msg) from None
+            yield from (f"{path.stem}/{key}" for key in keys)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -13,6 +13,7 @@ from auditor.comparing.changes import Change, same_rows
 from auditor.folders import COMPARISON, COMPARISON_JSON
 from auditor.store import Record
 from auditor.types import Audit, Measure
+from reports.comparing.apart import nothing_in_common
 from reports.comparing.blocks import summary_section
 from reports.comparing.churned import churn_section, churn_words
 from reports.comparing.compared import Compared, compared, readable
@@ -60,8 +61,9 @@ def write(
     `notes` are sentences on how the second came about.
     """
     found = compared(before, after)
-    (folder / COMPARISON_JSON).write_bytes(as_json(found))
-    (folder / COMPARISON).write_text(_page(found, labels, notes), "utf-8")
+    told, page = as_json(found), _page(found, labels, notes)  # both before either is written
+    (folder / COMPARISON_JSON).write_bytes(told)
+    (folder / COMPARISON).write_text(page, "utf-8")
     return found
 
 
@@ -79,10 +81,10 @@ def _page(found: Compared, labels: tuple[str, str], notes: Sequence[str] = ()) -
         ended_section(a, b, labels),
         _all_figures(a, b, c.changes, labels),
     ]
-    template = environment().get_template("compare.html.j2")
+    template, said = environment().get_template("compare.html.j2"), f"Findings: {findings_words(c.findings)}."
     return template.render(
         title=f"{labels[0]} and {labels[1].lower()}: two audits compared",
-        opening=f"Findings: {findings_words(c.findings)}. {churn_words(c)}",
+        opening=" ".join(filter(None, (nothing_in_common(c.changes, c.differences), said, churn_words(c)))),
         answer=answer(c.summed),
         same=_same_words(c),
         notes=legible(tuple(notes)),

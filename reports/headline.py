@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 from auditor.limit_doubts import doubtful
 from auditor.types import Audit, Measure, Status
@@ -55,7 +56,10 @@ def most_telling_size(robust: list[Measure]) -> Measure | None:
     return next((m for m in robust[1:] if m.value is not None and m.value <= half), robust[-1])
 
 
-def doubts(audit: Audit) -> list[str]:
-    """Limits that look like a slip, and the first caveats of the preflight, such as a wrong audit file."""
+def doubts(audit: Audit, on: date | None = None) -> list[str]:
+    """Limits that look like a slip, and the first caveats of the preflight, such as a wrong audit file.
+
+    `on` is the day it is, or was; without one nothing is said of acceptances that end very late.
+    """
     preflight = audit.outcome("intake.preflight")
-    return [*doubtful(audit), *(preflight.result.caveats[:MOST_DOUBTS] if preflight and preflight.result else ())]
+    return [*doubtful(audit, on), *(preflight.result.caveats[:MOST_DOUBTS] if preflight and preflight.result else ())]

@@ -8,15 +8,18 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from auditor.errors import LoadError
-from auditor.folders import MANIFEST, SIGNATURES
+from auditor.folders import MANIFEST, SIGNATURES, need_audit
 from auditor.schema import canonical
 
-__all__ = ["canonical_or_none", "changes", "digests", "manifest", "parsed_once", "read_manifest"]
+__all__ = [
+    "canonical_or_none", "changes", "digests", "manifest", "need_as_written", "not_as_written", "parsed_once",
+    "read_manifest",
+]  # fmt: skip
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -69,6 +72,32 @@ def changes(found: Mapping[str, str | None], listed: Mapping[str, str]) -> list[
     lines += [f"added: {name}" for name, digest in found.items() if digest is not None and name not in listed]
     lines += [f"one name written in two ways: {name}" for name in _alike({*found, *listed})]
     return lines
+
+
+def need_as_written(folder: Path) -> None:
+    """LoadError where `folder` holds no audit, or a file that its manifest lists is changed or missing.
+
+    What was added may stand. Otherwise what is made of these files would be listed anew, and pass for what was
+    measured. A folder without a manifest, as older audits are, is taken as it is, unless it was signed.
+    """
+    need_audit(folder)
+    signed = [name for name in SIGNATURES if os.path.lexists(folder / name)]
+    if not signed and not os.path.lexists(folder / MANIFEST):
+        return
+    try:
+        listed = read_manifest(folder)
+        problems = changes({n: _sha256(path) for n, path in sorted(_files(folder)) if n in listed}, listed)
+    except LoadError as e:
+        problems = [str(e)]
+    if problems:
+        msg = f"{not_as_written(folder, problems)}; give a folder whose files are those that its {MANIFEST} lists"
+        raise LoadError(msg)
+
+
+def not_as_written(folder: Path, problems: Sequence[str]) -> str:
+    """That `folder` is not as it was written, with the first of its problems and how many more there are."""
+    more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+    return f"{str(folder)!r:.200} is not as it was written ({problems[0]:.200}{more})"
 
 
 def parsed_once(text: bytes) -> Any:

@@ -29,11 +29,12 @@ from auditor.types import Audit, Judgement, Status, finding_id
 from reports.envelope import AUDITED, PREDICATE, STATEMENT, read, signed
 from reports.findings import limit_id
 from reports.keys import private_key
-from reports.manifest import read_manifest
+from reports.manifest import not_as_written, read_manifest
 from reports.verifying import look
 
-__all__ = ["DECISIONS", "SignOff", "sign"]
+__all__ = ["DECISIONS", "SignOff", "Signature", "sign"]
 
+ENDS_SOONER = "when an acceptance ends that the verdict rests on"
 RESULTS = ("PASSED", "WARNED", "FAILED")  # best first
 OF_VERDICT = {"pass": "PASSED", "conditions": "WARNED", "fail": "FAILED", "incomplete": "FAILED"}
 BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs without ink
@@ -65,28 +66,45 @@ class SignOff:
                 raise UsageError(msg)
 
 
-def sign(folder: Path, key: Path, *, days: int, signoff: SignOff | None = None) -> tuple[Path, str]:
-    """Sign the audit in `folder` with the private key in `key`, valid for `days`; the file written, and the key's id.
+@dataclass(frozen=True)
+class Signature:
+    """What was written: the file, the id of the key, and until when it holds; `why` where that is sooner than asked."""
 
-    The first signature is the attestation; a second, by another key, a sign-off. UsageError when the folder is not as
-    its manifest says, or for a signature that has no place.
+    path: Path
+    key_id: str
+    expires: datetime
+    why: str
+
+
+def sign(folder: Path, key: Path, *, days: int, signoff: SignOff | None = None) -> Signature:
+    """Sign the audit in `folder` with the private key in `key`, valid for `days`; what was written.
+
+    It ends sooner where an acceptance does that the verdict rests on. The first signature is the attestation; a second,
+    by another key, a sign-off. UsageError when the folder is not as its manifest says, for a signature that has no
+    place, and for one that would end before it is issued.
     """
     signer = private_key(key)
     key_id = signer.public_key.keyid
     try:
         if found := look(folder).problems:
-            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-            msg = f"{str(folder)!r:.200} is not as it was written ({found[0]}{more}); nothing was signed"
+            msg = f"{not_as_written(folder, found)}; nothing was signed"
             raise UsageError(msg)
         target = _place(folder, key_id, signoff)
         audit, listed = load(folder).audit, read_manifest(folder)
     except LoadError as e:
         msg = f"{e}; nothing was signed"
         raise UsageError(msg) from None
-    until = _accepted_until(audit)
+    issued, until = fixed() or datetime.now(UTC), _accepted_until(audit)
+    whole = issued + timedelta(days=days)
+    expires = min(whole, _end_of(until)) if until else whole
+    if expires <= issued:
+        by = " by SOURCE_DATE_EPOCH" if fixed() else ""
+        told = f"a signature issued on {issued:%Y-%m-%d}{by} would have ended already"
+        msg = f"{told}: a finding was accepted until {until}; judge the audit anew, then sign it"
+        raise UsageError(msg)
     about = _subjects(folder, listed, audit) if target.name == ATTESTATION else [_file(folder, ATTESTATION)]
-    _write(target, signed(_statement(about, audit, days, until, signoff), signer))
-    return target, key_id
+    _write(target, signed(_statement(about, audit, (issued, expires), signoff), signer))
+    return Signature(target, key_id, expires, ENDS_SOONER if expires < whole else "")
 
 
 def _place(folder: Path, key_id: str, signoff: SignOff | None) -> Path:
@@ -129,11 +147,10 @@ def _is_unseen(c: str) -> bool:
 
 # ---- the statement -----------------------------------------------------------------------------------------------
 def _statement(
-    about: Sequence[Mapping[str, Any]], audit: Audit, days: int, until: date | None, signoff: SignOff | None
+    about: Sequence[Mapping[str, Any]], audit: Audit, holds: tuple[datetime, datetime], signoff: SignOff | None
 ) -> dict[str, Any]:
-    """A test result of in-toto; `torch_auditor` is what it has no field for."""
-    issued = fixed() or datetime.now(UTC)
-    ends = issued + timedelta(days=days)
+    """A test result of in-toto; `torch_auditor` is what it has no field for. It `holds` from one instant to another."""
+    issued, expires = holds
     decided = OF_VERDICT[audit.verdict] if signoff is None else DECISIONS[signoff.decision]
     tests = _tests(audit)
     return {
@@ -152,7 +169,7 @@ def _statement(
                 "policy": audit.policy.name,
                 "verdict": str(audit.verdict),
                 "issued": _rfc3339(issued),
-                "expires": _rfc3339(min(ends, _end_of(until)) if until else ends),
+                "expires": _rfc3339(expires),
                 **({"signoff": asdict(signoff)} if signoff else {}),
             },
         },
@@ -210,11 +227,15 @@ def _rfc3339(instant: datetime) -> str:
 def _write(target: Path, text: bytes) -> None:
     """Write `text` to `target`, whole or not at all."""
     try:
-        opened, fresh = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-        with os.fdopen(opened, "wb") as f:
-            f.write(text)
-        Path(fresh).chmod(0o644)
-        Path(fresh).rename(target)
+        opened, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+        fresh = Path(name)
+        try:
+            with os.fdopen(opened, "wb") as f:
+                f.write(text)
+            fresh.chmod(0o644)
+            fresh.rename(target)
+        finally:
+            fresh.unlink(missing_ok=True)
     except OSError as e:
         msg = f"{str(target)!r:.200} cannot be written ({e.strerror}); nothing was signed"
         raise UsageError(msg) from None

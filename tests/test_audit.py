@@ -252,13 +252,19 @@ def test_the_preflight_comes_first_and_cannot_be_left_out() -> None:
 @pytest.mark.parametrize(
     ("selection", "message"),
     [
-        (Selection(only=("robustnes.*",)), r"no check matches 'robustnes\.\*'; known: .*robustness.\(certified"),
+        (
+            Selection(only=("robustnes.*",)),
+            r"no check matches 'robustnes\.\*'; did you mean robustness\.\*.* known: .*robustness.\(certified",
+        ),
         (Selection(skip=("lrp",)), r"no check matches 'lrp'"),
         (
             Selection(settings={"explain.lpr": {}}),
-            r"'explain.lpr', which is no check; known: explain\.\(.*, lrp, ",
+            r"'explain.lpr', which is no check; did you mean explain\.lrp.* known: explain\.\(.*, lrp, ",
         ),
-        (Selection(settings={"explain.lrp": {"sampels": 3}}), r"no setting 'sampels'; it has: samples, composite"),
+        (
+            Selection(settings={"explain.lrp": {"sampels": 3}}),
+            r"no setting 'sampels'; did you mean samples\? it has: samples, composite",
+        ),
         (
             Selection(settings={"explain.lrp": {"composite": "gama"}}),
             r"composite = 'gama': .*epsilon_gamma",

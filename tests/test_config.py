@@ -172,3 +172,10 @@ def test_what_is_no_toml_file_is_one_line(tmp_path: Path, text: bytes | None, me
         load_audit_file(path)
     with pytest.raises(UsageError, match="is a folder"):
         load_audit_file(tmp_path)
+
+
+def test_a_byte_order_mark_of_an_editor_is_no_part_of_an_audit_file(tmp_path: Path) -> None:
+    (tmp_path / "audit.toml").write_text('[model]\npath = "größe.safetensors"\n[data]\npath = "d.npz"\n', "utf-8-sig")
+
+    file = load_audit_file(tmp_path / "audit.toml")
+    assert file.model is not None and file.model.path == "größe.safetensors"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 from scipy import stats as reference
 
+from auditor.figure_ranges import RANGES
 from auditor.intervals import UNKNOWN, Interval, mann_whitney, welch, wilson, wilson_of_scores
 from auditor.stats import METHODS, enlarged, interval, tails
 
@@ -59,7 +60,14 @@ def ends(i: Interval) -> tuple[float, float, float]:
 
 # ---- all of them -------------------------------------------------------------------------------------------------
 def test_no_method_is_left_out() -> None:
-    assert set(COUNTS) == set(METHODS)
+    assert set(COUNTS) == set(METHODS) == set(RANGES)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_figure_lies_in_the_range_of_its_method(method: str) -> None:
+    first, last = RANGES[method]
+
+    assert first <= ends(interval(method, COUNTS[method]))[0] <= last
 
 
 @pytest.mark.parametrize("method", METHODS)

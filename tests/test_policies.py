@@ -82,10 +82,19 @@ def test_limits_in_another_form_have_no_line(tmp_path: Path) -> None:
     assert [x.line for x in found.limits] == [0]
 
 
+def test_a_byte_order_mark_of_an_editor_is_no_part_of_a_policy(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(f"{LIMIT}slice='größe=1'\n", "utf-8-sig")
+
+    (found,) = load_policy("policy.toml", tmp_path).limits
+    assert (found.slice, found.line) == ("größe=1", 1)
+
+
 def test_a_size_may_be_a_fraction(tmp_path: Path) -> None:
     found = read(tmp_path, LIMIT + "slice='linf@8/255'\n" + LIMIT + "slice='kind=1/2'\n")
 
     assert [x.slice for x in found.limits] == [f"linf@{8 / 255:.3g}", "kind=1/2"]
+    beyond = f"linf@1{'0' * 5000}/3"
+    assert read(tmp_path, f"{LIMIT}slice='{beyond}'\n").limits[0].slice == beyond
 
 
 CHANGE = "[[limit]]\ncheck='a.b'\nmeasure='m'\n"
@@ -125,6 +134,16 @@ def test_an_accepted_finding_has_an_owner_a_reason_and_an_end(tmp_path: Path) ->
         ("[[limit]]\ncheck='a.b'\nmeasure='m'\nfail_worse_by=-0.1\n", "fail_worse_by on a.b m is -0.1"),
         ("[[limit]]\ncheck='a.b'\nmeasure='m'\nfail_worse_by='m'\n", "fail_worse_by"),
         ("[[limit]]\ncheck='a.b'\nfail_below=1\n", "names no measure"),
+        (CHANGE + "fail_below=''\n", "fail_below on a.b m is ''; expected a number, or the name of a measure"),
+        (CHANGE + "warn_above=' \t'\n", r"warn_above on a.b m is ' \\t'; expected a number"),
+        (CHANGE + "fail_below=inf\n", "fail_below on a.b m is inf; expected a finite number"),
+        (CHANGE + f"fail_below=1{'0' * 400}\n", "expected a finite number"),
+        (LIMIT + "settings={x=nan}\n", "the limit on a.b m asks for x = nan: expected a finite number"),
+        (LIMIT + "settings={x=[0.1, -inf]}\n", "expected a finite number"),
+        (LIMIT + "settings={x=9007199254740992}\n", "expected a whole number of at most 9,007,199,254,740,991"),
+        (LIMIT + "settings={x=[-9007199254740993]}\n", "asks for x = .*: expected a whole number of at most"),
+        (LIMIT + "slice='linf@8/255'\n" + LIMIT + "slice='linf@0.0314'\n", "two limits have fail_below 1 on a.b m"),
+        (LIMIT + "settings={x=1,y=2}\n" + LIMIT + "settings={y=2,x=1}\n", "two limits have fail_below 1 on a.b m"),
         ("[[limit]]\ncheck='a.b'\n", "names no measure"),
     ],
 )

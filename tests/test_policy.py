@@ -179,7 +179,7 @@ def test_the_number_of_rows_that_would_decide_a_limit_does_when_there_are_so_man
     ("given", "why"),
     [
         (Limit(CHECK, "recall", fail_below=0.5), f"{CHECK} has no measure recall; it has accuracy"),
-        (Limit(CHECK, "accuracy", slice="sex=f", fail_below=0.5), "accuracy has no slice sex=f"),
+        (Limit(CHECK, "accuracy", slice="sex=f", fail_below=0.5), "accuracy has no slice sex=f; it has all rows"),
         (Limit("explain.lrp", "ledger_error", fail_above=0.5), "there is no check explain.lrp"),
     ],
 )
@@ -303,6 +303,21 @@ def test_a_required_limit_without_a_bound_asks_for_the_figure(
     assert (found.outcomes[0].status, found.verdict) == (status, verdict)
 
 
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ("group = 7", "accuracy has no slice group = 7; it has group=7, group=0, group=1, group=2 and 5 more"),
+        ("sex=f", "accuracy has no slice sex=f; it has group=0, group=1, group=2, group=3 and 5 more"),
+        ("", "accuracy has no figure of all rows; it has group=0, group=1, group=2, group=3 and 5 more"),
+    ],
+)
+def test_of_slices_that_are_there_the_nearest_are_named(asked: str, why: str) -> None:
+    measures = [rate("accuracy", 90, 100, slice=f"group={i}") for i in range(9)]
+
+    found = unanswered(judge(audit(*measures), Policy("p", (required(slice=asked),))))
+    assert [said for _, said in found] == [why]
+
+
 def test_why_a_figure_that_was_asked_for_is_not_there() -> None:
     whys = [
         unanswered(judge(audit(m), Policy("p", (asked,))))
@@ -312,7 +327,7 @@ def test_why_a_figure_that_was_asked_for_is_not_there() -> None:
     assert [why for ((_, why),) in whys] == [
         "accuracy cannot be said from these rows",
         f"{CHECK} has no measure f1; it has accuracy",
-        "accuracy has no slice a=b",
+        "accuracy has no slice a=b; it has all rows",
     ]
     assert judge(audit(HIGH), Policy("p", (required(),))).outcomes[0].reason == "measured, as the policy requires"
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,6 +151,61 @@ def test_an_older_audit_gives_way_only_to_a_complete_one(tmp_path: Path) -> None
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
+def _header(folder: Path, header: bytes) -> None:
+    """An array whose description says `header`, in an archive that is whole."""
+    with zipfile.ZipFile(folder / "evidence" / "a.b.npz", "w") as z:
+        z.writestr("x.npy", b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header + b"\n")
+
+
+def _alone(folder: Path) -> None:
+    """An array without an archive around it."""
+    with (folder / "evidence" / "a.b.npz").open("wb") as f:
+        np.save(f, np.ones(2))
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "missing": lambda f: (f / "evidence" / "a.b.npz").unlink(),
+    "no folder": lambda f: shutil.rmtree(f / "evidence"),
+    "cut": lambda f: (f / "evidence" / "a.b.npz").write_bytes(b"PK\x03\x04"),
+    "no brackets": lambda f: _header(f, b"(((("),
+    "too large": lambda f: _header(f, b"{'descr': '<i8', 'fortran_order': False, 'shape': (1099511627776,), }"),
+    "another": lambda f: np.savez(f / "evidence" / "a.b.npz", y=np.ones(2)),
+    "alone": _alone,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_evidence_that_cannot_be_read_is_named_by_who_needs_it_and_else_not_there(tmp_path: Path, damage: str) -> None:
+    save(Record(audit(), {"a.b/x": np.ones((3, 3))}), tmp_path)
+    found = load(tmp_path)
+    assert found.picture("a.b/x").shape == (3, 3)
+    DAMAGE[damage](tmp_path)
+
+    assert "a.b/x" not in found.arrays and found.arrays.get("a.b/x") is None
+    with pytest.raises(LoadError, match=r"evidence/a.b.npz has no 'x' that can be read: .*damaged; give"):
+        found.array("a.b/x")
+    with pytest.raises(LoadError, match=r"evidence/a.b.npz"):
+        found.picture("a.b/x")
+
+
+@pytest.mark.parametrize("damage", ["cut", "no brackets", "alone"])
+def test_damaged_evidence_is_not_written_again(tmp_path: Path, damage: str) -> None:
+    save(Record(audit(), {"a.b/x": np.ones((3, 3))}), tmp_path)
+    DAMAGE[damage](tmp_path)
+    (tmp_path / "again").mkdir()
+
+    with pytest.raises(LoadError, match=r"evidence/a.b.npz"):
+        save(load(tmp_path), tmp_path / "again")
+
+
+@pytest.mark.parametrize(
+    "array", [np.ones(3), np.ones((2, 2, 2)), np.ones((0, 2)), np.array([["a"]]), np.ones((1,) * 4)]
+)
+def test_what_is_no_picture_is_not_drawn(array: np.ndarray[Any, Any]) -> None:
+    with pytest.raises(LoadError, match=r"evidence/a.b.npz has a 'x' of shape .*, which is no picture"):
+        Record(audit(), {"a.b/x": array}).picture("a.b/x")
+
+
 def test_a_new_folder_is_made_with_its_parents(tmp_path: Path) -> None:
     with replacing(tmp_path / "a" / "b") as fresh:
         (fresh / "audit.json").write_text("new")
@@ -197,6 +256,14 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_runs(tmp_path
     with pytest.raises(UsageError, match="cannot be written"):
         may_replace(tmp_path / name)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("name", ["loop", "loop/below"])
+def test_a_link_to_itself_is_no_place(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+
+    with pytest.raises(UsageError, match="cannot be written"):
+        may_replace(tmp_path / name)
 
 
 def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:

@@ -27,16 +27,21 @@ def judge(
     from app.catalogue import load as catalogue
     from auditor.folders import replacing
     from auditor.policy import judge as judged
-    from auditor.policy import load_policy, need_known
+    from auditor.policy import load_policy
+    from auditor.policy_names import need_known
     from auditor.schema import audit_to_json
     from auditor.store import load
     from reports.bundle import write
     from reports.ci import exit_code
+    from reports.manifest import need_as_written
 
     if out is not None:
         need_other(out, folder)
-    given, record = load_policy(policy), load(folder)
-    need_known(given, {c["id"]: c["measures"] for c in catalogue()})
+    given = load_policy(policy)
+    checks = catalogue()
+    need_known(given, {c["id"]: c["measures"] for c in checks}, {c["id"]: list(c["settings"]) for c in checks})
+    need_as_written(folder)
+    record = load(folder)
     record = replace(record, audit=judged(record.audit, given))
     if out is not None:
         with replacing(out) as fresh:
@@ -62,15 +67,19 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="Print compare.json.")] = False,
 ) -> int:
     """Say what became of the findings, which answers changed and how far every figure moved; 0 whatever it is."""
-    from auditor.folders import COMPARISON, holds_audit
+    from auditor.folders import COMPARISON, holds_audit, need_outside
     from auditor.store import load
     from reports.compare import write
     from reports.comparing.lines import in_lines
     from reports.comparing.machine import as_json
+    from reports.manifest import need_as_written
 
     if holds_audit(out):
         msg = f"--out {str(out)!r} holds an audit, to which nothing is added; give another folder"
         raise UsageError(msg)
+    need_outside(out)
+    for folder in (first, second):
+        need_as_written(folder)
     before, after = load(first), load(second)
     try:
         out.mkdir(parents=True, exist_ok=True)

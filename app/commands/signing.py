@@ -29,7 +29,8 @@ def sign(
     folder: Audited,
     key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The private key.")],
     valid_days: Annotated[
-        int, typer.Option("--valid-days", metavar="N", min=1, max=365, help="For how many days the signature holds.")
+        int,
+        typer.Option("--valid-days", metavar="N", min=1, max=365, help="For how many days it holds at most."),
     ] = 365,
     reviewer: Annotated[
         str | None, typer.Option("--reviewer", metavar="'NAME, ROLE'", help="Who signs the audit off.")
@@ -48,8 +49,9 @@ def sign(
         msg = "a sign-off needs --reviewer 'Name, role' and --decision; --statement is what they say of it"
         raise UsageError(msg)
     signoff = SignOff(reviewer, decision, statement) if reviewer is not None and decision is not None else None
-    written, key_id = signed(folder, key, days=valid_days, signoff=signoff)
-    say(f"signed by key {key_id}\n{written}")
+    made = signed(folder, key, days=valid_days, signoff=signoff)
+    until = f"{made.expires:%Y-%m-%d}{f', {made.why}' if made.why else ''}"
+    say(f"signed by key {made.key_id}\nvalid until {until}\n{made.path}")
     return 0
 
 

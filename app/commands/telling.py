@@ -12,6 +12,7 @@ __all__ = ["told"]
 
 def told(audit: Any, folder: Path | None) -> str:
     """The verdict, what did not pass, and where the report is."""
+    from auditor.clock import today
     from auditor.types import Verdict
     from reports.findings import findings, in_a_line
     from reports.headline import doubts, headline
@@ -23,6 +24,6 @@ def told(audit: Any, folder: Path | None) -> str:
     found = findings(audit)
     lines += [f"  {one_line(in_a_line(f))}" for f in found]
     lines += [f"  {one_line(in_a_line(f))}" for f in headline(audit, found) if not f.key]
-    lines += [f"  Caveat: {one_line(c)}" for c in doubts(audit)]
+    lines += [f"  Caveat: {one_line(c)}" for c in doubts(audit, today())]
     lines += [f"report: {folder / 'report.html'}"] if folder is not None else []
     return "\n".join(lines)

@@ -25,7 +25,7 @@ def show_maps(record: Record, title: str) -> None:
     picture, maps = sample.original(record.audit, title), sample.maps(record.audit, title)
     if picture is None or not maps:
         return
-    pixels = sample.enlarged(record.arrays[picture.array])
+    pixels = sample.enlarged(record.picture(picture.array))
     st.text("Orange speaks for the class, blue against it; the stronger the colour, the more.")
     first, *others = st.columns(1 + len(maps))
     with first:
@@ -34,7 +34,7 @@ def show_maps(record: Record, title: str) -> None:
     for place, (o, image) in zip(others, maps, strict=True):
         with place:
             st.markdown(f"**{plain(o.title)}**")
-            st.image(overlay(pixels, record.arrays[image.array]), alt=image.alt)
+            st.image(overlay(pixels, record.picture(image.array)), alt=image.alt)
             show_worth(o, title)
 
 
@@ -76,9 +76,9 @@ def show_change(record: Record, title: str) -> None:
     """The smallest change that was found to turn the answer: before, the change, after."""
     pictures, tables = sample.change_pictures(record.audit, title), sample.change_tables(record.audit, title)
     if pictures:
-        source, factor = change(sample.enlarged(record.arrays[pictures["change"].array]))
+        source, factor = change(sample.enlarged(record.picture(pictures["change"].array)))
         before, after = (
-            photo(sample.enlarged(record.arrays[pictures[role].array])) for role in ("original", "adversarial")
+            photo(sample.enlarged(record.picture(pictures[role].array))) for role in ("original", "adversarial")
         )
         cells = (
             ("Before", before, "original", title.partition(": ")[2]),

@@ -16,10 +16,13 @@ from auditor.data.files import read_all
 from auditor.errors import LoadError, UsageError
 from auditor.intake.located import locate
 from auditor.integers import Codes, narrowed
+from auditor.lists import listed
+from auditor.nearest import did_you_mean
 
 __all__ = ["LONGEST_NAME", "class_names", "encode_target", "favourable"]
 
 LONGEST_NAME = 300
+MOST_NAMED, CUT = 5, 60  # classes in a refusal, and characters of each
 
 
 # ---- classes and targets -----------------------------------------------------------------------------------------
@@ -105,5 +108,7 @@ def favourable(positive: int | str | None, classes: Sequence[str]) -> int | None
         return list(classes).index(positive)
     if isinstance(positive, int) and not isinstance(positive, bool) and 0 <= positive < len(classes):
         return positive
-    msg = f"[data] positive = {positive!r} is no class; expected an index below {len(classes)} or a class name"
+    names, meant = listed([f"{c!r:.{CUT}}" for c in classes], MOST_NAMED), did_you_mean(str(positive), classes)
+    where = f"[data] positive = {positive!r:.80} is no class"
+    msg = f"{where}; {meant}expected an index below {len(classes)} or the name of a class: {names}"
     raise UsageError(msg)

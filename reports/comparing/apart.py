@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from auditor.comparing.changes import SIZES
-from auditor.types import Audit, Outcome, Status
+from auditor.comparing.changes import SIZES, Change
+from auditor.lists import listed
+from auditor.types import OTHERWISE, Audit, Outcome, Status
 from reports.words import STATUS
 
-__all__ = ["Difference", "differences"]
+__all__ = ["Difference", "differences", "nothing_in_common"]
 
 MOST_TOLD = 60  # characters of a value
+MOST_NAMED = 6  # differences
 OF_DATA = "All figures may differ for that reason alone; none is paired."
 OF_SIZES = "Its figures are of more rows on one side."
 OF_WORDS = "Figures by class or group are compared where the names agree."
@@ -31,6 +33,15 @@ class Difference:
 def differences(a: Audit, b: Audit) -> tuple[Difference, ...]:
     """In what the audits differ: data, rows, seed, versions, settings, and checks that only one of them has."""
     return (*_of_data(a, b), *_of_run(a, b), *_of_settings(a, b), *_of_checks(a, b))
+
+
+def nothing_in_common(found: Sequence[Change], apart: Sequence[Difference]) -> str:
+    """That no figure of one audit can be compared with one of the other, and why; "" where any can."""
+    if any(x.before is not None and x.after is not None and not x.doubt.startswith(OTHERWISE) for x in found):
+        return ""
+    names = listed([d.what for d in apart], MOST_NAMED)
+    why = f"; they differ in {names}" if names else ""
+    return f"These two cannot be compared: they have no figure of one kind in common{why}."
 
 
 def _of_data(a: Audit, b: Audit) -> Iterator[Difference]:

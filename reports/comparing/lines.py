@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from auditor.errors import one_line
+from reports.comparing.apart import nothing_in_common
 from reports.comparing.became import Became
 from reports.comparing.churned import churn_words
 from reports.comparing.compared import Compared
@@ -16,8 +17,13 @@ MOST = 10  # findings and differences that are named
 
 
 def in_lines(c: Compared) -> list[str]:
-    """The verdicts as they were, what became of the findings, flips, churn, and what differs besides the figures."""
+    """The verdicts as they were, what became of the findings, flips, churn, and what differs besides the figures.
+
+    Before all of it, where nothing can be compared, that this is so: what follows are then no changes of a model.
+    """
+    nothing = nothing_in_common(c.changes, c.differences)
     lines = [
+        *([one_line(nothing)] if nothing else []),
         f"verdicts: {' to '.join(VERDICT[r.audit.verdict] for r in (c.before, c.after))}",
         f"findings: {findings_words(c.findings)}",
     ]

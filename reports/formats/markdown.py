@@ -36,7 +36,11 @@ def summary(record: Record) -> str:
     head = [f"## {VERDICT[audit.verdict]}: audit of {text(subject_name(audit), 200)}", "", text(why(audit), 1_000), ""]
     head += _since(audit, found)
     listed = _fitting([_line(f) for f in found], OF_FINDINGS, "finding", MOST)
-    notes = [*listed, *(f"- **Caveat** {text(c)}" for c in doubts(audit)), *_accepted(audit, _day(record))]
+    notes = [
+        *listed,
+        *(f"- **Caveat** {text(c)}" for c in doubts(audit, _day(record))),
+        *_accepted(audit, _day(record)),
+    ]
     foot = ["", text(coverage(audit)), "", f"<details><summary>{counted(len(audit.outcomes), 'check')}</summary>", ""]
     foot += ["| check | status | figures |", "| --- | --- | --- |"]
     room = MOST_BYTES - sum(len(line.encode()) + 1 for line in (*head, *notes, *foot))

@@ -71,7 +71,7 @@ def _pictures(record: Record, o: Outcome) -> list[Pictures]:
     """A row of pictures for each severity."""
     titles: dict[str, list[Picture]] = {}
     for image in o.result.images if o.result else ():
-        pixels = record.arrays[image.array]
+        pixels = record.picture(image.array)
         name, _, called = image.alt.partition(", ")
         cell = Picture(
             photo(pixels),

@@ -50,12 +50,12 @@ def _row(
     found: Mapping[str, Worth],
 ) -> Pictures:
     name, _, said = title.partition(": ")
-    base = record.arrays[original.array] if original else None
+    base = record.picture(original.array) if original else None
     cells = []
     if original and base is not None:
         cells.append(Picture(photo(base), original.alt, "Original", name, _is_small(base)))
     for o, image in others:
-        array = record.arrays[image.array]
+        array = record.picture(image.array)
         under = base if base is not None else _blank(array)
         source = overlay(under, array) if array.ndim == 2 else photo(array)
         first = next(i for other, i in others if other is o) is image
@@ -85,7 +85,7 @@ def activation_rows(record: Record, outcome: Outcome) -> list[Any]:
     """What layers give for single pictures, and the pictures that excite a unit most: sizes, whatever the class."""
     rows: dict[str, list[Picture]] = {}
     for image in outcome.result.images if outcome.result else ():
-        array = record.arrays[image.array]
+        array = record.picture(image.array)
         of, _, said = image.title.partition(": ")
         unit = of.startswith("unit ")
         group = rows.setdefault(upper(of) if unit else upper(said or of), [])

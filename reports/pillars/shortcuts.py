@@ -47,7 +47,7 @@ def _pictures(record: Record, outcome: Outcome) -> dict[str, Pictures]:
         held.setdefault(image.title, {})[image.role] = image
     found = {}
     for title, roles in held.items():
-        mean, shares = (record.arrays[roles[role].array] for role in ("original", "map"))
+        mean, shares = (record.picture(roles[role].array) for role in ("original", "map"))
         small, said = max(mean.shape) <= 64, roles["map"].alt
         cells = [
             Picture(photo(mean), roles["original"].alt, "Mean image", "", small),

@@ -33,8 +33,8 @@ def _pictures(record: Record, o: Outcome, title: str) -> Pictures | None:
     by_role = {i.role: i for i in o.result.images if i.title == title} if o.result else {}
     if not {"original", "change", "adversarial"} <= set(by_role):
         return None
-    before, after = (record.arrays[by_role[r].array] for r in ("original", "adversarial"))
-    source, factor = change(record.arrays[by_role["change"].array])
+    before, after = (record.picture(by_role[r].array) for r in ("original", "adversarial"))
+    source, factor = change(record.picture(by_role["change"].array))
     small = max(before.shape) <= 64
     cells = [
         Picture(photo(before), by_role["original"].alt, "Before", by_role["original"].alt, small),

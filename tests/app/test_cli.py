@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,7 @@ BAD: dict[str, tuple[Edit, str]] = {
     "an unknown key": (replaced("target =", "targt ="), "unknown key 'targt' in [data]; known: classes"),
     "an unknown section": (replaced("[model]", "[modell]"), "unknown key 'modell' in the top level"),
     "an unknown check": (replaced("robustness.curve", "robustness.curv"), "no check matches 'robustness.curv'"),
+    "a number that cannot be stored": (replaced("samples = 20", f"samples = {2**60}"), "a whole number of at most"),
     "an unknown setting": (replaced("steps = 5", "stepps = 5"), "robustness.curve has no setting 'stepps'"),
     "a negative epsilon": (replaced("steps = 5", "epsilons = [-0.1]"), "robustness.curve.epsilons = [-0.1]"),
     "an unknown profile": (replaced('"quick"', '"fast"'), "checks.profile: input should be 'quick'"),
@@ -318,3 +320,31 @@ def test_predictions_alone_are_audited(tmp_path: Path) -> None:
     assert status["explain.shap"] == ("not_applicable", "the audit has predictions only; this needs the model")
     assert status["performance.accuracy"][0] == "pass"
     assert audit["subject"]["model"] == {"format": "predictions only", "evidence_grade": "data"}
+
+
+def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["--version"]) == 0
+    assert capsys.readouterr().out == f"torch-auditor {metadata.version('torch-auditor')}\n"
+
+
+@pytest.mark.parametrize("given", [".", "..", "sub/"])
+def test_a_folder_in_the_place_of_an_audit_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    assert invoke(["run", given]) == 3
+    assert capsys.readouterr().err.startswith(f"auditor: {given.rstrip('/')!r} is a folder; give the path of an audit")
+
+
+def test_a_model_file_in_the_place_of_an_audit_file_is_told_from_one(
+    audit_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(["run", str(audit_file.parent / "m.safetensors")]) == 3
+    err = capsys.readouterr().err
+    assert "'m.safetensors' is not TOML: it is no text; an audit file is expected, which `auditor init MODEL" in err
+    assert err.count("\n") == 1
+    audit_file.write_text(audit_file.read_text(), "utf-16")
+    assert invoke(["run", str(audit_file)]) == 3
+    assert "is not TOML: its text is UTF-16; save it as UTF-8" in capsys.readouterr().err

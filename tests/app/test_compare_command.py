@@ -84,6 +84,12 @@ def test_json_is_compare_json_and_an_audit_beside_itself_changes_nothing(
     assert "Both are one and the same audit." in (tmp_path / "compare.html").read_text()
 
 
+def _without_manifest(audit: Path, folder: Path) -> None:
+    """As older audits are, whose files nothing lists."""
+    shutil.copytree(audit, folder)
+    (folder / "manifest.json").unlink()
+
+
 def _cut(folder: Path) -> None:
     text = (folder / "audit.json").read_bytes()
     (folder / "audit.json").write_bytes(text[: len(text) // 2])
@@ -92,6 +98,7 @@ def _cut(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
+        (_cut, "/b/audit.json'); give a folder that `auditor run` wrote"),
         (_cut, "not an audit: "),
         (lambda folder: (folder / "audit.json").unlink(), "holds no audit"),
         (lambda folder: (folder / "run.json").write_text("[]"), "holds no audit (run.json has no keys)"),
@@ -108,7 +115,7 @@ def _cut(folder: Path) -> None:
 def test_a_damaged_audit_is_refused_in_one_line(
     two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], object], message: str
 ) -> None:
-    shutil.copytree(two / "b", tmp_path / "b")
+    _without_manifest(two / "b", tmp_path / "b")
     damage(tmp_path / "b")
 
     assert invoke(["compare", str(two / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "out")]) == 3
@@ -121,7 +128,7 @@ def test_a_damaged_audit_is_refused_in_one_line(
 def test_damaged_evidence_pairs_nothing(
     two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], left: int
 ) -> None:
-    shutil.copytree(two / "b", tmp_path / "b")
+    _without_manifest(two / "b", tmp_path / "b")
     for path in (tmp_path / "b" / "evidence").glob("*.npz"):
         whole = path.read_bytes()
         path.write_bytes(whole[:left] + b"\0" * (len(whole) - left) if left == 60 else whole[:left])
@@ -145,6 +152,28 @@ def test_an_audit_of_other_data_says_what_cannot_be_compared(
     assert re.search(r"^not comparable: data, .*fairness.groups", out, re.MULTILINE)
     assert "the audits are of different rows" in out
     assert "The audits have different policies" in out
+
+
+def test_audits_with_nothing_in_common_are_said_so_first(
+    two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = table_audit(tmp_path)
+    text = path.read_text().replace("d.csv", "r.csv").replace("[data]", "[data]\nclasses = ['0', '1']")
+    (tmp_path / "r.csv").write_text(re.sub(r",(0|1)$", r",is \1", (tmp_path / "r.csv").read_text(), flags=re.MULTILINE))
+    path.write_text(text.replace("['0', '1']", "['is 0', 'is 1']"))
+    invoke(["run", str(path), "--out", str(tmp_path / "c"), "--only", "performance.*"])
+    capsys.readouterr()
+
+    assert invoke(["compare", str(two / "a"), str(tmp_path / "c"), "--out", str(tmp_path / "out")]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("These two cannot be compared: they have no figure of one kind in common; they differ in ")
+    assert "classes" in first
+    page = (tmp_path / "out" / "compare.html").read_text()
+    assert '<p class="why">These two cannot be compared: ' in page
+
+    assert invoke(["compare", str(two / "a"), str(two / "b"), "--out", str(tmp_path / "same")]) == 0
+    assert capsys.readouterr().out.startswith("verdicts: ")
+    assert '<p class="why">Findings: ' in (tmp_path / "same" / "compare.html").read_text()
 
 
 def test_a_run_with_a_baseline_holds_the_same_comparison(two: Path, tmp_path: Path) -> None:

@@ -131,7 +131,11 @@ def test_defend_writes_weights_two_audits_and_their_comparison(tmp_path: Path) -
             [],
             "trains on [data] reference, which the audit file does not name",
         ),
-        (DEFEND.replace("epochs = 2", "epoch = 2"), [], "defend.pgd has no setting 'epoch'; it has: epsilon, steps"),
+        (
+            DEFEND.replace("epochs = 2", "epoch = 2"),
+            [],
+            "defend.pgd has no setting 'epoch'; did you mean epochs? it has: epsilon",
+        ),
         (DEFEND.replace("epsilon = 0.3", "epsilon = -1"), [], "defend.pgd.epsilon = -1"),
         (DEFEND, ["--out", "hard.pt"], "hard.pt' must be a file that ends in .safetensors"),
         (DEFEND, ["--out", "hard.safetensors", "--method", "nothing"], "no defence 'nothing'"),

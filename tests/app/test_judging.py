@@ -10,6 +10,7 @@ import pytest
 
 from app.cli import invoke
 from tests.app.files import AUDIT
+from tests.reports.bundles import bundle, signed_bundle
 
 
 @pytest.mark.parametrize(
@@ -144,3 +145,77 @@ def test_what_is_judged_anew_can_be_written_elsewhere(
     assert invoke([*judge, str(folder)]) == 3
     assert "is the audit that is judged" in capsys.readouterr().err
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["audit.json", "report.html", "evidence/performance.accuracy.npz"])
+def test_an_audit_that_was_changed_is_neither_judged_nor_compared(
+    audit_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    invoke(["run", str(audit_file), "--only", "performance.*"])
+    folder, out = audit_file.parent / "audit-out", tmp_path / "new"
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole.replace(b"accuracy", b"accuracz") if name == "audit.json" else whole[:-1])
+    capsys.readouterr()
+
+    for command in (
+        ["judge", str(folder), "--policy", "default"],
+        ["judge", str(folder), "--policy", "default", "--out", str(out)],
+        ["compare", str(folder), str(folder), "--out", str(out)],
+        ["run", str(audit_file), "--out", str(out), "--baseline", str(folder)],
+    ):
+        assert invoke(command) == 3
+        said, err = capsys.readouterr()
+        assert said == "" and err.count("\n") == 1
+        assert f"is not as it was written (changed: {name}); give a folder whose files are those that" in err
+        assert not out.exists()
+
+
+@pytest.mark.parametrize("damage", ["missing", "damaged"])
+def test_an_older_audit_whose_pictures_are_gone_is_not_written_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    folder, out = bundle(tmp_path), tmp_path / "new"
+    (folder / "manifest.json").unlink()
+    pictures = folder / "evidence" / "samples.npz"
+    pictures.unlink() if damage == "missing" else pictures.write_bytes(pictures.read_bytes()[:40])
+
+    assert invoke(["judge", str(folder), "--policy", "default", "--out", str(out)]) == 3
+    said, err = capsys.readouterr()
+    assert said == "" and err.startswith("auditor: evidence/samples.npz ") and err.count("\n") == 1
+    assert "give the whole folder that `auditor run` wrote" in err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("place", ["sub", "evidence/deep/er", "../link/sub"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_nothing_is_written_into_an_audit(
+    audit_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str, signed: bool
+) -> None:
+    folder = (signed_bundle if signed else bundle)(tmp_path)
+    (tmp_path / "link").symlink_to(folder, target_is_directory=True)
+    before, out = sorted(folder.rglob("*")), str(folder / place)
+
+    for command in (
+        ["judge", str(folder), "--policy", "default", "--out", out],
+        ["compare", str(folder), str(folder), "--out", out],
+        ["run", str(audit_file), "--out", out],
+    ):
+        assert invoke(command) == 3
+        said, err = capsys.readouterr()
+        assert said == "" and err.count("\n") == 1
+        assert "lies in the audit 'audit', to which nothing is added; give a folder outside of it" in err
+        assert sorted(folder.rglob("*")) == before
+
+
+def test_a_policy_that_asks_for_a_setting_that_is_not_there_judges_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = bundle(tmp_path)
+    (tmp_path / "p.toml").write_text(
+        "[[limit]]\ncheck='robustness.curve'\nmeasure='robust_accuracy'\nfail_below=0.1\nsettings={setps=3}\n"
+    )
+
+    assert invoke(["judge", str(folder), "--policy", str(tmp_path / "p.toml")]) == 3
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    assert "policy 'p': the limit on 'robustness.curve' asks for the setting 'setps'; did you mean steps? it has" in err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,9 @@ def test_a_pipeline_signs_a_person_signs_off_and_anybody_verifies(
     assert [invoke(["keygen", str(path)]) for path in (ci, ada)] == [0, 0]
     key_id = capsys.readouterr().out.split()[1]
     assert invoke(["sign", str(folder), "--key", str(ci), "--valid-days", "7"]) == 0
-    assert capsys.readouterr().out == f"signed by key {key_id}\n{folder / 'attestation.dsse.json'}\n"
+    until = f"{datetime.now(UTC) + timedelta(days=7):%Y-%m-%d}"
+    said = f"signed by key {key_id}\nvalid until {until}\n{folder / 'attestation.dsse.json'}\n"
+    assert capsys.readouterr().out == said
     signoff = ["--reviewer", "Ada Lovelace, Head of risk", "--decision", "reject", "--statement", "Not\nyet."]
     assert invoke(["sign", str(folder), "--key", str(ada), *signoff]) == 0
 
@@ -50,6 +53,20 @@ def test_a_pipeline_signs_a_person_signs_off_and_anybody_verifies(
     assert invoke(["verify", str(folder), *keys]) == 1
     out, err = capsys.readouterr()
     assert err == "" and out.startswith("changed: report.html\n") and out.endswith("\nnot intact\n")
+
+
+def test_a_signature_says_why_it_ends_sooner(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, until = tmp_path / "accepted", datetime.now(UTC).date() + timedelta(days=9)
+    (tmp_path / "p.toml").write_text(
+        "[[limit]]\ncheck='performance.accuracy'\nmeasure='accuracy'\nslice=''\nfail_below=0.999\n"
+        f"[[accept]]\nfinding='performance.accuracy/accuracy'\nowner='Ann'\nreason='known'\nexpires={until}\n"
+    )
+    assert invoke(["judge", str(bundle(tmp_path)), "--policy", str(tmp_path / "p.toml"), "--out", str(folder)]) == 0
+    invoke(["keygen", str(tmp_path / "k")])
+    capsys.readouterr()
+
+    assert invoke(["sign", str(folder), "--key", str(tmp_path / "k")]) == 0
+    assert f"\nvalid until {until}, when an acceptance ends that the verdict rests on\n" in capsys.readouterr().out
 
 
 def test_without_a_key_hashes_alone_are_checked_and_that_is_said(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from auditor.data.targets import favourable
 from auditor.errors import LoadError, UsageError
 from tests.data.reading import read
 
@@ -176,3 +177,19 @@ def test_scores_of_every_class_and_plain_predictions(table: Path) -> None:
             read(table, {**spec, "score": score}, model=None)
     with pytest.raises(UsageError, match="one column, which needs two classes; there are 3"):
         read(table, {**spec, "score": "a"}, model=None)
+
+
+@pytest.mark.parametrize(
+    ("positive", "said"),
+    [
+        (
+            "yes",
+            "'yes' is no class; did you mean yess? expected an index below 7 or the name of a class: 'no', 'yess', ",
+        ),
+        (7, "7 is no class; expected an index below 7 or the name of a class: 'no', 'yess', 'c', 'd', 'e' and 2 more"),
+    ],
+)
+def test_a_favourable_class_that_is_none_is_refused_with_those_there_are(positive: int | str, said: str) -> None:
+    with pytest.raises(UsageError) as e:
+        favourable(positive, ("no", "yess", "c", "d", "e", "f", "g" * 900))
+    assert said in str(e.value) and len(str(e.value)) < 300

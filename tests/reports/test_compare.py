@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.errors import LoadError
 from auditor.folders import COMPARISON, COMPARISON_JSON
 from auditor.intervals import newcombe, newcombe_paired
 from auditor.registry import CHECKS
@@ -161,3 +162,15 @@ def test_other_sizes_make_no_common_curve_and_hostile_text_stays_text() -> None:
     assert "Accuracy under the strongest attack found." not in found.words
     assert "script" not in {t for t, _ in found.elements}
     assert not [k for _, a in found.elements for k in a if k.startswith("on")]
+
+
+def test_a_page_that_cannot_be_made_leaves_no_half_of_a_comparison(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise LoadError("no page")
+
+    monkeypatch.setattr("reports.compare._page", broken)
+    with pytest.raises(LoadError):
+        write(record(), record(), tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -12,8 +12,8 @@ import pytest
 
 from auditor.errors import LoadError
 from auditor.schema import canonical
-from reports.manifest import changes, digests, manifest, read_manifest
-from tests.reports.bundles import bundle
+from reports.manifest import changes, digests, manifest, need_as_written, read_manifest
+from tests.reports.bundles import bundle, signed_bundle
 
 
 def test_every_file_is_listed_but_for_the_manifest_and_the_signatures(tmp_path: Path) -> None:
@@ -115,3 +115,41 @@ def test_the_manifest_is_json_that_others_read(tmp_path: Path) -> None:
     folder = bundle(tmp_path)
 
     assert json.loads((folder / "manifest.json").read_text()) == manifest(folder)
+
+
+def test_an_audit_is_taken_as_it_was_written_with_what_was_added_or_as_an_older_one(tmp_path: Path) -> None:
+    folder = bundle(tmp_path)
+    need_as_written(folder)
+    (folder / "notes.txt").write_text("read by Ann")
+    os.mkfifo(folder / "pipe")
+    need_as_written(folder)
+    (folder / "manifest.json").unlink()
+    (folder / "junit.xml").unlink()
+    need_as_written(folder)
+    need_as_written(signed_bundle(tmp_path / "signed"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda f: (f / "audit.json").write_text("{}"), "(changed: audit.json)"),
+        (lambda f: [(f / name).write_text("x") for name in ("audit.sarif", "junit.xml")], "audit.sarif and 1 more)"),
+        (lambda f: (f / "evidence" / "robustness.curve.npz").unlink(), "(missing: evidence/robustness.curve.npz)"),
+        (linked, "(no ordinary file: audit.json)"),
+        (lambda f: (f / "audit.json").unlink(), "holds no audit"),
+        (lambda f: (f / "manifest.json").write_text("{"), "(manifest.json cannot be read"),
+        (lambda f: (f / "manifest.json").rename(f.parent / "m") and (f / "manifest.json").symlink_to(f.parent / "m"),
+         "(manifest.json is a link"),
+        (lambda f: (f / "attestation.dsse.json").write_text("{}") and (f / "manifest.json").unlink(),
+         "(manifest.json cannot be read (No such file"),
+    ],
+)  # fmt: skip
+def test_an_audit_that_is_not_as_it_was_written_is_refused(
+    tmp_path: Path, change: Callable[[Path], object], said: str
+) -> None:
+    folder = bundle(tmp_path)
+    change(folder)
+
+    with pytest.raises(LoadError) as e:
+        need_as_written(folder)
+    assert said in str(e.value) and "; give a folder " in str(e.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import re
@@ -50,7 +51,8 @@ def test_the_statement_is_a_test_result_of_in_toto_about_every_file(tmp_path: Pa
     """https://github.com/in-toto/attestation: spec/v1/statement.md and spec/predicates/test-result.md."""
     folder = bundle(tmp_path)
     before = datetime.now(UTC).replace(microsecond=0)
-    path, key_id = sign(folder, key("ci"), days=30)
+    made = sign(folder, key("ci"), days=30)
+    path, key_id = made.path, made.key_id
     found = opened(path, "ci")
     predicate = found["predicate"]
     files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {path.name}
@@ -88,7 +90,7 @@ def test_the_policy_is_known_by_its_digest_alone(tmp_path: Path) -> None:
     for name, limit in (("a", 0.99), ("b", 0.99), ("c", 0.98)):
         limits = Limit("performance.accuracy", "accuracy", slice="", fail_below=limit)
         source = record() if name != "b" else record("planted_patch")
-        path, _ = sign(written(with_policy(source, limits), tmp_path / name), key("ci"), days=1)
+        path = sign(written(with_policy(source, limits), tmp_path / name), key("ci"), days=1).path
         (configuration,) = opened(path, "ci")["predicate"]["configuration"]
         digests[name] = configuration["digest"]["sha256"]
 
@@ -98,7 +100,7 @@ def test_the_policy_is_known_by_its_digest_alone(tmp_path: Path) -> None:
 def test_a_limit_that_waits_for_a_baseline_has_not_failed(tmp_path: Path) -> None:
     figure = Limit("performance.accuracy", "accuracy", slice="", fail_below=0.1)
     waiting = Limit("performance.accuracy", "recall", slice="class=a", fail_worse_by=0.1)
-    path, _ = sign(written(with_policy(record(), figure, waiting), tmp_path / "audit"), key("ci"), days=1)
+    path = sign(written(with_policy(record(), figure, waiting), tmp_path / "audit"), key("ci"), days=1).path
     predicate = opened(path, "ci")["predicate"]
 
     assert (predicate["result"], predicate["failedTests"]) == ("WARNED", [])
@@ -121,7 +123,7 @@ def test_a_decision_never_makes_a_result_better(
     found = replace(record(), audit=replace(record().audit, verdict=Verdict(verdict)))
     signoff = SignOff("Ada", decision) if decision else None
 
-    path, _ = sign(written(found, tmp_path / "audit"), key("ci"), days=1, signoff=signoff)
+    path = sign(written(found, tmp_path / "audit"), key("ci"), days=1, signoff=signoff).path
 
     assert opened(path, "ci")["predicate"]["result"] == result
 
@@ -134,7 +136,7 @@ def test_every_limit_stands_in_one_list_by_its_worst_bound(tmp_path: Path) -> No
         Limit("fairness.groups", "accuracy", slice="sex=f", fail_below=0.5, required=True),  # was never judged
     )
     found = with_policy(record(), *limits)
-    path, _ = sign(written(found, tmp_path / "audit"), key("ci"), days=1)
+    path = sign(written(found, tmp_path / "audit"), key("ci"), days=1).path
     predicate = opened(path, "ci")["predicate"]
     statuses: dict[str, list[str]] = {}
     for o in found.audit.outcomes:
@@ -153,8 +155,8 @@ def test_every_limit_stands_in_one_list_by_its_worst_bound(tmp_path: Path) -> No
 
 def test_a_sign_off_is_about_the_attestation(tmp_path: Path) -> None:
     folder = bundle(tmp_path)
-    attestation, _ = sign(folder, key("ci"), days=30)
-    signoff, _ = sign(folder, key("reviewer"), days=10, signoff=ADA)
+    attestation = sign(folder, key("ci"), days=30).path
+    signoff = sign(folder, key("reviewer"), days=10, signoff=ADA).path
     found = opened(signoff, "reviewer")
 
     assert signoff == folder / "signoff.dsse.json"
@@ -167,7 +169,7 @@ def test_a_sign_off_is_about_the_attestation(tmp_path: Path) -> None:
 
 
 def test_a_person_can_sign_first(tmp_path: Path) -> None:
-    path, _ = sign(bundle(tmp_path), key("reviewer"), days=10, signoff=ADA)
+    path = sign(bundle(tmp_path), key("reviewer"), days=10, signoff=ADA).path
 
     assert path.name == "attestation.dsse.json"
     assert opened(path, "reviewer")["predicate"]["torch_auditor"]["signoff"]["reviewer"] == ADA.reviewer
@@ -178,7 +180,7 @@ def test_the_same_date_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.
     for name, epoch in (("a", "1700000000"), ("b", "1700000000"), ("c", "1700000001")):
         (tmp_path / name).mkdir()
         monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
-        path, _ = sign(bundle(tmp_path / name), key("ci"), days=1)
+        path = sign(bundle(tmp_path / name), key("ci"), days=1).path
         texts.append(path.read_bytes())
         issued = opened(path, "ci")["predicate"]["torch_auditor"]["issued"]
         assert issued == f"2023-11-14T22:13:2{epoch[-1]}Z"
@@ -189,7 +191,7 @@ def test_the_same_date_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.
 def test_names_that_try_to_break_out_are_signed_as_they_are(tmp_path: Path) -> None:
     limits = tuple(Limit("fairness.groups", m, warn_below=0.9) for m in ("accuracy", "selection_rate"))
     found = with_policy(hostile(), *limits)
-    path, _ = sign(written(found, tmp_path / "audit"), key("ci"), days=1)
+    path = sign(written(found, tmp_path / "audit"), key("ci"), days=1).path
     predicate = opened(path, "ci")["predicate"]
     judged = {f"{o.check}/{j.measure}/{j.slice}".rstrip("/") for o in found.audit.outcomes for j in o.judgements}
 
@@ -290,10 +292,29 @@ def accepting(expires: date) -> Record:
 def test_a_signature_does_not_outlast_what_is_accepted(tmp_path: Path) -> None:
     folder = written(accepting(datetime.now(UTC).date()), tmp_path / "a")
 
-    path, _ = sign(folder, key("ci"), days=30)
+    made = sign(folder, key("ci"), days=30)
 
-    expires = opened(path, "ci")["predicate"]["torch_auditor"]["expires"]
-    assert expires == f"{datetime.now(UTC):%Y-%m-%d}T23:59:59Z"
+    expires = opened(made.path, "ci")["predicate"]["torch_auditor"]["expires"]
+    assert expires == f"{datetime.now(UTC):%Y-%m-%d}T23:59:59Z" == f"{made.expires:%Y-%m-%dT%H:%M:%SZ}"
+    assert made.why == "when an acceptance ends that the verdict rests on"
+
+
+def test_an_acceptance_that_ends_later_shortens_nothing(tmp_path: Path) -> None:
+    made = sign(written(accepting(date(2099, 1, 1)), tmp_path / "a"), key("ci"), days=365)
+
+    assert (made.why, (made.expires - datetime.now(UTC)).days) == ("", 364)
+
+
+def test_a_signature_that_would_end_before_it_is_issued_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = written(accepting(datetime.now(UTC).date()), tmp_path / "a")
+    before = sorted(folder.rglob("*"))
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(int(datetime(2100, 1, 2, tzinfo=UTC).timestamp())))
+
+    with pytest.raises(UsageError, match="issued on 2100-01-02 by SOURCE_DATE_EPOCH would have ended already"):
+        sign(folder, key("ci"), days=30)
+    assert sorted(folder.rglob("*")) == before
 
 
 def test_what_was_accepted_until_a_day_that_has_passed_is_not_signed(tmp_path: Path) -> None:
@@ -301,3 +322,19 @@ def test_what_was_accepted_until_a_day_that_has_passed_is_not_signed(tmp_path: P
 
     with pytest.raises(UsageError, match="accepted until 2020-06-01, which has passed; judge the audit anew"):
         sign(folder, key("ci"), days=30)
+
+
+@pytest.mark.parametrize("step", ["chmod", "rename"])
+def test_a_signature_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    folder = bundle(tmp_path)
+    before = sorted(folder.rglob("*"))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, step, full)
+    with pytest.raises(UsageError, match=r"cannot be written \(No space left on device\); nothing was signed"):
+        sign(folder, key("ci"), days=1)
+    assert sorted(folder.rglob("*")) == before
