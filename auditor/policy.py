@@ -189,7 +189,7 @@ def _judgements(outcome: Outcome, limits: Sequence[Limit], shifts: Shifts, polic
         unbounded = t.bound.measure != "" and (t.bound.measure, t.measure.slice) not in there
         required = t.limit.required or unbounded
         place = places[id(t.limit)]
-        yield Judgement(t.measure.name, t.measure.slice, t.bound, status, required, False, said, place)
+        yield Judgement(t.measure.name, t.measure.slice, t.bound, status, required, False, said, place=place)
 
 
 def _answered_for(j: Judgement, check: str, accepted: Mapping[str, Acceptance], day: date) -> Judgement:
@@ -250,9 +250,10 @@ def _is_missing(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
     return any(_names_no_slice(limit, o) or _is_bounded_by_nothing(limit, o) for o in own)
 
 
-def limit_of(policy: Policy, j: Judgement) -> Limit:
-    """The limit of `policy`, which gave the judgement."""
-    return policy.limits[j.place]
+def limit_of(policy: Policy, j: Judgement) -> Limit | None:
+    """The limit of `policy`, which gave the judgement; None where that was not kept."""
+    known = j.place is not None and 0 <= j.place < len(policy.limits)
+    return policy.limits[j.place or 0] if known else None
 
 
 def accepted_until(audit: Audit) -> date | None:

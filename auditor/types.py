@@ -206,8 +206,8 @@ class Judgement:
     """One measure against one bound, and the sentence that says how it came out.
 
     Of one that did not pass, `accepted` says that somebody answers for it, and `expired` that somebody did, until a day
-    that has passed. `place` is that of its limit in the policy, from 0. It is `required` where its limit is, and where
-    its bound is a measure that is not there.
+    that has passed. `place` is that of its limit in the policy, from 0; None in audits of before it was kept. It is
+    `required` where its limit is, and where its bound is a measure that is not there.
     """
 
     measure: str
@@ -217,8 +217,8 @@ class Judgement:
     required: bool
     accepted: bool
     sentence: str
-    place: int
     expired: bool = False
+    place: int | None = None
 
     @property
     def counts_as(self) -> Status:

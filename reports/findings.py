@@ -112,7 +112,7 @@ def _of_judgement(audit: Audit, o: Outcome, j: Judgement, m: Measure) -> Finding
 def _limit_words(audit: Audit, j: Judgement) -> str:
     """The bound, with the confidence it was decided at where that is not the usual."""
     limit = limit_of(audit.policy, j)
-    at = f" at confidence {limit.confidence:g}" if limit.confidence != USUAL else ""
+    at = f" at confidence {limit.confidence:g}" if limit and limit.confidence != USUAL else ""
     return bound_words(j.limit) + at
 
 

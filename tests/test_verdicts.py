@@ -161,8 +161,10 @@ def test_a_judgement_knows_its_limit_where_another_has_the_same_bound() -> None:
     )
     found = judge(audited(ABOVE, rate("accuracy", 900, 1000, slice="class=a")), Policy("p", limits), on=TODAY)
 
-    given = [(j.slice, limit_of(found.policy, j).line) for j in found.outcomes[0].judgements]
-    assert given == [("", 2), ("class=a", 2), ("class=a", 3)]
+    given = [(j.slice, limit_of(found.policy, j)) for j in found.outcomes[0].judgements]
+    assert given == [("", limits[1]), ("class=a", limits[1]), ("class=a", limits[2])]
+    for place in (None, 3, -1):
+        assert limit_of(found.policy, replace(found.outcomes[0].judgements[0], place=place)) is None
 
 
 def test_a_limit_that_asks_for_much_confidence_holds_up_no_other() -> None:

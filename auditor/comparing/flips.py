@@ -12,7 +12,7 @@ from auditor.types import Audit, Bound, Policy, Status
 
 __all__ = ["Flip", "flips", "same_policy"]
 
-Key = tuple[str, str, str, int, str]
+Key = tuple[str, str, str, int | None, str]
 
 
 @dataclass(frozen=True)
