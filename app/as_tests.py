@@ -118,9 +118,11 @@ def _line(audit: Audit, o: Outcome, j: Judgement) -> str:
 
 def _missing(audit: Audit, o: Outcome) -> list[str]:
     """Why nothing was judged by the limits on this check that should have been answered."""
-    from auditor.policy import is_missing, unanswered
+    from auditor.unanswered import is_missing, unanswered
 
-    limits = [(li, reason) for li, reason in unanswered(audit) if li.check == o.check and is_missing(li, audit)]
+    limits = [
+        (li, reason) for li, reason in unanswered(audit) if li.check == o.check and is_missing(li, audit.outcomes)
+    ]
     return [one_line(f"The policy asks for {li.measure or 'a result'}: {reason}.", LONGEST) for li, reason in limits]
 
 

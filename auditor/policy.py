@@ -20,21 +20,18 @@ from auditor.config import BUILT_IN
 from auditor.deciding import Shifts, decided
 from auditor.errors import UsageError
 from auditor.judged_then import WORST_FIRST, judged_then
-from auditor.lists import listed
-from auditor.nearest import nearest
 from auditor.policy_file import parse_policy
 from auditor.sentences import sentence
 from auditor.types import Acceptance, Audit, Judgement, Limit, Outcome, Policy, Status, Verdict, finding_id
+from auditor.unanswered import in_force, is_missing, is_waiting, was_answered
 
 __all__ = [
-    "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "acceptance_of", "accepted_until", "is_awaited",
-    "is_missing", "judge", "limit_of", "load_policy", "settings_of", "to_run", "unanswered",
-    "was_interrupted",
+    "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "acceptance_of", "accepted_until", "judge",
+    "limit_of", "load_policy", "settings_of", "to_run", "was_interrupted",
 ]  # fmt: skip
 
 INTERRUPTED = "interrupted before it had finished"
 NOT_SELECTED = "not selected"
-MOST_NAMED = 4  # slices that there are, where one is not
 STOPPED = "stopped: "  # so begins the reason of a check that ran into a limit of its process
 _RAN = (*WORST_FIRST, Status.MEASURED)
 
@@ -73,79 +70,14 @@ def judge(audit: Audit, policy: Policy, on: date | None = None) -> Audit:
     accepted = {a.finding: a for a in policy.accept}
     day = on or today()
     outcomes = tuple(_judge_outcome(o, policy, _shifts(audit, o.check), accepted, day) for o in audit.outcomes)
-    limits = {o.check: _in_force(policy, o) for o in audit.outcomes}
+    limits = {o.check: in_force(policy, o) for o in audit.outcomes}
     baseline = judged_then(audit.baseline, limits) if audit.baseline else None
     return replace(audit, policy=policy, outcomes=outcomes, baseline=baseline, verdict=_verdict(outcomes, policy))
-
-
-def _in_force(policy: Policy, outcome: Outcome) -> list[Limit]:
-    """The limits on a check that ran as they ask."""
-    return [x for x in policy.limits if x.check == outcome.check and not _run_otherwise(x, outcome)]
 
 
 def _shifts(audit: Audit, check: str) -> Shifts:
     found = audit.baseline.shifts if audit.baseline else ()
     return {(s.measure, s.slice): s for s in found if s.check == check}
-
-
-def unanswered(audit: Audit) -> list[tuple[Limit, str]]:
-    """The limits of the audit's policy that nothing was judged by, or that asked for no more than a figure in vain.
-
-    Each with the reason.
-    """
-    return [(limit, _why(limit, audit)) for limit in audit.policy.limits if not _was_answered(limit, audit.outcomes)]
-
-
-def _why(limit: Limit, audit: Audit) -> str:
-    outcome = audit.outcome(limit.check)
-    if outcome is None:
-        return f"there is no check {limit.check}"
-    if outcome.result is None:
-        return f"{limit.check} has no result ({outcome.status.replace('_', ' ')}: {outcome.reason})"
-    return _run_otherwise(limit, outcome) or _not_there(limit, outcome, audit)
-
-
-def _not_there(limit: Limit, outcome: Outcome, audit: Audit) -> str:
-    """Why a check that ran has no figure for a limit."""
-    names = dict.fromkeys(m.name for m in outcome.measures)
-    if limit.measure not in names:
-        return f"{limit.check} has no measure {limit.measure}; it has {', '.join(names) or 'none'}"
-    if limit.slice is not None and _names_no_slice(limit, outcome):
-        return _no_slice(limit.measure, limit.slice, outcome)
-    if limit.is_of_change:
-        there = "it has no such figure" if audit.baseline else "there is none"
-        return f"it bounds the change since a baseline, and {there}"
-    return f"{limit.measure} cannot be said from these rows"
-
-
-def _no_slice(measure: str, about: str, outcome: Outcome) -> str:
-    """That a measure has no slice `about`, and which it has: those that look like it first."""
-    there = list(dict.fromkeys(m.slice for m in outcome.measures if m.name == measure))
-    first = dict.fromkeys((*nearest(about, there), *there))
-    has = listed([name or "all rows" for name in first], MOST_NAMED)
-    return f"{measure} has no {f'slice {about}' if about else 'figure of all rows'}; it has {has}"
-
-
-def _names_no_slice(limit: Limit, outcome: Outcome) -> bool:
-    """Whether a limit names a slice of which its check, which ran, has no such figure."""
-    return limit.slice is not None and limit.slice not in {m.slice for m in outcome.measures if m.name == limit.measure}
-
-
-def _is_bounded_by_nothing(limit: Limit, outcome: Outcome) -> bool:
-    """Whether a limit is bounded by a measure that its check, which ran, does not have at the slice of the figure."""
-    there = {(m.name, m.slice) for m in outcome.measures}
-    slices = {m.slice for m in outcome.measures if m.name == limit.measure and limit.slice in (None, m.slice)}
-    named = [value for value in limit.bounds.values() if isinstance(value, str)]
-    return any((name, about) not in there for name in named for about in slices)
-
-
-def _run_otherwise(limit: Limit, outcome: Outcome) -> str:
-    """With which other settings than the limit asks for a check ran; "" where with these."""
-    asked = {name: value for name, value in limit.settings.items() if outcome.params.get(name) != value}
-    if not asked:
-        return ""
-    had = ", ".join(f"{name} = {outcome.params.get(name)}" for name in asked)
-    return f"{outcome.check} ran with {had}, and the policy asks for {', '.join(map(str, asked.values()))}"
 
 
 def to_run(audit: Audit) -> list[str]:
@@ -163,7 +95,7 @@ def _judge_outcome(
 ) -> Outcome:
     if outcome.status not in _RAN or outcome.result is None:
         return replace(outcome, judgements=())
-    limits = _in_force(policy, outcome)
+    limits = in_force(policy, outcome)
     said = {(m.name, m.slice) for m in outcome.measures if m.value is not None}
     judgements = tuple(
         _answered_for(j, outcome.check, accepted, day) if (j.measure, j.slice) in said else j
@@ -171,7 +103,7 @@ def _judge_outcome(
     )
     if not judgements:
         reason = "no limit names it"
-        if any(_was_answered(limit, [outcome]) for limit in limits):
+        if any(was_answered(limit, [outcome]) for limit in limits):
             reason = "measured, as the policy requires"
         return replace(outcome, status=Status.MEASURED, reason=reason, judgements=())
     status = min((j.counts_as for j in judgements), key=WORST_FIRST.index)
@@ -211,43 +143,16 @@ def _verdict(outcomes: Sequence[Outcome], policy: Policy) -> Verdict:
     statuses = {j.counts_as for j in judgements}
     if Status.FAIL in statuses:
         return Verdict.FAIL
-    missing = any(_is_missing(limit, outcomes) for limit in policy.limits)
+    missing = any(is_missing(limit, outcomes) for limit in policy.limits)
     asked = any(limit.required and not limit.bounds for limit in policy.limits)
     undecided = any(j.required and j.counts_as is Status.INCONCLUSIVE for j in judgements)
     broken = any(o.status is Status.ERROR or o.reason == INTERRUPTED for o in outcomes)
     if missing or undecided or broken or not (judgements or asked):
         return Verdict.INCOMPLETE
-    waiting = any(_is_waiting(limit, outcomes) for limit in policy.limits)
+    waiting = any(is_waiting(limit, outcomes) for limit in policy.limits)
     if not judgements or waiting or statuses & {Status.WARN, Status.INCONCLUSIVE}:
         return Verdict.CONDITIONS
     return Verdict.PASS
-
-
-def is_missing(limit: Limit, audit: Audit) -> bool:
-    """Whether a limit of the audit's policy makes it incomplete, since nothing was judged by it.
-
-    That is one that is required, and one on a slice or bounded by a measure that its check does not have.
-    """
-    return _is_missing(limit, audit.outcomes)
-
-
-def is_awaited(limit: Limit, audit: Audit) -> bool:
-    """Whether people must look at it that nothing was judged by a limit of the audit's policy.
-
-    That is one that is missing, and one on the change since a baseline.
-    """
-    return _is_missing(limit, audit.outcomes) or _is_waiting(limit, audit.outcomes)
-
-
-def _is_waiting(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
-    return limit.is_of_change and not _was_answered(limit, outcomes)
-
-
-def _is_missing(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
-    if limit.required:
-        return not _was_answered(limit, outcomes)
-    own = [o for o in outcomes if o.check == limit.check and o.result is not None]
-    return any(_names_no_slice(limit, o) or _is_bounded_by_nothing(limit, o) for o in own)
 
 
 def limit_of(policy: Policy, j: Judgement) -> Limit | None:
@@ -267,19 +172,6 @@ def acceptance_of(policy: Policy, check: str, j: Judgement) -> Acceptance | None
     if not (j.accepted or j.expired):
         return None
     return next((a for a in policy.accept if a.finding == finding_id(check, j.measure, j.slice)), None)
-
-
-def _was_answered(limit: Limit, outcomes: Sequence[Outcome]) -> bool:
-    """Whether a limit was judged; where it has no bound, whether there is a figure, or without a measure a result."""
-    own = [o for o in outcomes if o.check == limit.check and not _run_otherwise(limit, o) and o.result]
-    if not limit.measure:
-        return bool(own)
-    judged = [
-        (j.measure, j.slice) for o in own for j in o.judgements if (j.limit.side == "worse") is limit.is_of_change
-    ]
-    measured = [(m.name, m.slice) for o in own for m in o.measures if m.value is not None]
-    found = judged if limit.bounds else measured
-    return any(name == limit.measure and limit.slice in (None, about) for name, about in found)
 
 
 def _summary(judgements: Sequence[Judgement]) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
 
-from auditor.policy import acceptance_of, is_awaited, limit_of, unanswered
+from auditor.policy import acceptance_of, limit_of
 from auditor.sentences import n_words
 from auditor.types import Audit, Bound, Judgement, Limit, Measure, Outcome, Status, finding_id
+from auditor.unanswered import is_awaited, unanswered
 from reports.charts import Dot, mini
 from reports.parts import interval_words
 from reports.saying import accepted_words, advice, say
@@ -70,7 +71,7 @@ def findings(audit: Audit) -> list[Finding]:
     rows = [(o, j, m) for o, j, m in judged(audit) if j.counts_as in WORST_FIRST]
     rows.sort(key=lambda r: (WORST_FIRST.index(r[1].counts_as), _topic(r[0].check), r[1].measure, _room(r[1], r[2])))
     found = [_of_error(audit, o) for o in audit.outcomes if o.status is Status.ERROR]
-    found += [_of_unanswered(limit, why) for limit, why in unanswered(audit) if is_awaited(limit, audit)]
+    found += [_of_unanswered(limit, why) for limit, why in unanswered(audit) if is_awaited(limit, audit.outcomes)]
     found += [_of_judgement(audit, o, j, m) for o, j, m in rows]
     found.sort(key=lambda f: WORST_FIRST.index(f.judgement.counts_as if f.judgement else f.status))
     return [replace(f, key=f"F{i}") for i, f in enumerate(found, 1)]

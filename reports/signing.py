@@ -22,10 +22,11 @@ from auditor.characters import is_unreadable
 from auditor.clock import fixed
 from auditor.errors import LoadError, UsageError
 from auditor.folders import ATTESTATION, MANIFEST, SIGNOFF
-from auditor.policy import accepted_until, is_awaited, is_missing, unanswered
+from auditor.policy import accepted_until
 from auditor.schema import policy_digest_of
 from auditor.store import load
 from auditor.types import Audit, Judgement, Status, finding_id
+from auditor.unanswered import is_awaited, is_missing, unanswered
 from reports.envelope import AUDITED, PREDICATE, STATEMENT, read, signed
 from reports.findings import limit_id
 from reports.keys import private_key
@@ -203,9 +204,9 @@ def _tests(audit: Audit) -> dict[str, list[str]]:
     worst: dict[str, str] = {}
     ended = [(finding_id(o.check, j.measure, j.slice), _ended(j)) for o in audit.outcomes for j in o.judgements]
     ended += [
-        (limit_id(limit), "FAILED" if is_missing(limit, audit) else "WARNED")
+        (limit_id(limit), "FAILED" if is_missing(limit, audit.outcomes) else "WARNED")
         for limit, _ in unanswered(audit)
-        if is_awaited(limit, audit)
+        if is_awaited(limit, audit.outcomes)
     ]
     for name, result in ended:
         worst[name] = max(worst.get(name, "PASSED"), result, key=RESULTS.index)

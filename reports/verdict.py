@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from auditor.policy import INTERRUPTED, STOPPED, is_awaited, is_missing, to_run, unanswered, was_interrupted
+from auditor.policy import INTERRUPTED, STOPPED, to_run, was_interrupted
 from auditor.types import Audit, Judgement, Limit, Outcome, Status, Verdict
+from auditor.unanswered import is_awaited, is_missing, unanswered
 from reports.findings import judged
 from reports.words import STATUS, counted, figure_words
 
@@ -44,7 +45,7 @@ def _beside(audit: Audit) -> str:
     expired = sum(j.expired for _, j, _ in judged(audit))
     holds = f" {counted(accepted, 'finding')} {'is' if accepted == 1 else 'are'} accepted for now." if accepted else ""
     over = f" {counted(expired, 'acceptance')} {'has' if expired == 1 else 'have'} expired." if expired else ""
-    silent = sum(is_awaited(limit, audit) for limit, _ in unanswered(audit))
+    silent = sum(is_awaited(limit, audit.outcomes) for limit, _ in unanswered(audit))
     nothing = f" By {counted(silent, 'limit')} nothing was judged." if silent else ""
     late = len(to_run(audit))
     stopped = f" The audit was interrupted: {counted(late, 'check')} did not finish." if late else ""
@@ -53,7 +54,7 @@ def _beside(audit: Audit) -> str:
 
 def _incomplete(audit: Audit, statuses: Sequence[Status]) -> str:
     errors = sum(o.status is Status.ERROR for o in audit.outcomes)
-    required = [_asked(li) for li, _ in unanswered(audit) if is_missing(li, audit)]
+    required = [_asked(li) for li, _ in unanswered(audit) if is_missing(li, audit.outcomes)]
     if was_interrupted(audit):
         late = sum(o.reason == INTERRUPTED for o in audit.outcomes)
         cause = next((f" in {o.check} ({o.reason})" for o in audit.outcomes if o.reason.startswith(STOPPED)), "")

@@ -8,9 +8,10 @@ from dataclasses import astuple
 import pytest
 
 from auditor.deciding import statuses
-from auditor.policy import INTERRUPTED, judge, settings_of, unanswered
+from auditor.policy import INTERRUPTED, judge, settings_of
 from auditor.stats import difference, enlarged, interval, mean, measured, rate
 from auditor.types import SCHEMA, Audit, Limit, Measure, Outcome, Policy, Result, Status, Verdict
+from auditor.unanswered import unanswered
 
 CHECK = "performance.accuracy"
 

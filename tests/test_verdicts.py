@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from auditor.policy import judge, limit_of, unanswered
+from auditor.policy import judge, limit_of
 from auditor.stats import difference, rate
 from auditor.types import (
     SCHEMA,
@@ -23,6 +23,7 @@ from auditor.types import (
     Status,
     Verdict,
 )
+from auditor.unanswered import unanswered
 from reports.ci import exit_code
 from reports.findings import findings
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from auditor.policy import acceptance_of, is_missing
+from auditor.policy import acceptance_of
 from auditor.store import Record
 from auditor.types import Audit, Status, Verdict
+from auditor.unanswered import is_missing
 from reports.findings import Finding, findings, passed
 from reports.legible import legible
 from reports.verdict import why
@@ -81,7 +82,7 @@ def _tells(audit: Audit, f: Finding) -> bool:
     """Whether a finding makes the audit incomplete; an interruption, or that nothing was judged, is none."""
     if f.judgement:
         return f.judgement.required and f.judgement.counts_as is Status.INCONCLUSIVE
-    return f.limit_of is None or is_missing(f.limit_of, audit)
+    return f.limit_of is None or is_missing(f.limit_of, audit.outcomes)
 
 
 def _of_finding(audit: Audit, f: Finding) -> dict[str, Cell]:

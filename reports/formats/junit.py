@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Literal
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from auditor.policy import acceptance_of, is_missing, unanswered
+from auditor.policy import acceptance_of
 from auditor.schema import digest_of
 from auditor.store import Record
 from auditor.types import Audit, Judgement, Outcome, Status, Verdict
+from auditor.unanswered import is_missing, unanswered
 from reports.legible import legible
 from reports.saying import accepted_words
 from reports.verdict import why
@@ -65,7 +66,9 @@ def _cases(audit: Audit) -> Iterator[Element]:
             yield _of_check(o)
     for limit, reason in unjudged:
         name = f"limit on {_named(limit.measure or 'a result', limit.slice or '')}"
-        yield _case(name, limit.check, "error" if is_missing(limit, audit) else "skipped", reason, "not judged")
+        yield _case(
+            name, limit.check, "error" if is_missing(limit, audit.outcomes) else "skipped", reason, "not judged"
+        )
 
 
 def _of_judgement(audit: Audit, check: str, j: Judgement) -> Element:

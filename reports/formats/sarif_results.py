@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from auditor.policy import acceptance_of, is_awaited, unanswered
+from auditor.policy import acceptance_of
 from auditor.schema import canonical
 from auditor.types import Acceptance, Audit, Judgement, Limit, Measure, Policy, Shift, Status, finding_id
+from auditor.unanswered import is_awaited, unanswered
 from reports.findings import Finding, findings, passed
 from reports.saying import accepted_words, say
 from reports.since import State, fixed
@@ -63,7 +64,7 @@ def plain(text: str) -> str:
 def _the_rest(audit: Audit) -> Iterator[tuple[Limit, str]]:
     """The limits that need no judgement, each with the reason: "" where they ask for a figure alone, and have it."""
     in_vain = unanswered(audit)
-    yield from ((limit, reason) for limit, reason in in_vain if not is_awaited(limit, audit))
+    yield from ((limit, reason) for limit, reason in in_vain if not is_awaited(limit, audit.outcomes))
     yield from ((x, "") for x in audit.policy.limits if not x.bounds and x not in [limit for limit, _ in in_vain])
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from auditor.policy import unanswered
 from auditor.types import Audit, Limit, Outcome, Policy
+from auditor.unanswered import unanswered
 from reports.findings import judged
 from reports.parts import Folded, Grid, Prose, Section, tag
 from reports.words import bound_words, figure_words, slice_words

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from auditor.lists import listed
-from auditor.policy import INTERRUPTED, NOT_SELECTED, is_awaited, unanswered
+from auditor.policy import INTERRUPTED, NOT_SELECTED
 from auditor.types import Audit, Outcome, Status
+from auditor.unanswered import is_awaited, unanswered
 from reports.parts import Facts, Folded, Grid, Heading, Prose, Section
 from reports.pillars.common import FEW
 from reports.sections.method import asked
@@ -72,7 +73,7 @@ def _required(audit: Audit) -> list[Any]:
     rows = [
         [figure_words(limit.measure) or "a result", slice_words(limit.slice or ""), asked(limit), f"{why}."]
         for limit, why in unanswered(audit)
-        if is_awaited(limit, audit)
+        if is_awaited(limit, audit.outcomes)
     ]
     if not rows:
         return []

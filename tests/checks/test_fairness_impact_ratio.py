@@ -16,11 +16,12 @@ from auditor.audit import run
 from auditor.errors import UsageError
 from auditor.given import Given
 from auditor.intervals import mover_r
-from auditor.policy import load_policy, settings_of, unanswered
+from auditor.policy import load_policy, settings_of
 from auditor.selection import Selection
 from auditor.stats import interval
 from auditor.subject import Data, Model
 from auditor.types import Audit, Outcome, Result, Status, Table, Verdict
+from auditor.unanswered import unanswered
 from tests import zoo
 from tests.checks.audited import measures, not_applicable, outcome_of
 from tests.checks.predicted import answers
