@@ -6,14 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from auditor.deciding import decided
-from auditor.intervals import UNKNOWN
-from auditor.stats import interval
-from auditor.types import Baseline, Limit, Measure, Shift, Status
+from auditor.types import Baseline, Limit, Measure, Shift
+from auditor.worst import worst_of
 
-__all__ = ["WORST_FIRST", "judged_then"]
-
-WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
-Key = tuple[str, str, str]
+__all__ = ["judged_then"]
 
 
 def judged_then(baseline: Baseline, limits: Mapping[str, Sequence[Limit]]) -> Baseline:
@@ -21,17 +17,18 @@ def judged_then(baseline: Baseline, limits: Mapping[str, Sequence[Limit]]) -> Ba
 
     Limits on a change judge none of them: the baseline was compared with nothing.
     """
-    worst: dict[Key, Status] = {}
-    for check, own in limits.items():
-        measures = [_measure(s) for s in baseline.shifts if s.check == check] if own else []
-        for test, status in decided(measures, own, {}):
-            key = (check, test.measure.name, test.measure.slice)
-            worst[key] = min((worst.get(key, status), status), key=WORST_FIRST.index)
+    figures: dict[str, list[Measure]] = {}
+    for s in baseline.shifts:
+        figures.setdefault(s.check, []).append(_measure(s))
+    worst = worst_of(
+        ((check, test.measure.name, test.measure.slice), status)
+        for check, measures in figures.items()
+        for test, status in decided(measures, limits.get(check, ()), {})
+    )
     shifts = tuple(replace(s, status=worst.get((s.check, s.measure, s.slice))) for s in baseline.shifts)
     return replace(baseline, shifts=shifts)
 
 
 def _measure(s: Shift) -> Measure:
-    """The baseline's figure."""
-    i = interval(s.method, s.counts) if s.method else UNKNOWN
-    return Measure(s.measure, s.slice, s.before, s.n, i.low, i.high, s.method, s.counts)
+    """The baseline's figure, with what decides it; its ends do not."""
+    return Measure(s.measure, s.slice, s.before, s.n, method=s.method, counts=s.counts)

@@ -19,11 +19,12 @@ from auditor.clock import today
 from auditor.config import BUILT_IN
 from auditor.deciding import Shifts, decided
 from auditor.errors import UsageError
-from auditor.judged_then import WORST_FIRST, judged_then
+from auditor.judged_then import judged_then
 from auditor.policy_file import parse_policy
 from auditor.sentences import sentence
 from auditor.types import Acceptance, Audit, Judgement, Limit, Outcome, Policy, Status, Verdict, finding_id
 from auditor.unanswered import in_force, is_missing, is_waiting, was_answered
+from auditor.worst import WORST_FIRST
 
 __all__ = [
     "BUILT_IN", "INTERRUPTED", "NOT_SELECTED", "STOPPED", "acceptance_of", "accepted_until", "judge",

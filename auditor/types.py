@@ -233,7 +233,9 @@ def finding_id(check: str, measure: str, about: str) -> str:
     return f"{check}/{measure}/{about}" if about else f"{check}/{measure}"
 
 
-OTHERWISE = ("other ", "another ")  # so begins a doubt that the two figures are of one kind
+def differs_otherwise(doubt: str) -> bool:
+    """Whether a doubt of two figures says that they differ for another reason than the model, so begins with that."""
+    return doubt.startswith(("other ", "another "))
 
 
 @_record
@@ -265,7 +267,7 @@ class Shift:
     @property
     def differs_otherwise(self) -> bool:
         """Whether the two figures differ for another reason than the model, so that nothing is said of the change."""
-        return self.doubt.startswith(OTHERWISE)
+        return differs_otherwise(self.doubt)
 
 
 @dataclass(frozen=True)  # without slots: it keeps its figures by name

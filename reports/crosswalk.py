@@ -13,17 +13,8 @@ from auditor.types import Audit, Outcome, Status
 from reports.words import STATUS
 
 __all__ = [
-    "COUNTED",
-    "Row",
-    "State",
-    "counted_of",
-    "coverage",
-    "coverage_words",
-    "crosswalk",
-    "named",
-    "row_of",
-    "states_of",
-]
+    "COUNTED", "Row", "State", "counted_of", "coverage", "coverage_words", "crosswalk", "named", "row_of", "states_of",
+]  # fmt: skip
 
 
 class State(StrEnum):
@@ -83,10 +74,8 @@ def named(audit: Audit) -> list[Framework]:
 
 def counted_of(audit: Audit) -> str:
     """Whose requirements `coverage` counts: the frameworks that the policy names, all of the catalogue otherwise."""
-    return (
-        listed([f.title.partition(",")[0] for f in named(audit)], MOST_NAMED)
-        or f"all {len(catalogue().framework)} frameworks"
-    )
+    names = [f.title.partition(",")[0] for f in named(audit)]
+    return listed(names, MOST_NAMED) or f"all {len(catalogue().framework)} frameworks"
 
 
 def coverage(audit: Audit) -> dict[State, int]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from auditor.policy import INTERRUPTED, STOPPED, to_run, was_interrupted
+from auditor.policy import STOPPED, to_run, was_interrupted
 from auditor.types import Audit, Judgement, Limit, Outcome, Status, Verdict
 from auditor.unanswered import is_awaited, is_missing, unanswered
+from auditor.worst import WORST_FIRST
 from reports.findings import judged
 from reports.words import STATUS, counted, figure_words
 
 __all__ = ["coverage", "judgements", "statuses_of", "why"]
-
-WORST_FIRST = (Status.FAIL, Status.WARN, Status.INCONCLUSIVE, Status.PASS)
 
 
 def statuses_of(audit: Audit) -> list[Status]:
@@ -56,7 +55,7 @@ def _incomplete(audit: Audit, statuses: Sequence[Status]) -> str:
     errors = sum(o.status is Status.ERROR for o in audit.outcomes)
     required = [_asked(li) for li, _ in unanswered(audit) if is_missing(li, audit.outcomes)]
     if was_interrupted(audit):
-        late = sum(o.reason == INTERRUPTED for o in audit.outcomes)
+        late = len(to_run(audit))
         cause = next((f" in {o.check} ({o.reason})" for o in audit.outcomes if o.reason.startswith(STOPPED)), "")
         return f"The audit was interrupted{cause}: {counted(late, 'check')} did not finish, so nothing is concluded."
     if errors:
@@ -66,7 +65,9 @@ def _incomplete(audit: Audit, statuses: Sequence[Status]) -> str:
     if not statuses:
         why = next((f": {reason}" for _, reason in unanswered(audit)), "")
         return f"No limit of the policy names a figure that was measured, so nothing was judged{why}."
-    nothing = [_bounded_by(o, j) for o, j, _ in judged(audit) if j.limit.measure and j.limit.value is None]
+    nothing = [
+        _bounded_by(o, j) for o, j, _ in judged(audit) if j.required and j.limit.measure and j.limit.value is None
+    ]
     if nothing:
         return f"A limit is a figure that is not there: {', '.join(dict.fromkeys(nothing))}."
     return "A limit that the policy requires could not be decided."
@@ -93,18 +94,15 @@ def judgements(statuses: Sequence[Status]) -> str:
 
 def coverage(audit: Audit) -> str:
     """How many checks ran, and what became of the others."""
-    done = sum(o.result is not None for o in audit.outcomes)
+    done, late = sum(o.result is not None for o in audit.outcomes), to_run(audit)
     parts = [f"{done} of {len(audit.outcomes)} checks ran"]
     for status, words in (
         (Status.NOT_APPLICABLE, "did not apply"),
         (Status.SKIPPED, "skipped"),
         (Status.ERROR, "ended in error"),
     ):
-        n = sum(o.status is status for o in audit.outcomes)
-        if status is Status.SKIPPED:
-            n -= len(to_run(audit))
+        n = sum(o.status is status and o.check not in late for o in audit.outcomes)
         if n:
             parts.append(f"{n} {words}")
-    if late := len(to_run(audit)):
-        parts.append(f"{late} did not finish")
+    parts += [f"{len(late)} did not finish"] if late else []
     return f"{', '.join(parts)}."

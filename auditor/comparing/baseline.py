@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from auditor.comparing.changes import Change, changes
-from auditor.judged_then import WORST_FIRST
 from auditor.policy import judge
 from auditor.schema import digest_of
 from auditor.store import Record
 from auditor.types import Audit, Baseline, Measure, Shift, Status
+from auditor.worst import worst_of
 
 __all__ = ["against", "baseline_of", "worst_statuses"]
 
@@ -47,9 +47,4 @@ def _shift(c: Change, then: Measure) -> Shift:
 
 def worst_statuses(audit: Audit) -> dict[tuple[str, str, str], Status]:
     """How each judged figure came out at the worst of its limits, by check, name and slice."""
-    found: dict[tuple[str, str, str], Status] = {}
-    for o in audit.outcomes:
-        for j in o.judgements:
-            key = (o.check, j.measure, j.slice)
-            found[key] = min((found.get(key, j.status), j.status), key=WORST_FIRST.index)
-    return found
+    return worst_of(((o.check, j.measure, j.slice), j.status) for o in audit.outcomes for j in o.judgements)

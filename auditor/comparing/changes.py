@@ -11,7 +11,7 @@ from auditor.comparing.kept import Scores, groups_of, scores_of
 from auditor.comparing.sides import FEWEST, independent, of_gaps, of_scores
 from auditor.store import Record
 from auditor.sums import Sum
-from auditor.types import Audit, Better, Measure, Outcome
+from auditor.types import Audit, Better, Measure, Outcome, differs_otherwise
 
 __all__ = ["Change", "changes", "same_rows"]
 
@@ -40,6 +40,11 @@ class Change:
     paired: bool = False
     shared: bool = False
     doubt: str = ""
+
+    @property
+    def differs_otherwise(self) -> bool:
+        """Whether the two figures differ for another reason than the model, so that nothing is said of the change."""
+        return differs_otherwise(self.doubt)
 
     @property
     def value(self) -> float | None:

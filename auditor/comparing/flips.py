@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from auditor.comparing.baseline import worst_statuses
-from auditor.judged_then import WORST_FIRST
 from auditor.types import Audit, Bound, Policy, Status
+from auditor.worst import WORST_FIRST
 
 __all__ = ["Flip", "flips", "same_policy"]
 
@@ -71,4 +71,4 @@ def _by_limit(audit: Audit) -> dict[Key, tuple[Bound, Status]]:
         (o.check, j.measure, j.slice, j.place, j.limit.key): (j.limit, j.status)
         for o in audit.outcomes
         for j in o.judgements
-    }  # fmt: skip
+    }

@@ -34,7 +34,7 @@ def table(found: Found, fewer_than: int) -> Table:
 def quantile_table(found: Found) -> Table:
     """The quantiles of the scores of every group."""
     rows: list[tuple[Scalar, ...]] = [(*group, *values) for group, values in found.quantiles.items()]
-    return Table(_title("Scores by", found), (*found.attributes, *(f"{percent(q)}" for q in QUANTILES)), tuple(rows))
+    return Table(_title("Scores by", found), (*found.attributes, *map(percent, QUANTILES)), tuple(rows))
 
 
 def _title(lead: str, found: Found) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from auditor.comparing.changes import SIZES, Change
 from auditor.lists import listed
-from auditor.types import OTHERWISE, Audit, Outcome, Status
+from auditor.types import Audit, Outcome, Status
 from reports.words import STATUS
 
 __all__ = ["Difference", "differences", "nothing_in_common"]
@@ -37,7 +37,7 @@ def differences(a: Audit, b: Audit) -> tuple[Difference, ...]:
 
 def nothing_in_common(found: Sequence[Change], apart: Sequence[Difference]) -> str:
     """That no figure of one audit can be compared with one of the other, and why; "" where any can."""
-    if any(x.before is not None and x.after is not None and not x.doubt.startswith(OTHERWISE) for x in found):
+    if any(x.before is not None and x.after is not None and not x.differs_otherwise for x in found):
         return ""
     names = listed([d.what for d in apart], MOST_NAMED)
     why = f"; they differ in {names}" if names else ""

@@ -132,6 +132,11 @@ def test_predictions_alone_have_no_file_and_no_grade_to_explain() -> None:
             "Incomplete",
             "What the policy asks for is not there: gain (explain.lrp).",
         ),
+        (
+            (Limit("performance.accuracy", "accuracy", slice="", fail_below="recall"),),
+            "Incomplete",
+            "A limit is a figure that is not there: recall, for accuracy (performance.accuracy).",
+        ),
     ],
 )
 def test_verdicts_are_words_with_their_reason(limits: tuple[Limit, ...], verdict: str, why: str) -> None:
